@@ -36,7 +36,9 @@ class Registry(Generic[P]):
         """Keep a plugin that is made rather than declared."""
         taken = self._plugins.get(plugin.slug)
         if taken is not None:
-            raise ValueError(f'{plugin!r} cannot be the {self.kind} "{plugin.slug}": {taken!r} already is. Choose another slug.')
+            raise ValueError(
+                f'{plugin!r} cannot be the {self.kind} "{plugin.slug}": {taken!r} already is. Choose another slug.'
+            )
         self._plugins[plugin.slug] = plugin
         return plugin
 
@@ -56,5 +58,7 @@ class Registry(Generic[P]):
 
     def load(self, package: str) -> None:
         """Import every module of a package, so that a new file there is found with no other edit."""
-        for module in sorted(pkgutil.iter_modules(importlib.import_module(package).__path__), key=lambda found: found.name):
+        for module in sorted(
+            pkgutil.iter_modules(importlib.import_module(package).__path__), key=lambda found: found.name
+        ):
             importlib.import_module(f"{package}.{module.name}")

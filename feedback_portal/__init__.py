@@ -1,0 +1,1 @@
+"""The ground the three apps stand on."""

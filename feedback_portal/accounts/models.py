@@ -1,0 +1,228 @@
+"""Who works here, in which team, at which stage of production, and which programs may call."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+
+
+def hashed(secret: str) -> str:
+    """How tokens of 256 random bits are stored: a plain SHA-256, for there is nothing to guess."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+class Stage(models.Model):
+    """The production stage where a cause sits: design, sourcing, production, quality, logistics, …; editable."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Team(models.Model):
+    """A cross-functional team with a queue. Exactly one is the catch-all: an item always has an owner."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    stage = models.ForeignKey(Stage, on_delete=models.PROTECT, null=True, blank=True, related_name="teams")
+    is_catch_all = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    # Target for the first decision, in hours of calendar time.
+    triage_hours = models.PositiveSmallIntegerField(default=24)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["is_catch_all"], condition=Q(is_catch_all=True), name="team_one_catch_all"),
+            models.CheckConstraint(
+                condition=Q(is_catch_all=False) | Q(is_active=True), name="team_catch_all_is_active"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a person may do. An agent and a lead act for the teams they are members of; a manager sees every
+    team and steers; an admin also sets the portal up."""
+
+    AGENT = "agent", "Agent"
+    LEAD = "lead", "Lead"
+    MANAGER = "manager", "Manager"
+    ADMIN = "admin", "Administrator"
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_superuser=True, role=Role.ADMIN, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A member of staff, known by e-mail. (Who gives feedback is a Customer.)"""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.AGENT)
+    is_active = models.BooleanField(default=True)
+    time_zone = models.CharField(max_length=64, default="", blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    teams: "models.ManyToManyField[Team, Membership]" = models.ManyToManyField(
+        Team, through="Membership", related_name="people"
+    )
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="user_email_is_lower_case"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="user_has_known_role"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Who may open the Django admin."""
+        return self.is_active and self.role == Role.ADMIN
+
+    @property
+    def initials(self) -> str:
+        words = (self.name or self.email).split()
+        return "".join(word[0] for word in words[:2]).upper()
+
+    @property
+    def colour(self) -> int:
+        """One of eight colours of the style sheet, steady per person."""
+        return self.pk % 8 + 1
+
+
+class Membership(models.Model):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    is_lead = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "team"], name="membership_once_per_team")]
+
+
+class SignInLink(models.Model):
+    """A link that signs one person in, once, within a day."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    @classmethod
+    def issue(cls, user: User, *, at: datetime) -> str:
+        """The token, which is stored nowhere."""
+        token = secrets.token_urlsafe(32)
+        cls.objects.create(user=user, token_hash=hashed(token), expires_at=at + timedelta(days=1))
+        return token
+
+    @classmethod
+    def redeem(cls, token: str, *, at: datetime) -> User | None:
+        """Whom the token signs in; None when it is unknown, used or too old. Two at once: one wins."""
+        links = cls.objects.filter(token_hash=hashed(token), used_at=None, expires_at__gt=at, user__is_active=True)
+        link = links.select_related("user").first()
+        if link is None or not links.filter(pk=link.pk).update(used_at=at):
+            return None
+        return link.user
+
+
+class SignInFailure(models.Model):
+    """A wrong password, remembered in the database so that the brake works without the broker."""
+
+    email = models.CharField(max_length=254)
+    address = models.CharField(max_length=45)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["email", "at"], name="sign_in_failure_by_email"),
+            models.Index(fields=["address", "at"], name="sign_in_failure_by_address"),
+        ]
+
+
+class Scope(models.TextChoices):
+    FEEDBACK_WRITE = "feedback:write", "Send feedback"
+    TICKETS_READ = "tickets:read", "Read tickets"
+    TICKETS_WRITE = "tickets:write", "Decide on tickets"
+    KPIS_READ = "kpis:read", "Read KPIs"
+    ADMIN = "admin", "Set the portal up"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def usable(self, at: datetime) -> Self:
+        return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=at))
+
+
+class ApiKey(models.Model):
+    """A program's key `fbp_<8 public>_<43 secret>`; only the hash of the whole is kept."""
+
+    name = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=12, unique=True)
+    secret_hash = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices))
+    # A key of a team sees what the team sees; a key of no team sees everything its scopes name.
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    last_used_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def issue(
+        cls, name: str, *, scopes: list[str], team: Team | None = None, created_by: User | None = None
+    ) -> tuple["ApiKey", str]:
+        """The key's row and, this once, the key itself."""
+        prefix = f"fbp_{secrets.token_hex(4)}"
+        key = f"{prefix}_{secrets.token_urlsafe(32)}"
+        row = cls.objects.create(
+            name=name, prefix=prefix, secret_hash=hashed(key), scopes=scopes, team=team, created_by=created_by
+        )
+        return row, key
+
+
+class RememberedAnswer(models.Model):
+    """The first answer to a POST with an Idempotency-Key, stored in the transaction of its effect."""
+
+    caller = models.CharField(max_length=80)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="remembered_answer_once_per_caller")]
+        indexes = [models.Index(fields=["created_at"], name="remembered_answer_by_age")]

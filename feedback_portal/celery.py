@@ -1,0 +1,40 @@
+"""The Celery app, and the portal's pipeline written as a list: each stage of rows that fall due, and its queue."""
+
+import os
+from dataclasses import dataclass
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "feedback_portal.settings")
+
+app = Celery("feedback_portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Rows of `model` that are due are worked off by `task`; `model` and `task` are strings, for the ground imports no app."""
+
+    name: str
+    model: str
+    task: str
+    queue: str
+
+
+PIPELINE = (
+    Stage("normalize", "intake.Submission", "intake.tasks.normalize_pending", "intake"),
+    Stage("understand", "intake.Arrival", "triage.tasks.understand_pending", "triage"),
+    Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
+    Stage("measure", "triage.ChangedDay", "kpis.tasks.recount_changed_days", "measure"),
+)
+
+app.conf.task_queues = [Queue(name) for name in dict.fromkeys(stage.queue for stage in PIPELINE)]
+app.conf.task_default_queue = "triage"
+app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE}
+# What is due by the clock, not by a row. Each is idempotent: a missed or doubled beat changes nothing.
+app.conf.beat_schedule = {
+    "wake-snoozed": {"task": "triage.tasks.wake_snoozed", "schedule": 30.0},
+    "forget-expired": {"task": "intake.tasks.forget_expired", "schedule": 3600.0},
+}
+app.autodiscover_tasks(["intake", "triage", "kpis"])

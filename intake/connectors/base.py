@@ -1,0 +1,113 @@
+"""What a connector is: pure translation from a channel's bytes into drafts of feedback. No ORM, no Django, no clock."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+
+class Unreadable(Exception):
+    """The payload cannot become feedback; the sentence says why, and is shown to staff beside the raw bytes."""
+
+
+class Ignored(Exception):
+    """The payload is understood and holds no feedback (a test ping, an event of another kind); it is kept and replayable."""
+
+
+@dataclass(frozen=True)
+class RawItem:
+    """One thing as it arrived: the sender's own id for it, and its bytes."""
+
+    external_id: str
+    payload: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A rating on a named scale; `value` is on that scale, never rescaled."""
+
+    scale: str
+    value: Decimal
+
+
+# The scales and their ends. A new scale is a line here.
+SCALES: Mapping[str, tuple[int, int]] = {
+    "nps": (0, 10),
+    "csat5": (1, 5),
+    "csat7": (1, 7),
+    "ces7": (1, 7),
+    "ces5": (1, 5),
+    "stars5": (1, 5),
+    "thumbs": (0, 1),
+}
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who said it, as far as the channel knows."""
+
+    external_id: str = ""
+    email: str = ""
+    name: str = ""
+    account_external_id: str = ""
+    account_name: str = ""
+    # Whether they agreed to be written to about this item.
+    may_contact: bool = False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that came with the payload, already taken out of it."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Feedback as a connector read it; `receiving` cleans its text, finds the customer and stores it.
+
+    Either `text`, `title` or `rating` must be there, or the draft is no feedback.
+    """
+
+    text: str = ""
+    title: str = ""
+    rating: Rating | None = None
+    sender: Sender = Sender()
+    language: str = ""
+    product: str = ""
+    product_version: str = ""
+    url: str = ""
+    submitted_at: datetime | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+
+
+class Connector:
+    """One kind of channel. Subclass in one new file under `intake/connectors/`, decorate with `@connectors.register`, put
+    recorded payloads under `tests/intake/payloads/<slug>/`, and the portal knows the kind: no migration, no URL, no setting.
+
+    `parse` gets one submission's bytes and the channel's settings and returns its draft, or raises `Unreadable` or
+    `Ignored`. It must be pure and bounded: the same bytes give the same draft, for the raw bytes are replayed
+    through newer versions. Raise `version` when the meaning of what it returns changes.
+    """
+
+    slug: ClassVar[str]
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    def parse(self, raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:
+        raise NotImplementedError
+
+
+class FileConnector(Connector):
+    """A connector whose channel is fed by files: `rows` splits a file into raw items, each then parsed like any other."""
+
+    extensions: ClassVar[tuple[str, ...]]
+
+    def rows(self, lines: Iterator[bytes], *, settings: Mapping[str, Any]) -> Iterator[RawItem]:
+        raise NotImplementedError

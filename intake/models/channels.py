@@ -1,0 +1,74 @@
+"""The configured ways in, and the forms that are one of them."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from intake.connectors import connectors
+from intake.connectors.base import Connector
+
+
+class ChannelQuerySet(models.QuerySet["Channel"]):
+    def enabled(self) -> Self:
+        return self.filter(is_enabled=True)
+
+
+class Channel(models.Model):
+    """A configured way in ("App Store, iOS", "Form: after repair")."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    # The connector's slug, and no choices: a new kind of channel needs no migration.
+    kind = models.CharField(max_length=40)
+    settings = models.JSONField(default=dict, blank=True)
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = ChannelQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def connector(self) -> Connector:
+        return connectors.get(self.kind)
+
+
+class Form(models.Model):
+    """A public form; what it asks stands in its versions, so that old answers keep their meaning."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        PUBLISHED = "published", "Published"
+        CLOSED = "closed", "Closed"
+
+    channel = models.OneToOneField(Channel, on_delete=models.PROTECT, related_name="form")
+    slug = models.SlugField(max_length=60, unique=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    current = models.ForeignKey("FormVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # Origins that may frame the form, besides our own.
+    allowed_origins = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="published") | Q(current__isnull=False), name="form_published_has_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class FormVersion(models.Model):
+    """What a form asked from one moment on; never changed once it was published (see `surveys`)."""
+
+    form = models.ForeignKey(Form, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["form", "number"], name="form_version_once")]

@@ -1,0 +1,56 @@
+"""What arrived, exactly as it arrived."""
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from feedback_portal.codes import customer_code
+from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
+from intake.models.channels import Channel
+
+
+class SubmissionQuerySet(PendingQuerySet["Submission"]):
+    def quarantined(self) -> Self:
+        return self.filter(quarantine_reason__gt="")
+
+
+class Submission(PendingWork):
+    """The raw thing, stored before we answer and kept until its retention date; pending until it is normalised."""
+
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="submissions")
+    external_id = models.CharField(max_length=255)
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    payload = models.BinaryField()
+    content_type = models.CharField(max_length=120)
+    headers = models.JSONField(default=dict)
+    sha256 = models.BinaryField(max_length=32)
+    received_at = models.DateTimeField(db_default=Now())
+    # The hash of the token in the customer's tracking link; the token itself is derived again when a mail needs it.
+    tracking_hash = models.CharField(max_length=64, unique=True)
+    # Why it is held back from triage and mail (honeypot, too quick, …); empty for everything else.
+    quarantine_reason = models.CharField(max_length=60, default="", db_default="", blank=True)
+    # Why nothing came of it: understood, and no feedback in it.
+    ignored_reason = models.CharField(max_length=200, default="", db_default="", blank=True)
+    # Another payload under the same id arrived later; the first one won, and staff can see the other.
+    conflicting_payload = models.BinaryField(null=True)
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "external_id"], name="submission_once_per_channel"),
+            models.CheckConstraint(condition=~Q(external_id=""), name="submission_has_external_id"),
+        ]
+        indexes = [
+            due_index("submission_due"),
+            models.Index(fields=["-parked_at"], name="submission_parked", condition=Q(parked_at__isnull=False)),
+            models.Index(fields=["received_at"], name="submission_quarantined", condition=Q(quarantine_reason__gt="")),
+        ]
+
+    @property
+    def reference(self) -> str:
+        """The code a customer reads to us on the telephone."""
+        return customer_code(self.pk)

@@ -1,0 +1,7 @@
+"""Addresses of intake."""
+
+from django.urls import URLPattern
+
+app_name = "intake"
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,22 @@
+"""What was decided, and what each decision stood on."""
+
+from triage.models.actions import Action, ActionLink
+from triage.models.analysis import Analysis, SearchText, Tagging
+from triage.models.events import ChangedDay, Event
+from triage.models.notifications import Notification
+from triage.models.tickets import Ticket
+from triage.models.topics import Rule, Topic
+
+__all__ = [
+    "Action",
+    "ActionLink",
+    "Analysis",
+    "ChangedDay",
+    "Event",
+    "Notification",
+    "Rule",
+    "SearchText",
+    "Tagging",
+    "Ticket",
+    "Topic",
+]

@@ -1,0 +1,93 @@
+"""One thing decided or done, by whom, when; appended and never changed."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from feedback_portal.accounts.models import ApiKey, User
+from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
+from intake.models import FeedbackItem
+from triage.models.tickets import Ticket
+
+
+class Event(models.Model):
+    """`occurred_at` is when it happened, `recorded_at` when we learned of it; a report as of T reads both up to T.
+
+    The database itself refuses to change or delete a row, except while `privacy` erases a person.
+    """
+
+    class Type(models.TextChoices):
+        RECEIVED = "received", "received"
+        RECEIPT = "receipt", "receipt sent"
+        REPLY = "reply", "replied"
+        TRIAGED = "triaged", "triaged"
+        ROUTED = "routed", "routed"
+        ASSIGNED = "assigned", "assigned"
+        TAGGED = "tagged", "tagged"
+        UNTAGGED = "untagged", "removed a tag"
+        SEVERITY = "severity", "set the severity"
+        NOTED = "noted", "wrote a note"
+        MERGED = "merged", "merged"
+        UNMERGED = "unmerged", "unmerged"
+        SNOOZED = "snoozed", "snoozed"
+        WOKE = "woke", "woke"
+        WAITING = "waiting_customer", "waits for the customer"
+        CUSTOMER_REPLIED = "customer_replied", "the customer replied"
+        ACTION_LINKED = "action_linked", "linked an action"
+        ACTION_UNLINKED = "action_unlinked", "unlinked an action"
+        WORK_STARTED = "work_started", "started work"
+        RESOLVED = "resolved", "resolved"
+        REOPENED = "reopened", "reopened"
+        CLOSED = "closed", "closed"
+        CUSTOMER_TOLD = "customer_told", "told the customer"
+        SCORE = "score", "rated how we handled it"
+        UNDONE = "undone", "took back"
+
+    class Source(models.TextChoices):
+        PERSON = "person", "a person"
+        RULE = "rule", "a rule"
+        MODEL = "model", "the model"
+        SYSTEM = "system", "the portal"
+        CUSTOMER = "customer", "the customer"
+
+    item = models.ForeignKey(FeedbackItem, on_delete=models.PROTECT, related_name="events")
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, null=True, related_name="events")
+    type = models.CharField(max_length=20, choices=Type.choices)
+    source = models.CharField(max_length=8, choices=Source.choices)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
+    data = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(source="person") | Q(person=None), name="event_person_means_person"),
+        ]
+        indexes = [
+            models.Index(fields=["item", "occurred_at", "id"], name="event_of_item"),
+            models.Index(fields=["type", "occurred_at"], name="event_of_type"),
+        ]
+
+
+class ChangedDay(PendingWork):
+    """A day of arrival whose facts changed, so whatever was measured about it is out of date.
+
+    Written in the transaction of the change; the floor above counts the day again. A day that is already waiting
+    is not written twice.
+    """
+
+    day = models.DateField()
+
+    objects = PendingQuerySet["ChangedDay"].as_manager()
+
+    class Meta:
+        constraints = [
+            # A day being counted right now (its lease is held) may be marked again, for the count may have missed us.
+            models.UniqueConstraint(
+                fields=["day"],
+                condition=Q(completed_at=None, parked_at=None, lease_token=None, attempts=0),
+                name="changed_day_waits_once",
+            ),
+        ]
+        indexes = [due_index("changed_day_due")]
