@@ -1,9 +1,9 @@
 """The one place that says who may see and do what."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.http import HttpRequest
-from functools import cached_property
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
 from feedback_portal.refusals import NotAllowed

@@ -51,12 +51,12 @@ class Action(models.Model):
         ]
         indexes = [models.Index(fields=["team", "step", "-id"], name="action_by_team")]
 
+    def __str__(self) -> str:
+        return f"{self.reference} {self.title}"
+
     @property
     def reference(self) -> str:
         return action_code(self.pk)
-
-    def __str__(self) -> str:
-        return f"{self.reference} {self.title}"
 
 
 class ActionLink(models.Model):
