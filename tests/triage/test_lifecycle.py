@@ -23,7 +23,7 @@ def test_every_verb_has_a_move() -> None:
 
 
 def test_open_and_done_part_all_statuses_between_them() -> None:
-    assert OPEN | DONE == set(Status)
+    assert set(Status) == OPEN | DONE
     assert not OPEN & DONE
 
 
@@ -48,4 +48,4 @@ def test_the_table_cannot_be_changed_at_run_time() -> None:
 
 
 def test_only_a_declined_request_needs_a_reason() -> None:
-    assert NEEDS_REASON == {Resolution.DECLINED}
+    assert {Resolution.DECLINED} == NEEDS_REASON

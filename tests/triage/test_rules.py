@@ -1,0 +1,393 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage.conditions import FIELDS, LONGEST_VALUE, OPS, ORDERS
+from triage.rules import (
+    Act,
+    All,
+    AnyOf,
+    Condition,
+    Facts,
+    Node,
+    Not,
+    Rule,
+    RuleError,
+    RuleSet,
+    dump,
+    explain,
+    match,
+    parse,
+)
+
+LEAK = Facts(
+    channel="app-store",
+    connector="webhook",
+    language="en",
+    sentiment="neg",
+    urgency=2,
+    topics=frozenset({"seal-leak", "packaging"}),
+    product="Kettle H4",
+    product_version="2231",
+    rating=2,
+    rating_scale="csat5",
+    title="Ça fuit",
+    text="The lid cracked on day two and it LEAKED all over.",
+    customer_segment="retail",
+    customer_value=5000.0,
+    context={"batch": "H4-2231", "orders": "7", "gift": True},
+)
+NOTHING = Facts()
+
+
+def rule(when: Any, *then: Any) -> dict[str, Any]:
+    return {"version": 1, "when": when, "then": list(then) or [{"verb": "route", "team": "quality"}]}
+
+
+def asked(field: str, op: Any, value: Any) -> dict[str, Any]:
+    return {"field": field, "op": op, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("field", "op", "value", "holds"),
+    [
+        ("channel", "is", "app-store", True),
+        ("channel", "is", "App-Store", True),
+        ("channel", "is", "web", False),
+        ("channel", "is_not", "web", True),
+        ("channel", "in", ["web", "app-store"], True),
+        ("channel", "in", ["web"], False),
+        ("channel", "exists", True, True),
+        ("channel", "exists", False, False),
+        ("product", "contains", "kettle", True),
+        ("product", "matches", r"^kettle h\d$", True),
+        ("topic", "is", "seal-leak", True),
+        ("topic", "is_not", "seal-leak", False),
+        ("topic", "in", ["praise", "packaging"], True),
+        ("title", "contains", "ca fuit", True),
+        ("text", "contains", "leaked  all", True),
+        ("text", "contains", "dripped", False),
+        ("text", "matches", r"crack\w*\b.*leak", True),
+        ("text", "matches", r"^leak", False),
+        ("rating", "is", 2, True),
+        ("rating", "in", [1, 2], True),
+        ("rating", "lt", 2, False),
+        ("rating", "lte", 2, True),
+        ("rating", "gt", 1.5, True),
+        ("rating", "gte", 3, False),
+        ("rating", "between", [2, 3], True),
+        ("rating", "between", [2.5, 3], False),
+        ("customer_value", "gt", 4999, True),
+        ("context.batch", "is", "h4-2231", True),
+        ("context.batch", "contains", "2231", True),
+        ("context.orders", "is", 7, True),
+        ("context.orders", "gte", 7, True),
+        ("context.orders", "lt", 7, False),
+        ("context.batch", "gt", 1, False),
+        ("context.gift", "is", True, True),
+        ("context.gift", "is", False, False),
+        ("context.colour", "exists", False, True),
+    ],
+)
+def test_each_question_has_its_answer(field: str, op: str, value: Any, holds: bool) -> None:
+    assert match(parse(rule(asked(field, op, value))), LEAK).holds is holds
+
+
+@pytest.mark.parametrize("field", [*FIELDS, "context.batch"])
+def test_what_is_not_known_answers_only_to_is_not_and_exists_false(field: str) -> None:
+    kind = FIELDS.get(field, "anything")
+    values: dict[str, Any] = {"in": (1,) if kind == "number" else ("x",), "exists": False, "between": (1, 2)}
+    for op in OPS[kind]:
+        value = values.get(op, 1 if kind == "number" or op in ORDERS else "x")
+        assert Condition(field, op, value).holds(NOTHING) is (op in ("is_not", "exists")), op
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "says"),
+    [
+        (None, "", "Give an object"),
+        ([], "", "Give an object"),
+        ({"version": 1, "when": {}}, "then", "missing"),
+        ({**rule(asked("rating", "is", 1)), "extra": 1}, "extra", "does not belong"),
+        ({**rule(asked("rating", "is", 1)), "version": 2}, "version", "version 1"),
+        ({**rule(asked("rating", "is", 1)), "version": True}, "version", "version 1"),
+        (rule(asked("chanel", "is", "x")), "when.field", 'Did you mean "channel"?'),
+        (rule(asked("__class__", "is", "x")), "when.field", "no field"),
+        (rule(asked("get", "exists", True)), "when.field", "no field"),
+        (rule(asked("context.", "is", "x")), "when.field", "not empty"),
+        (rule(asked("channel", "lt", 3)), "when.op", "cannot be asked"),
+        (rule(asked("rating", "contains", "x")), "when.op", "cannot be asked"),
+        (rule(asked("channel", ["is"], "x")), "when.op", "cannot be asked"),
+        (rule(asked("channel", "is", 3)), "when.value", "text"),
+        (rule(asked("channel", "is", " ")), "when.value", "not empty"),
+        (rule(asked("channel", "is", "a\x00b")), "when.value", "control characters"),
+        (rule(asked("channel", "is", "\ud800")), "when.value", "broken characters"),
+        (rule(asked("channel", "is", "x" * (LONGEST_VALUE + 1))), "when.value", "at most"),
+        (rule(asked("channel", "in", [])), "when.value", "1 to 200"),
+        (rule(asked("channel", "in", "app")), "when.value", "1 to 200"),
+        (rule(asked("channel", "in", ["app", 3])), "when.value", "text"),
+        (rule(asked("rating", "is", "2")), "when.value", "number"),
+        (rule(asked("rating", "is", True)), "when.value", "number"),
+        (rule(asked("rating", "lt", float("nan"))), "when.value", "number"),
+        (rule(asked("rating", "lt", 10**400)), "when.value", "number"),
+        (rule(asked("rating", "between", [3, 1])), "when.value", "lower number first"),
+        (rule(asked("rating", "between", [3])), "when.value", "lowest and the highest"),
+        (rule(asked("text", "exists", "yes")), "when.value", "true or false"),
+        (rule(asked("text", "contains", "\u0301")), "when.value", "searched"),
+        (rule({"all": []}), "when.all", "at least one condition"),
+        (rule({"all": asked("rating", "is", 1)}), "when.all", "list"),
+        (rule({"all": [], "any": []}), "when.any", "does not belong"),
+        (rule({"all": [asked("rating", "is", 1), {"any": [asked("text", "is", "x")]}]}), "when.all.1.any.0.op", "asked"),
+        (rule({"all": [asked("rating", "is", 1)] * 51}), "when.all", "at most 50"),
+        (rule({"not": {"not": {"not": {"not": {"not": asked("rating", "is", 1)}}}}}), "when.not.not.not.not.not", "deep"),
+        (rule(asked("rating", "is", 1), {"verb": "delete"}), "then.0.verb", "cannot"),
+        (rule(asked("rating", "is", 1), {"verb": "rout", "team": "x"}), "then.0.verb", 'Did you mean "route"?'),
+        (rule(asked("rating", "is", 1), {"verb": "route"}), "then.0.team", "missing"),
+        (rule(asked("rating", "is", 1), {"verb": "route", "team": 3}), "then.0.team", "text"),
+        (rule(asked("rating", "is", 1), {"verb": "severity", "value": 5}), "then.0.value", "1 to 4"),
+        (rule(asked("rating", "is", 1), {"verb": "severity", "value": True}), "then.0.value", "1 to 4"),
+        (rule(asked("rating", "is", 1), *[{"verb": "route", "team": team} for team in "ab"]), "then", "once"),
+        ({**rule(asked("rating", "is", 1)), "then": []}, "then", "at least one thing"),
+    ],
+)  # fmt: skip
+def test_a_wrong_rule_is_refused_when_it_is_made_and_the_place_is_named(data: Any, path: str, says: str) -> None:
+    with pytest.raises(RuleError) as refused:
+        parse(data)
+    assert refused.value.path == path
+    assert says in refused.value.message
+    assert refused.value.message.endswith((".", "?"))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\1", "(?=a)b", "(?<!a)b", "(", "a**", "[a-", "x" * 501, ".{1000}{1000}", r"\p{L}{900}", "(?:.{0,100}a){9}"],
+)
+def test_a_pattern_that_re2_cannot_run_or_only_slowly_is_refused_with_the_reason(pattern: str) -> None:
+    with pytest.raises(RuleError, match=r"pattern|at most 500") as refused:
+        parse(rule(asked("text", "matches", pattern)))
+    assert refused.value.path == "when.value"
+
+
+def test_a_pattern_refused_by_re2_is_answered_with_the_construct() -> None:
+    with pytest.raises(RuleError, match=r"\(\?="):
+        Condition("text", "matches", "(?=a)b")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "(.*)*x", "(x+x+)+y", "([a-z]+)*$", "(a|aa)+$", "(.*a){12}x", r"(\w+\s?)*$"]
+)
+def test_patterns_that_explode_elsewhere_are_answered(pattern: str) -> None:
+    condition = Condition("text", "matches", pattern)
+    for text in ("a" * 65_000, "ab" * 32_000, "word word, " * 6_000):
+        condition.holds(Facts(text=text))
+
+
+def test_a_rule_nested_a_hundred_thousand_deep_is_refused_and_not_walked() -> None:
+    node: dict[str, Any] = asked("rating", "is", 1)
+    for _ in range(100_000):
+        node = {"not": node}
+    with pytest.raises(RuleError, match="deep"):
+        parse(rule(node))
+
+
+def test_objects_made_without_json_are_checked_the_same() -> None:
+    leaf = Condition("rating", "is", 1)
+    with pytest.raises(RuleError, match="50 conditions"):
+        Rule(All((AnyOf((leaf,) * 26), AnyOf((leaf,) * 26))), (Act("tag", "x"),))
+    with pytest.raises(RuleError, match="deep"):
+        Rule(Not(Not(Not(Not(Not(leaf))))), (Act("tag", "x"),))
+
+
+def test_hostile_text_meets_every_question_without_an_error() -> None:
+    for text in ("\x00", "\ud800", "\u202e\u200b", "e" + "\u0301" * 9_000, "🧑‍🚀" * 5_000, "${jndi:x} %s {{7*7}}", ""):
+        facts = Facts(channel=text, text=text, title=text, product=text, context={"k": text, "n": float("nan")})
+        for field in ("text", "title"):
+            Condition(field, "contains", "x").holds(facts)
+            Condition(field, "matches", "x").holds(facts)
+        for field in ("channel", "context.k", "context.n"):
+            for op in ("is", "contains", "matches"):
+                match(Rule(Condition(field, op, "x"), (Act("tag", "t"),)), facts)
+        assert not Condition("context.n", "gte", 0).holds(facts)
+
+
+def test_context_of_any_shape_is_looked_at_as_text() -> None:
+    facts = Facts(context={"lines": [{"sku": "H4"}], "none": None})
+    assert Condition("context.lines", "contains", "H4").holds(facts)
+    assert not Condition("context.none", "exists", True).holds(facts)
+
+
+def test_every_condition_is_answered_with_what_it_saw() -> None:
+    result = match(
+        parse(
+            rule({"all": [asked("channel", "is", "web"), asked("rating", "lte", 2), asked("text", "contains", "lid")]})
+        ),
+        LEAK,
+    )
+    assert not result.holds
+    assert [(outcome.holds, outcome.seen) for outcome in result.outcomes] == [
+        (False, "app-store"),
+        (True, 2),
+        (True, None),
+    ]
+
+
+def test_the_customers_words_stay_out_of_the_reason() -> None:
+    result = match(parse(rule({"any": [asked("text", "contains", "lid"), asked("title", "matches", "fuit")]})), LEAK)
+    assert "cracked" not in repr(result)
+    assert "Ça" not in repr(result)
+
+
+def test_the_explanation_is_whole_sentences_with_the_verdict_first() -> None:
+    when = {
+        "all": [
+            asked("channel", "in", ["web", "app-store"]),
+            {
+                "any": [
+                    asked("rating", "gt", 3),
+                    asked("context.colour", "is", "red"),
+                    asked("text", "contains", "dripped"),
+                ]
+            },
+            {"not": asked("topic", "is", "praise")},
+        ]
+    }
+    assert explain(match(parse(rule(when)), LEAK)) == (
+        "This rule does not apply: 1 of its 5 conditions holds.",
+        'The channel is "web" or "app-store": yes.',
+        "The rating is above 3: no, it is 2.",
+        'The context "colour" is "red": no, it is not known.',
+        'The text contains "dripped": no.',
+        'The topic is "praise": no, it is "packaging" and "seal-leak".',
+    )
+
+
+def test_a_rule_reads_as_a_sentence() -> None:
+    when = {
+        "all": [
+            asked("channel", "is", "web"),
+            {"any": [asked("rating", "between", [1, 2]), asked("title", "exists", False)]},
+        ]
+    }
+    acts = [{"verb": "route", "team": "quality"}, {"verb": "tag", "topic": "leak"}, {"verb": "severity", "value": 2}]
+    assert str(parse(rule(when, *acts))) == (
+        'When the channel is "web" and (the rating is between 1 and 2 or the title is not known): '
+        'route to "quality", tag "leak", set severity 2.'
+    )
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(str.strip)
+numbers = st.integers(-1000, 1000) | st.floats(-1e6, 1e6)
+
+
+@st.composite
+def leaves(draw: st.DrawFn) -> Condition:
+    field = draw(st.sampled_from([*FIELDS, "context.batch", "context.a.b"]))
+    kind = FIELDS.get(field, "anything")
+    op = draw(st.sampled_from(OPS[kind]))
+    scalar = numbers if kind == "number" else words | numbers if kind == "anything" else words
+    if op == "exists":
+        value: Any = draw(st.booleans())
+    elif op == "in":
+        value = tuple(draw(st.lists(scalar, min_size=1, max_size=4)))
+    elif op == "between":
+        value = tuple(sorted(draw(st.tuples(numbers, numbers))))
+    elif op in ORDERS:
+        value = draw(numbers)
+    elif op == "matches":
+        value = draw(st.sampled_from(["le+a?k", r"\bH4\b", "^.{0,9}$"]))
+    elif op == "contains":
+        value = draw(st.sampled_from(["leak", "H4", "é", "lid cracked"]))
+    else:
+        value = draw(scalar)
+    return Condition(field, op, value)
+
+
+def _groups(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    parts = st.lists(inner, min_size=1, max_size=3).map(tuple)
+    return parts.map(All) | parts.map(AnyOf) | inner.map(Not)
+
+
+nodes: st.SearchStrategy[Node] = st.deferred(
+    lambda: leaves() | _groups(leaves() | _groups(leaves() | _groups(leaves())))
+)
+acts = st.sampled_from([Act("route", "quality"), Act("tag", "leak"), Act("severity", 1), Act("assign", "lena")])
+rules = st.builds(Rule, nodes, st.lists(acts, min_size=1, max_size=4, unique_by=lambda act: act.verb).map(tuple))
+some = st.sampled_from(["", "app-store", "web", "en", "H4", "neg", "leak"])
+facts = st.builds(
+    Facts,
+    channel=some,
+    connector=some,
+    language=some,
+    sentiment=some,
+    topics=st.frozensets(some, max_size=2),
+    product=some,
+    rating=st.none() | numbers,
+    text=st.text(max_size=40) | st.just("The lid cracked and leaked"),
+    context=st.dictionaries(st.sampled_from(["batch", "a.b"]), some | numbers | st.none(), max_size=2),
+)
+
+
+@given(rules)
+def test_parse_is_the_inverse_of_dump_also_through_json_text(one: Rule) -> None:
+    assert parse(dump(one)) == one
+    assert parse(json.loads(json.dumps(dump(one)))) == one
+
+
+@given(rules, facts)
+def test_the_answers_of_the_conditions_add_up_to_the_verdict(one: Rule, seen: Facts) -> None:
+    result = match(one, seen)
+    answers = iter(result.outcomes)
+
+    def verdict(node: Node) -> bool:
+        if isinstance(node, Condition):
+            return next(answers).holds
+        if isinstance(node, Not):
+            return not verdict(node.part)
+        return (all if isinstance(node, All) else any)([verdict(part) for part in node.parts])
+
+    assert verdict(one.when) is result.holds
+    assert all(sentence.endswith(".") for sentence in explain(result))
+
+
+GUARDS = st.sampled_from(["app-store", "web", "App-Store", "en", "leak"])
+guarded: st.SearchStrategy[Node] = st.one_of(
+    st.builds(Condition, st.sampled_from(["channel", "topic", "language"]), st.just("is"), GUARDS),
+    st.builds(Condition, st.just("channel"), st.just("in"), st.lists(GUARDS, min_size=1, max_size=3).map(tuple)),
+)
+mixed = st.builds(Rule, guarded | _groups(guarded | leaves()), st.just((Act("route", "quality"),)))
+
+
+@given(st.lists(mixed | rules, max_size=12), facts)
+def test_a_rule_set_finds_what_trying_every_rule_would_find(many: list[Rule], seen: Facts) -> None:
+    ruleset = RuleSet(many)
+    expected = [(position, one) for position, one in enumerate(many) if match(one, seen).holds]
+    assert list(ruleset.matching(seen)) == expected
+    first = ruleset.first_match(seen)
+    assert first == (match(expected[0][1], seen) if expected else None)
+    assert [tried.rule for tried in ruleset.trace(seen)] == many
+
+
+def test_the_first_rule_with_the_verb_wins() -> None:
+    tagging = parse(rule(asked("channel", "is", "app-store"), {"verb": "tag", "topic": "leak"}))
+    routing = parse(rule(asked("rating", "lte", 2)))
+    later = parse(rule(asked("rating", "lte", 3), {"verb": "route", "team": "sales"}))
+    found = RuleSet([tagging, routing, later]).first_match(LEAK, verb="route")
+    assert found is not None
+    assert found.rule is routing
+
+
+def test_rules_for_other_values_are_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [
+        Rule(All((Condition("text", "contains", "lid"), Condition("channel", "is", f"c{n}"))), (Act("tag", "t"),))
+        for n in range(500)
+    ]
+    ruleset = RuleSet(many)
+    evaluated = []
+    monkeypatch.setattr(Condition, "holds", lambda self, facts: evaluated.append(self) or False)  # type: ignore[func-returns-value]
+    assert ruleset.first_match(Facts(channel="c499", text="lid")) is None
+    assert len(evaluated) == 1

@@ -1,0 +1,100 @@
+"""How customer text is cut into words that can be compared, without losing where each stood."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+LONGEST_TEXT = 65_536
+"""Characters looked at; what a customer wrote beyond them is kept but neither tagged nor matched."""
+
+
+class Words(NamedTuple):
+    """The folded words of a text and their places: `text[starts[i]:ends[i]]` folds to `folded[i]`."""
+
+    folded: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, so that "Défaut" and "defaut" are one word. Length may change."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed)).translate(_PLAIN_LETTERS)
+
+
+def words(text: str) -> Words:
+    """The words of the first 64 K characters. Links and @names are passed over: they match by accident."""
+    text = text[:LONGEST_TEXT]
+    folded: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    simple = text.isascii()
+    for found in _WORD.finditer(text.lower() if simple else text):
+        word = found[1]
+        if word is None:
+            continue
+        if not simple:
+            word = _fold_word(word)
+        folded.append(word)
+        starts.append(found.start())
+        ends.append(found.end())
+    return Words(tuple(folded), tuple(starts), tuple(ends))
+
+
+def stem(word: str) -> str:
+    """A folded word without its commonest English endings: "leaking", "leaks", "leaked" become "leak".
+
+    Deliberately blunt: both sides of a comparison go through it, so a wrong stem only has to be wrong the same way.
+    """
+    return _stem(word)
+
+
+# Han, kana and Thai are written without spaces: each character is a word, so a phrase of them is a run of words.
+# An apostrophe stays inside English contractions ("don't") and parts elided articles ("l'eau").
+_WORD = re.compile(
+    r"https?://\S+|www\.\S+|@\w+"
+    r"|([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
+    r"|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+(?:['\u2019](?:t|s|re|ve|ll|d|m)\b)?)",
+    re.IGNORECASE,
+)
+# Latin, Greek and Cyrillic accents, and Arabic vowel marks; the marks of Indic scripts and kana are letters and stay.
+_ACCENTS = re.compile("[\u0300-\u036f\u064b-\u0652]+")
+_PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "ð": "d", "þ": "th", "\u2019": "'"}
+)
+
+
+@lru_cache(maxsize=32_768)
+def _fold_word(word: str) -> str:
+    return fold(word)
+
+
+@lru_cache(maxsize=32_768)
+def _stem(word: str) -> str:
+    if word.endswith("'s"):
+        word = word[:-2]
+    if len(word) < 4 or not word.isascii() or not word.isalpha():
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith(("sses", "xes", "zes", "ches", "shes")):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending, shortest_root in (("ation", 5), ("ing", 3), ("ed", 3), ("ly", 4)):
+        root = word[: -len(ending)]
+        if word.endswith(ending) and len(root) >= shortest_root and any(vowel in root for vowel in "aeiouy"):
+            word = root
+            if len(root) >= 4 and root[-1] == root[-2] and root[-1] not in "lsz":
+                word = root[:-1]
+            break
+    if len(word) >= 6 and word.endswith("ll"):  # cancelled and cancel, installed and install
+        word = word[:-1]
+    if len(word) > 4 and word.endswith("e"):
+        word = word[:-1]
+    if len(word) > 3 and word.endswith("y"):
+        word = word[:-1] + "i"
+    return word
