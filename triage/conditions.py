@@ -97,9 +97,16 @@ class Facts:
             value = self.topics if name == "topic" else getattr(self, name)
         return None if value in ("", frozenset()) else value
 
+    def folded(self, name: str) -> str | None:
+        """The field as `contains` compares it."""
+        if name in self._folded_prose:
+            return self._folded_prose[name] or None
+        value = self.get(name)
+        return None if value is None else _folded(str(value))
+
     @cached_property
-    def folded_prose(self) -> Mapping[str, str]:
-        """Title and text as `contains` compares them, made once however many rules ask."""
+    def _folded_prose(self) -> Mapping[str, str]:
+        """Title and text are long: folded once, however many rules ask."""
         return {"title": _folded(self.title), "text": _folded(self.text)}
 
 
@@ -120,8 +127,8 @@ class Condition:
         object.__setattr__(self, "_asks", _QUESTIONS[self.op](self.value))
 
     def holds(self, facts: Facts) -> bool:
-        if self.op == "contains" and self.field in facts.folded_prose:
-            return self._asks(facts.folded_prose[self.field])
+        if self.op == "contains":
+            return self._asks(facts.folded(self.field))
         return self._asks(facts.get(self.field))
 
     def outcome(self, facts: Facts) -> "Outcome":
@@ -286,7 +293,7 @@ def _in(value: Value) -> Callable[[object], bool]:
 
 def _contains(value: Value) -> Callable[[object], bool]:
     wanted = _folded(str(value))
-    return lambda seen: seen is not None and wanted in _folded(str(seen))
+    return lambda folded: isinstance(folded, str) and wanted in folded
 
 
 def _matches(value: Value) -> Callable[[object], bool]:
