@@ -137,7 +137,7 @@ def remembering(request: Request, effect: Callable[[], tuple[int, Any]]) -> Resp
     with transaction.atomic():
         # The row is written first: a rival with the same key waits here until our transaction ends.
         row, first = RememberedAnswer.objects.get_or_create(
-            caller=who, key=key, defaults={"request_hash": digest, "status": 0, "body": None}
+            caller=who, key=key, defaults={"request_hash": digest, "status": 0, "body": {}}
         )
         if first:
             status, body = effect()
@@ -180,6 +180,8 @@ def after(rows: QuerySet[Item], *, order: tuple[str, ...], cursor: str) -> Query
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         fields = [rows.model._meta.get_field(column.lstrip("-")) for column in order]
         typed = [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
+        if None in typed:
+            raise ValueError("a cursor holds no gaps")
     except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
         raise BadInput("This cursor is not one of ours. Start again without it.") from None
     behind, same = Q(), Q()
