@@ -8,6 +8,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
@@ -82,12 +83,12 @@ class Facts:
     topics: frozenset[str] = frozenset()
     product: str = ""
     product_version: str = ""
-    rating: float | None = None
+    rating: Decimal | float | None = None
     rating_scale: str = ""
     title: str = ""
     text: str = ""
     customer_segment: str = ""
-    customer_value: float | None = None
+    customer_value: Decimal | float | None = None
     context: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def get(self, name: str) -> object:
@@ -135,6 +136,8 @@ class Condition:
         seen = None if FIELDS.get(self.field) == "prose" else facts.get(self.field)
         if isinstance(seen, frozenset):
             seen = tuple(sorted(seen))
+        elif isinstance(seen, Decimal):
+            seen = float(seen)
         elif seen is not None and not isinstance(seen, str | int | float | bool):
             seen = str(seen)
         return Outcome(self, self.holds(facts), seen[:LONGEST_VALUE] if isinstance(seen, str) else seen)
@@ -186,13 +189,16 @@ def quoted(value: object, last: str) -> str:
         return f" {last} ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def index_key(value: object) -> str:
     """How `is` and `in` compare: without regard to case and accents, and a 7 like a "7" (context arrives as text)."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    number = None if isinstance(value, str) else _number(value)
+    if number is not None:
+        return f"{int(number) if number.is_integer() else number}"
     return fold(str(value).strip())
 
 

@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -32,12 +33,12 @@ LEAK = Facts(
     topics=frozenset({"seal-leak", "packaging"}),
     product="Kettle H4",
     product_version="2231",
-    rating=2,
+    rating=Decimal("2.00"),
     rating_scale="csat5",
     title="Ça fuit",
     text="The lid cracked on day two and it LEAKED all over.",
     customer_segment="retail",
-    customer_value=5000.0,
+    customer_value=Decimal("5000.50"),
     context={"batch": "H4-2231", "orders": "7", "gift": True},
 )
 NOTHING = Facts()
