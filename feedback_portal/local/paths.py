@@ -177,10 +177,10 @@ def _make_folder(folder: Path) -> None:
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError
     except PermissionError:
         raise _not_ours(folder) from None
+    if not os.access(folder, os.W_OK):
+        raise _not_ours(folder)
 
 
 def _not_ours(folder: Path) -> CannotStart:

@@ -86,14 +86,12 @@ class Postgres:
             foundation=True,
         )
 
-    def create_database(self, name: str = "portal", *, template: str | None = None) -> bool:
-        """Create the database unless it exists; says whether it did."""
+    def create_database(self, name: str = "portal") -> None:
+        """Create the database unless it exists."""
         with self.cursor() as cursor:
             cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
-            if cursor.rowcount:
-                return False
-            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            return True
+            if not cursor.rowcount:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def cursor(self) -> "_MaintenanceCursor":
         """A cursor in the maintenance database, each statement its own transaction."""
@@ -121,7 +119,7 @@ class Postgres:
         )
         if check and done.returncode:
             raise CannotStart(f"PostgreSQL's {tool} failed, and says: {done.stderr.strip() or done.returncode}")
-        return done.stdout
+        return str(done.stdout)
 
 
 class _MaintenanceCursor:

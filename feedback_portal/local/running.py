@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from feedback_portal.local import paths
@@ -71,28 +72,30 @@ def _prepare_for_start(*, demo: bool) -> None:
 
 def _adopt(command: str) -> None:
     state = paths.state_dir()
-    found = _announced(state)
     named = os.environ.get("DATABASE_URL")
+    found = _announced(state, must=not named) if paths.is_held(state) else {}
     if found and named in (None, "", found["DATABASE_URL"]):
         _complete(found)
     elif not named and command in _NEED_A_DATABASE:
         raise CannotStart(NOT_RUNNING)
     elif not named:
         # Commands that need no database work with settings that reach nothing; the others meet is_nowhere().
-        nothing = {"DATABASE_URL": Postgres(Layout.of(state)).url(), "PORTAL_SECRET_KEY": secrets.token_urlsafe(50)}
-        _complete(nothing)
+        _complete({"DATABASE_URL": Postgres(Layout.of(state)).url(), "PORTAL_SECRET_KEY": secrets.token_urlsafe(50)})
 
 
-def _announced(state: Path) -> dict[str, str]:
-    if not paths.is_held(state):  # what a run killed outright left behind
-        return {}
+def _announced(state: Path, *, must: bool) -> dict[str, str]:
+    file = state / "services.json"
     try:
-        found: dict[str, str] = json.loads((state / "services.json").read_text())
+        found: dict[str, str] = json.loads(file.read_text())
     except FileNotFoundError:
-        raise CannotStart("The portal is still starting or already stopping: try again in a moment.") from None
+        if must:
+            raise CannotStart("The portal is still starting or just stopping: try again in a moment.") from None
+        return {}
     except PermissionError:
-        owner = (state / "services.json").owner()
-        raise CannotStart(f"The portal here was started by {owner}: run this command as {owner} or as root.") from None
+        if must:
+            owner = file.owner()
+            raise CannotStart(f"The portal here was started by {owner}: run this as {owner} or as root.") from None
+        return {}
     return found
 
 
@@ -110,9 +113,7 @@ def _secret_key(state: Path) -> str:
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(50))
         # Of two starts at once, one decides.
-        try:
+        with suppress(FileExistsError):
             os.link(fresh, kept)
-        except FileExistsError:
-            pass
         fresh.unlink()
     return kept.read_text().strip()

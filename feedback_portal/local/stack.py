@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,8 +86,8 @@ class Stack:
 
     async def _migrate(self) -> None:
         # A migration may take its time; a web page may not.
-        command = self._manage("migrate", "--noinput", "-v", "1", PORTAL_STATEMENT_TIMEOUT_MS="0")
-        if await self.supervisor.once(command):
+        command = self._manage("migrate", "--noinput")
+        if await self.supervisor.once(_with_statements_of(command, milliseconds=0)):
             raise CannotStart("The database could not be migrated; the lines above say why.")
 
     async def _static_files(self) -> None:
@@ -127,7 +128,7 @@ class Stack:
         argv = [part for pair in options.items() for part in pair]
         # gunicorn would open its control socket in the home folder.
         argv = ["-m", "gunicorn", *argv, "--no-control-socket", "feedback_portal.wsgi:application"]
-        return self._python("web", *argv, ready=self._web_answers, sockets=(number,))
+        return replace(self._python("web", *argv, sockets=(number,)), ready=self._web_answers)
 
     def _workers(self) -> list[Service]:
         celery = ["-m", "celery", "-A", "feedback_portal"]
@@ -135,13 +136,12 @@ class Stack:
         name = f"portal-{os.getpid()}@local"
         lean = ["--without-mingle", "--without-gossip", "-c", "2", "-l", "WARNING"]
         schedule = ["--pidfile=", "-s", str(self.layout.state / "beat-schedule"), "-l", "WARNING"]
+        worker = replace(
+            self._python("worker", *celery, "worker", "-Q", queues, "-n", name, *lean),
+            ready=lambda: bool(app.control.ping(destination=[name], timeout=1.0, limit=1)),
+        )
         return [
-            self._python(
-                "worker",
-                *[*celery, "worker", "-Q", queues, "-n", name, *lean],
-                ready=lambda: bool(app.control.ping(destination=[name], timeout=1.0, limit=1)),
-                PORTAL_STATEMENT_TIMEOUT_MS=str(_WORKER_STATEMENT_MS),
-            ),
+            _with_statements_of(worker, milliseconds=_WORKER_STATEMENT_MS),
             self._manage("relay"),
             self._python("beat", *celery, "beat", *schedule),
         ]
@@ -166,23 +166,20 @@ class Stack:
         finally:
             client.close()
 
-    def _manage(self, command: str, *arguments: str, sockets: tuple[int, ...] = (), **environment: str) -> Service:
-        return self._python(command, "manage.py", command, *arguments, sockets=sockets, **environment)
+    def _manage(self, command: str, *arguments: str, sockets: tuple[int, ...] = ()) -> Service:
+        return self._python(command, "manage.py", command, *arguments, sockets=sockets)
 
-    def _python(
-        self, name: str, *argv: str, ready: "Ready" = None, sockets: tuple[int, ...] = (), **environment: str
-    ) -> Service:
-        return Service(
-            name=name,
-            argv=[sys.executable, *argv],
-            env={**self.environment, **environment},
-            ready=ready,
-            cwd=PROJECT,
-            sockets=sockets,
-        )
+    def _python(self, name: str, *argv: str, sockets: tuple[int, ...] = ()) -> Service:
+        argv_whole = [sys.executable, *argv]
+        return Service(name=name, argv=argv_whole, env=dict(self.environment), cwd=PROJECT, sockets=sockets)
 
     def _say(self, text: str) -> None:
         self.supervisor.say("portal", text)
+
+
+def _with_statements_of(service: Service, *, milliseconds: int) -> Service:
+    """Work in the background may ask the database longer questions than a page; 0 means any length."""
+    return replace(service, env={**service.env, "PORTAL_STATEMENT_TIMEOUT_MS": str(milliseconds)})
 
 
 def _listen(host: str, first: int) -> socket.socket:

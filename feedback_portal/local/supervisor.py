@@ -53,10 +53,11 @@ class Supervisor:
             if booting.done():
                 booting.result()
                 await told
-            return 0
         except CannotStart as reason:
             self.say("portal", str(reason))
             return 1
+        else:
+            return 0
         finally:
             booting.cancel()
             told.cancel()

@@ -13,7 +13,9 @@ from feedback_portal.local.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Run the whole portal here. DATABASE_URL, REDIS_URL and PORTAL_EMAIL_URL replace the services it brings along."
+    help = (
+        "Run the whole portal here. DATABASE_URL, REDIS_URL and PORTAL_EMAIL_URL replace the services it brings along."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
