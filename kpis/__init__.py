@@ -1,0 +1,1 @@
+"""What was measured: numbers that can be thrown away and computed again to the same digits."""
