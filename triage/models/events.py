@@ -1,8 +1,12 @@
 """One thing decided or done, by whom, when; appended and never changed."""
 
-from django.db import models
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey, User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
@@ -91,3 +95,23 @@ class ChangedDay(PendingWork):
             ),
         ]
         indexes = [due_index("changed_day_due")]
+
+
+def mark_changed(received: Iterable[datetime]) -> None:
+    """The days on which these items arrived, in the organisation's time zone, must be counted again.
+
+    Call it last in the transaction of the change. A day that already waits is shared, not written twice: the share
+    lock keeps a counter from taking the day before our change is there to be counted, and holds up no other change.
+    """
+    days = {timezone.localtime(at, timezone.get_default_timezone()).date() for at in received}
+    with connection.cursor() as cursor:
+        while days:
+            wanted = [sorted(days)]
+            cursor.execute("INSERT INTO triage_changedday (day) SELECT unnest(%s::date[]) ON CONFLICT DO NOTHING", wanted)
+            cursor.execute(
+                "SELECT day FROM triage_changedday WHERE day = ANY(%s) AND completed_at IS NULL AND parked_at IS NULL"
+                " AND lease_token IS NULL AND attempts = 0 FOR SHARE",
+                wanted,
+            )
+            # A day missing here was taken between the two statements: it is written anew.
+            days -= {day for (day,) in cursor.fetchall()}

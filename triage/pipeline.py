@@ -1,0 +1,245 @@
+"""Taking new items in: taggers read them in batches, the router places them, and nothing is hidden when a tagger breaks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import structlog
+from django.db import connection
+
+from feedback_portal.pending import Drained, drain
+from intake.models import Arrival, FeedbackItem
+from triage import notifications
+from triage.models import Analysis, Event, Tagging, Ticket, Topic
+from triage.models.events import mark_changed
+from triage.routing import Router, Routing, facts_of
+from triage.taggers import taggers
+from triage.taggers.base import Suggestion, Taxonomy, Text, TopicWords
+
+log = structlog.get_logger("portal.pipeline")
+
+BATCH = 200
+# A topic below this is not even worth showing.
+_WORTH_SHOWING = 0.25
+_URGENCIES = {"low": 0, "normal": 1, "high": 2, "safety": 3}
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What the taggers say of one item, by the tagger's slug; `failures` names those that broke on it."""
+
+    suggestions: Mapping[str, Sequence[Suggestion]] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def best(self, kind: str) -> Suggestion | None:
+        return max(self.of(kind), key=lambda suggestion: suggestion.confidence, default=None)
+
+    def of(self, kind: str) -> list[Suggestion]:
+        return [one for given in self.suggestions.values() for one in given if one.kind == kind]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Everything a drain reads once, however many items follow."""
+
+    taxonomy: Taxonomy
+    topics: Mapping[str, int]
+    router: Router
+
+    @classmethod
+    def load(cls) -> Self:
+        topics = list(Topic.objects.filter(is_active=True).select_related("team", "parent").order_by("slug"))
+        return cls(
+            taxonomy=taxonomy_of(topics), topics={topic.slug: topic.pk for topic in topics}, router=Router.load()
+        )
+
+
+def understand_pending(*, at: datetime) -> Drained:
+    """Work off every arrival that is due."""
+    arrivals = Arrival.objects.select_related("item__channel", "item__customer__account")
+    tools: list[Tools] = []
+
+    def work(rows: list[Arrival]) -> None:
+        # Read when there is work: the relay may ring for rows that a neighbour took.
+        if not tools:
+            tools.append(Tools.load())
+        take_in([row.item for row in rows], tools=tools[0], at=at)
+
+    return drain(arrivals, work, batch=BATCH)
+
+
+def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> None:
+    """Analysis, tags, search text, ticket, events and receipt of a batch, set-based, inside the caller's transaction."""
+    understood = read([text_of(item) for item in items], taxonomy=tools.taxonomy)
+    analyses = [_analysis(item, each) for item, each in zip(items, understood, strict=True)]
+    Analysis.objects.bulk_create(analyses)
+    _fill_search_text(item.pk for item in items)
+    taggings, tickets, events = [], [], []
+    for item, analysis, each in zip(items, analyses, understood, strict=True):
+        topics = sorted(
+            ((str(one.value), one.confidence) for one in each.of("topic") if one.value in tools.topics),
+            key=lambda pair: -pair[1],
+        )
+        sure = frozenset(slug for slug, confidence in topics if confidence >= _WORTH_SHOWING)
+        routing = tools.router.route(facts_of(item, analysis, topics=sure), topics=topics)
+        taggings += _taggings(item, each, routing, tools.topics)
+        tickets.append(_ticket(item, routing))
+        events.append(Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at))
+    Tagging.objects.bulk_create(taggings)
+    Ticket.objects.bulk_create(tickets)
+    events += [_routed(ticket, at) for ticket in tickets]
+    Event.objects.bulk_create(events)
+    mark_changed(item.received_at for item in items)
+    notifications.write_receipts(items)
+
+
+def read(texts: Sequence[Text], *, taxonomy: Taxonomy) -> list[Understanding]:
+    """Every tagger's suggestions for every text, in the order of the texts. A tagger that raises on a batch is asked
+    text by text, and its failures are recorded with the texts it broke on."""
+    suggestions: list[dict[str, Sequence[Suggestion]]] = [{} for _ in texts]
+    failures: list[dict[str, str]] = [{} for _ in texts]
+    for tagger in taggers.all():
+        for index, outcome in enumerate(_ask(tagger, texts, taxonomy)):
+            if isinstance(outcome, str):
+                failures[index][tagger.slug] = outcome
+            elif outcome:
+                suggestions[index][tagger.slug] = outcome
+    return [Understanding(*pair) for pair in zip(suggestions, failures, strict=True)]
+
+
+def text_of(item: FeedbackItem) -> Text:
+    return Text(
+        item_id=item.pk,
+        title=item.title,
+        text=item.text,
+        declared_language=item.declared_language,
+        rating_scale=item.rating_scale,
+        rating_value=float(item.rating_value) if item.rating_value is not None else None,
+        product=item.product,
+        context=item.context,
+    )
+
+
+def taxonomy_of(topics: Iterable[Topic]) -> Taxonomy:
+    """The organisation's topics as taggers see them; team and parent must be loaded."""
+    return Taxonomy(
+        TopicWords(
+            slug=topic.slug,
+            name=topic.name,
+            description=topic.description,
+            keywords=tuple(topic.keywords),
+            team=topic.team.slug if topic.team else "",
+            parent=topic.parent.slug if topic.parent else "",
+        )
+        for topic in topics
+    )
+
+
+def _ask(tagger: Any, texts: Sequence[Text], taxonomy: Taxonomy) -> list[Sequence[Suggestion] | str]:
+    try:
+        answers: list[Sequence[Suggestion] | str] = list(tagger.tag(texts, taxonomy))
+    except Exception as error:  # a tagger is a plugin: whatever breaks in it is its failure, not the item's
+        if len(texts) == 1:
+            log.warning("tagger failed", tagger=tagger.slug, item=texts[0].item_id, exc_info=error)
+            return [f"{type(error).__name__}: {error}"[:300]]
+        return [answer for text in texts for answer in _ask(tagger, [text], taxonomy)]
+    if len(answers) != len(texts):
+        return [f"It gave {len(answers)} answers for {len(texts)} texts."] * len(texts)
+    return answers
+
+
+def _analysis(item: FeedbackItem, each: Understanding) -> Analysis:
+    language, sentiment, urgency = each.best("language"), each.best("sentiment"), each.best("urgency")
+    score = next((one.score for one in each.of("sentiment") if one.score is not None), None)
+    return Analysis(
+        item=item,
+        language=language.value if language else item.declared_language or "und",
+        sentiment=sentiment.value if sentiment else "none",
+        sentiment_score=score,
+        urgency=_URGENCIES[urgency.value] if urgency else 1,
+        evidence={
+            slug: [one.as_dict() for one in given if one.kind != "topic"]
+            for slug, given in each.suggestions.items()
+            if any(one.kind != "topic" for one in given)
+        },
+        versions={tagger.slug: tagger.version for tagger in taggers.all()},
+        failures=dict(each.failures),
+    )
+
+
+def _taggings(
+    item: FeedbackItem, each: Understanding, routing: Routing, topics: Mapping[str, int]
+) -> Iterable[Tagging]:
+    """One row a topic: a rule's tag is certain and wins over the model's."""
+    made: dict[int, Tagging] = {}
+    versions = {tagger.slug: tagger.version for tagger in taggers.all()}
+    for slug, given in each.suggestions.items():
+        for one in given:
+            topic = topics.get(str(one.value)) if one.kind == "topic" else None
+            if topic is None or one.confidence < _WORTH_SHOWING:
+                continue
+            known = made.get(topic)
+            if known is None or known.confidence < one.confidence:
+                made[topic] = Tagging(
+                    item=item,
+                    topic_id=topic,
+                    source="model",
+                    confidence=one.confidence,
+                    evidence=one.as_dict(),
+                    made_by=f"{slug} {versions[slug]}",
+                )
+    for topic_slug, rule in routing.tags:
+        if topic_slug in topics:
+            made[topics[topic_slug]] = Tagging(
+                item=item,
+                topic_id=topics[topic_slug],
+                source="rule",
+                evidence={"reason": f'The rule "{rule}" tags it.'},
+                made_by=rule[:80],
+            )
+    return made.values()
+
+
+def _ticket(item: FeedbackItem, routing: Routing) -> Ticket:
+    return Ticket(
+        item=item,
+        team=routing.team,
+        stage=routing.team.stage,
+        assignee_id=routing.assignee_id,
+        severity=routing.severity,
+        rank=routing.rank,
+        due_at=item.received_at + timedelta(hours=routing.respond_within_hours),
+        explanation=dict(routing.explanation),
+        received_at=item.received_at,
+    )
+
+
+def _routed(ticket: Ticket, at: datetime) -> Event:
+    by = ticket.explanation["by"]
+    return Event(
+        item_id=ticket.item_id,
+        ticket=ticket,
+        type=Event.Type.ROUTED,
+        source={"rule": "rule", "topic": "model"}.get(by, "system"),
+        data={
+            "team": ticket.team.slug,
+            "by": by,
+            "rule": ticket.explanation["rule"],
+            "topic": ticket.explanation["topic"],
+        },
+        occurred_at=at,
+    )
+
+
+def _fill_search_text(keys: Iterable[int]) -> None:
+    """Title before text, in the language-neutral configuration: customers mix languages, and so do searches."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO triage_searchtext (item_id, document)"
+            " SELECT submission_id, setweight(to_tsvector('simple', title), 'A')"
+            " || setweight(to_tsvector('simple', left(text, 100000)), 'B')"
+            " FROM intake_feedbackitem WHERE submission_id = ANY(%s)"
+            " ON CONFLICT (item_id) DO UPDATE SET document = excluded.document",
+            [list(keys)],
+        )
