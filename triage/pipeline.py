@@ -15,14 +15,15 @@ from triage.models import Analysis, Event, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.routing import Router, Routing, facts_of
 from triage.taggers import taggers
-from triage.taggers.base import Suggestion, Taxonomy, Text, TopicWords
+from triage.taggers import base
+from triage.taggers.base import Suggestion, Tagger, Taxonomy, Text
 
 log = structlog.get_logger("portal.pipeline")
 
 BATCH = 200
 # A topic below this is not even worth showing.
 _WORTH_SHOWING = 0.25
-_URGENCIES = {"low": 0, "normal": 1, "high": 2, "safety": 3}
+_MOST_EVIDENCE = 10
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def text_of(item: FeedbackItem) -> Text:
         text=item.text,
         declared_language=item.declared_language,
         rating_scale=item.rating_scale,
-        rating_value=float(item.rating_value) if item.rating_value is not None else None,
+        rating_value=item.rating_value,
         product=item.product,
         context=item.context,
     )
@@ -124,19 +125,21 @@ def text_of(item: FeedbackItem) -> Text:
 def taxonomy_of(topics: Iterable[Topic]) -> Taxonomy:
     """The organisation's topics as taggers see them; team and parent must be loaded."""
     return Taxonomy(
-        TopicWords(
-            slug=topic.slug,
-            name=topic.name,
-            description=topic.description,
-            keywords=tuple(topic.keywords),
-            team=topic.team.slug if topic.team else "",
-            parent=topic.parent.slug if topic.parent else "",
+        tuple(
+            base.Topic(
+                slug=topic.slug,
+                name=topic.name,
+                description=topic.description,
+                keywords=tuple(topic.keywords),
+                team=topic.team.slug if topic.team else "",
+                parent=topic.parent.slug if topic.parent else "",
+            )
+            for topic in topics
         )
-        for topic in topics
     )
 
 
-def _ask(tagger: Any, texts: Sequence[Text], taxonomy: Taxonomy) -> list[Sequence[Suggestion] | str]:
+def _ask(tagger: Tagger, texts: Sequence[Text], taxonomy: Taxonomy) -> list[Sequence[Suggestion] | str]:
     try:
         answers: list[Sequence[Suggestion] | str] = list(tagger.tag(texts, taxonomy))
     except Exception as error:  # a tagger is a plugin: whatever breaks in it is its failure, not the item's
@@ -154,12 +157,12 @@ def _analysis(item: FeedbackItem, each: Understanding) -> Analysis:
     score = next((one.score for one in each.of("sentiment") if one.score is not None), None)
     return Analysis(
         item=item,
-        language=language.value if language else item.declared_language or "und",
-        sentiment=sentiment.value if sentiment else "none",
+        language=str(language.value) if language else item.declared_language or "und",
+        sentiment=str(sentiment.value) if sentiment else "none",
         sentiment_score=score,
-        urgency=_URGENCIES[urgency.value] if urgency else 1,
+        urgency=int(urgency.value) if urgency else 1,
         evidence={
-            slug: [one.as_dict() for one in given if one.kind != "topic"]
+            slug: [_stored(one) for one in given if one.kind != "topic"]
             for slug, given in each.suggestions.items()
             if any(one.kind != "topic" for one in given)
         },
@@ -186,7 +189,7 @@ def _taggings(
                     topic_id=topic,
                     source="model",
                     confidence=one.confidence,
-                    evidence=one.as_dict(),
+                    evidence=_stored(one),
                     made_by=f"{slug} {versions[slug]}",
                 )
     for topic_slug, rule in routing.tags:
@@ -199,6 +202,20 @@ def _taggings(
                 made_by=rule[:80],
             )
     return made.values()
+
+
+def _stored(one: Suggestion) -> dict[str, Any]:
+    """A suggestion as a person can check it later: what, how sure, why, and the places in the text."""
+    return {
+        "kind": one.kind,
+        "value": one.value,
+        "confidence": round(one.confidence, 4),
+        "reason": one.reason,
+        "evidence": [
+            {"says": each.says, "weight": round(each.weight, 4), "span": list(each.span) if each.span else None}
+            for each in one.evidence[:_MOST_EVIDENCE]
+        ],
+    }
 
 
 def _ticket(item: FeedbackItem, routing: Routing) -> Ticket:
