@@ -30,7 +30,9 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     last: Any = (
-        structlog.dev.ConsoleRenderer(colors=False) if form == "console" else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        if form == "console"
+        else structlog.processors.JSONRenderer()
     )
     render: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if form != "console":
