@@ -1,1 +1,241 @@
+/* Makes the staff pages quick. Without it links are links and forms are forms; this adds keys, the sheet that a verb's form opens in,
+   and keeps the focus where the reader left it while htmx exchanges regions. */
 "use strict";
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const byId = (id) => (id ? document.getElementById(id) : null);
+  document.documentElement.classList.add("js");
+
+  /* The queue */
+  const rowOf = (reference) => (reference ? byId("row-" + reference) : null);
+  const linkIn = (row) => (row ? $("h3 a", row) : null);
+  const currentRow = () => $(".row[aria-current=true]");
+  const shown = () => byId("item")?.dataset.reference;
+
+  function mark(reference) {
+    for (const row of all(".row")) {
+      const here = row.dataset.reference === reference;
+      here ? row.setAttribute("aria-current", "true") : row.removeAttribute("aria-current");
+    }
+    // One tab stop for the whole list: the open row, else the first.
+    const stop = linkIn(currentRow()) || $(".row h3 a");
+    for (const link of all(".row h3 a")) link.tabIndex = link === stop ? 0 : -1;
+  }
+
+  function neighbour(row, step) {
+    const rows = all(".row");
+    return rows[rows.indexOf(row) + step] || null;
+  }
+
+  function move(step, extend) {
+    const from = document.activeElement.closest(".row") || currentRow();
+    const row = from ? neighbour(from, step) : $(".row");
+    if (!row) return;
+    if (extend) for (const chosen of [from, row]) choose(chosen, true);
+    linkIn(row).tabIndex = 0;
+    linkIn(row).focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+    if (!extend) linkIn(row).click();
+  }
+
+  function choose(row, on) {
+    const box = row && $(".pick input", row);
+    if (!box) return;
+    box.checked = on ?? !box.checked;
+    box.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.closest(".pick")) return;
+    $("[data-chosen]").textContent = all(".pick :checked").length + " chosen";
+  });
+
+  /* Keys. An element says which key presses it: data-key="r". */
+  const singleKeys = byId("single-keys");
+  if (singleKeys) {
+    singleKeys.checked = localStorage.getItem("single-keys") !== "off";
+    singleKeys.addEventListener("change", () => localStorage.setItem("single-keys", singleKeys.checked ? "on" : "off"));
+  }
+  const places = { t: "/triage/", s: "/signals/", a: "/actions/", k: "/kpis/" };
+  let goUntil = 0;
+
+  function press(key) {
+    const element = all(`[data-key="${CSS.escape(key)}"]`).find((one) => one.checkVisibility() || one.type === "radio");
+    if (!element) return false;
+    if (element.matches("input[type=search]")) element.select();
+    else element.click();
+    if (element.type === "radio") byId("compose-text").focus();
+    return true;
+  }
+
+  function acceptable() {
+    const focus = document.activeElement;
+    const row = focus.closest(".row");
+    const elsewhere = focus.closest("a, button, summary, input, select, textarea") && !(row && focus === linkIn(row));
+    // What is proposed may belong to the row before while the next one is still on its way.
+    return !elsewhere && shown() === (row || currentRow())?.dataset.reference ? byId("accept") : null;
+  }
+
+  function letterInChoices(event) {
+    const labels = all("label", event.target.closest(".choices"));
+    const after = labels.findIndex((label) => label.contains(event.target)) + 1;
+    const found = [...labels.slice(after), ...labels].find((label) => label.textContent.trim().toLowerCase().startsWith(event.key.toLowerCase()));
+    if (found) $("input", found).click(), $("input", found).focus();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const { key, target } = event;
+    if (event.defaultPrevented || event.isComposing) return;
+    if (key === "Enter" && (event.ctrlKey || event.metaKey) && target.form) return target.form.requestSubmit();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === "Escape") return escape(target);
+    if (target.matches(".choices [type=radio]") && /^\p{L}$/u.test(key)) return letterInChoices(event);
+    if (target.matches("input:not(.pick input), textarea, select") || byId("sheet")?.open || (singleKeys && !singleKeys.checked)) {
+      if (!(target.closest(".row") && key.startsWith("Arrow"))) return;
+    }
+    if (act(key.toLowerCase(), event)) event.preventDefault();
+  });
+
+  function act(key, event) {
+    if (goUntil > event.timeStamp && places[key]) {
+      goUntil = 0;
+      location.assign(places[key]);
+      return true;
+    }
+    const inQueue = event.target === document.body || event.target.closest(".queue");
+    if (key === "j" || (key === "arrowdown" && inQueue)) return move(1, event.shiftKey), true;
+    if (key === "k" || (key === "arrowup" && inQueue)) return move(-1, event.shiftKey), true;
+    if (key === "g") return (goUntil = event.timeStamp + 1500), true;
+    if (key === "?") return byId("help").togglePopover(), true;
+    if (key === " " && event.target.matches(".row h3 a")) return choose(event.target.closest(".row")), true;
+    if (key === "enter") {
+      const accept = acceptable();
+      if (accept) accept.requestSubmit();
+      return Boolean(accept);
+    }
+    return key.length === 1 && press(key);
+  }
+
+  function escape(target) {
+    const bulk = byId("bulk");
+    if (bulk && $(".pick :checked")) bulk.reset();
+    if (target.id === "search" || target.id === "compose-text") (linkIn(currentRow()) || byId("main")).focus();
+  }
+
+  /* Regions come and go; the focus stays, and an item that is no longer wanted is not shown. */
+  let before = {};
+  let wanted = null; // the row opened last, until its item is there
+  let deciding = false; // a second press while the first is on its way is not a second decision
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.elt.matches("[data-decides]")) return;
+    const next = neighbour(currentRow(), 1) || neighbour(currentRow(), -1);
+    if (next) event.detail.parameters.next = next.dataset.reference;
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt, requestConfig } = event.detail;
+    const posts = requestConfig.verb !== "get";
+    if (posts && deciding) return event.preventDefault();
+    const sheet = byId("sheet");
+    $(".notice[role=alert]", sheet.open ? sheet : document)?.remove();
+    if (elt.matches(".row h3 a")) mark((wanted = elt.closest(".row").dataset.reference));
+    if (!posts) return;
+    deciding = true;
+    wanted = null;
+    const row = currentRow();
+    if (!row || !elt.matches("[data-decides]")) return;
+    row.setAttribute("aria-busy", "true");
+    if (!sheet.open) linkIn(neighbour(row, 1) || row).focus();
+  });
+
+  document.addEventListener("htmx:beforeSwap", () => {
+    const focus = document.activeElement;
+    before = { id: focus.id, row: focus.closest(".row")?.dataset.reference, region: focus.closest("[data-region]")?.id };
+  });
+
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (target.id === "item" && wanted && fragment.firstElementChild.dataset.reference !== wanted) event.detail.shouldSwap = false;
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { xhr, requestConfig, elt } = event.detail;
+    if (new URL(xhr.responseURL || location.href).pathname.startsWith("/sign-in/")) return location.assign("/sign-in/?next=" + encodeURIComponent(location.pathname + location.search));
+    const sheet = byId("sheet");
+    const posted = requestConfig.verb !== "get";
+    const decided = posted && xhr.status >= 200 && xhr.status < 300;
+    if (posted) deciding = false;
+    if (decided) {
+      if (sheet.open) sheet.close();
+      const words = $("[data-draft]", elt);
+      if (words) sessionStorage.removeItem("draft " + words.dataset.draft);
+    } else if (requestConfig.target.id === "sheet-content" && xhr.status < 500 && byId("sheet-content").childElementCount) {
+      if (!sheet.open) sheet.showModal();
+      $(".errors", sheet)?.focus();
+    }
+    settle();
+    if (decided && shown()) {
+      const address = new URL(location.href);
+      address.searchParams.set("item", shown());
+      history.replaceState(history.state, "", address);
+    }
+    if (decided && document.activeElement.closest(".row")) linkIn(currentRow())?.focus();
+    refocus(byId(before.id), linkIn(rowOf(before.row)), linkIn(currentRow()), byId(before.region));
+  });
+
+  function refocus(...places) {
+    const focus = document.activeElement;
+    if (focus !== document.body && focus.checkVisibility()) return;
+    [...places, byId("main")].find((place) => place?.checkVisibility())?.focus({ preventScroll: true });
+  }
+  byId("sheet")?.addEventListener("close", () => refocus(linkIn(currentRow())));
+
+  function settle() {
+    if (!byId("queue")) return;
+    if (wanted === shown()) wanted = null;
+    mark(wanted || shown());
+    currentRow()?.scrollIntoView({ block: "nearest" });
+    const words = $("[data-draft]");
+    if (words && !words.value) words.value = sessionStorage.getItem("draft " + words.dataset.draft) || "";
+  }
+
+  document.addEventListener("input", (event) => {
+    const { draft, filters } = event.target.dataset;
+    if (draft) sessionStorage.setItem("draft " + draft, event.target.value);
+    if (filters) {
+      const wanted = event.target.value.trim().toLowerCase();
+      for (const label of all("label", byId(filters))) label.hidden = !label.textContent.toLowerCase().includes(wanted);
+    }
+  });
+
+  /* A request that failed says so where it was made, in the words of the answer. */
+  function failed(event) {
+    const { elt, xhr } = event.detail;
+    wanted = null;
+    mark(shown());
+    for (const row of all(".row[aria-busy]")) row.removeAttribute("aria-busy");
+    const notice = byId("failed").content.firstElementChild.cloneNode(true);
+    const answer = new DOMParser().parseFromString(xhr?.response || "", "text/html");
+    const text = $("[data-refusal]", answer)?.textContent;
+    if (text) {
+      $("[data-title]", notice).textContent = $("h1", answer).textContent + ".";
+      $("[data-text]", notice).textContent = text;
+    }
+    const retry = $("[data-retry]", notice);
+    const reload = $("[data-reload]", notice);
+    reload.hidden = xhr?.status !== 409;
+    retry.hidden = Boolean(text);
+    retry.addEventListener("click", () => (notice.remove(), elt.requestSubmit ? elt.requestSubmit() : elt.click()));
+    reload.addEventListener("click", () => (notice.remove(), byId("sheet").close(), linkIn(rowOf(shown()))?.click()));
+    const place = byId("sheet")?.open ? $(".sheet-body") : $(".talk") || byId("main");
+    place.prepend(notice);
+    notice.focus();
+  }
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
+
+  settle();
+  // On a phone the list is read from its top.
+  if (document.activeElement === document.body && byId("queue") && matchMedia("(min-width: 721px)").matches) refocus(linkIn(currentRow()));
+})();
