@@ -167,6 +167,7 @@
     const posted = requestConfig.verb !== "get";
     const decided = posted && xhr.status >= 200 && xhr.status < 300;
     if (posted) deciding = false;
+    if (posted && !decided) for (const row of all(".row[aria-busy]")) row.removeAttribute("aria-busy");
     if (decided) {
       if (sheet.open) sheet.close();
       const words = $("[data-draft]", elt);
@@ -215,7 +216,6 @@
     const { elt, xhr } = event.detail;
     wanted = null;
     mark(shown());
-    for (const row of all(".row[aria-busy]")) row.removeAttribute("aria-busy");
     const notice = byId("failed").content.firstElementChild.cloneNode(true);
     const answer = new DOMParser().parseFromString(xhr?.response || "", "text/html");
     const text = $("[data-refusal]", answer)?.textContent;
