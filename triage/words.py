@@ -8,9 +8,15 @@ from typing import NamedTuple
 LONGEST_TEXT = 65_536
 """Characters looked at; what a customer wrote beyond them is kept but neither tagged nor matched."""
 
+SENTENCE_ENDS = frozenset(".!?")
+"""What stands among the words where a sentence ends."""
+
 
 class Words(NamedTuple):
-    """The folded words of a text and their places: `text[starts[i]:ends[i]]` folds to `folded[i]`."""
+    """The folded words of a text and their places: `text[starts[i]:ends[i]]` folds to `folded[i]`.
+
+    The end of a sentence stands among them as ".", "!" or "?", an emoji as itself, a smiley as ":)" or ":(".
+    """
 
     folded: tuple[str, ...]
     starts: tuple[int, ...]
@@ -31,14 +37,18 @@ def words(text: str) -> Words:
     folded: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    simple = text.isascii()
-    for found in _WORD.finditer(text.lower() if simple else text):
-        word = found[1]
-        if word is None:
-            continue
-        if not simple:
-            word = _fold_word(word)
-        folded.append(word)
+    for found in _WORD.finditer(text):
+        match found.lastgroup:
+            case "word":
+                folded.append(_fold_word(found[0]))
+            case "end":
+                folded.append("!" if "!" in found[0] else "?" if "?" in found[0] else ".")
+            case "smiley":
+                folded.append(":)" if found[0][-1] in ")DPp" else ":(")
+            case "emoji":
+                folded.append(found[0])
+            case _:
+                continue
         starts.append(found.start())
         ends.append(found.end())
     return Words(tuple(folded), tuple(starts), tuple(ends))
@@ -53,12 +63,15 @@ def stem(word: str) -> str:
 
 
 # Han, kana and Thai are written without spaces: each character is a word, so a phrase of them is a run of words.
-# An apostrophe stays inside English contractions ("don't") and parts elided articles ("l'eau").
+_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(
-    r"https?://\S+|www\.\S+|@\w+"
-    r"|([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
-    r"|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+(?:['\u2019](?:t|s|re|ve|ll|d|m)\b)?)",
-    re.IGNORECASE,
+    r"(?P<link>(?i:https?://|www\.)\S+)"
+    # An apostrophe stays inside English contractions ("don't") and parts elided articles ("l'eau").
+    rf"|(?P<word>[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['\u2019](?i:t|s|re|ve|ll|d|m)\b)?)"
+    r"|(?P<smiley>[:=]['\u2019]?-?[)(DPp/|](?!\w)|;-?\))"
+    r"|(?P<end>[.!?;\n\u3002\uff01\uff1f]+(?!\d))"
+    r"|(?P<emoji>[\u2600-\u27bf\U0001f300-\U0001faff])"
+    r"|(?P<name>@\w+)"
 )
 # Latin, Greek and Cyrillic accents, and Arabic vowel marks; the marks of Indic scripts and kana are letters and stay.
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u0652]+")

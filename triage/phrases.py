@@ -1,0 +1,65 @@
+"""Many phrases found in one walk over a text, at a cost that does not grow with their number."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from triage.words import SENTENCE_ENDS, words
+
+LONGEST_PHRASE: Final = 8
+"""Words of a phrase that count; it bounds the steps a hostile text can force at each of its words."""
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Hit(NamedTuple, Generic[T]):
+    """A phrase found at `words[start:end]`, and everything it was registered for."""
+
+    start: int
+    end: int
+    meanings: tuple[T, ...]
+
+
+class Phrases(Generic[T]):
+    """Phrases with what they mean, as a tree of words. `key` is what makes two words equal, `stem` for instance."""
+
+    def __init__(self, phrases: Iterable[tuple[str, T]], *, key: Callable[[str], str] = str) -> None:
+        self._key = key
+        self._root: dict[str, Any] = {}
+        for phrase, meaning in phrases:
+            node = self._root
+            parts = [key(word) for word in words(phrase).folded if word not in SENTENCE_ENDS][:LONGEST_PHRASE]
+            for part in parts:
+                node = node.setdefault(part, {})
+            if parts:
+                node[_MEANS] = tuple(dict.fromkeys([*node.get(_MEANS, ()), meaning]))
+
+    def find(self, folded: Sequence[str]) -> Iterator[Hit[T]]:
+        """Every phrase among these words, shorter ones inside longer ones too, by where they start."""
+        key, root = self._key, self._root
+        keys = [key(word) for word in folded]
+        for start, first in enumerate(keys):
+            node = root.get(first)
+            end = start + 1
+            while node is not None:
+                if _MEANS in node:
+                    yield Hit(start, end, node[_MEANS])
+                if end >= len(keys):
+                    break
+                node = node.get(keys[end])
+                end += 1
+
+    def longest(self, folded: Sequence[str]) -> Iterator[Hit[T]]:
+        """The phrases among these words that lie in no longer one, reading from the left."""
+        reached = 0
+        best: Hit[T] | None = None
+        for hit in self.find(folded):
+            if best is not None and hit.start != best.start:
+                yield best
+                reached, best = best.end, None
+            if hit.start >= reached:
+                best = hit
+        if best is not None:
+            yield best
+
+
+_MEANS = ""  # no word is empty, so no word leads here

@@ -1,0 +1,116 @@
+"""What a tagger is given and what it gives back.
+
+A new tagger is one new file beside this one: a class with `slug`, `version`, `kind` and `tag`, under `@taggers.register`.
+Raise `version` whenever the same text may get another answer; it is stored with every answer.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+from feedback_portal.registry import Registry
+from triage.words import LONGEST_TEXT, Words, words
+
+
+class Span(NamedTuple):
+    """Characters `start` to `end` of one part of an item: "title" or "text"."""
+
+    part: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """One item as taggers see it."""
+
+    item_id: int
+    title: str = ""
+    text: str = ""
+    declared_language: str = ""
+    rating_scale: str = ""
+    rating_value: Decimal | float | None = None
+    product: str = ""
+    context: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the title, a sentence end, the words of the text; cut into words once for all taggers."""
+        return words(self._whole)
+
+    def span(self, first: int, last: int) -> Span:
+        """Where the words from `first` up to, not including, `last` stand. They must lie in one part, as sentences do."""
+        start, end = self.words.starts[first], self.words.ends[last - 1]
+        text_starts = len(self.title) + 1
+        if start >= text_starts:
+            return Span("text", start - text_starts, end - text_starts)
+        return Span("title", start, min(end, len(self.title)))
+
+    @property
+    def _whole(self) -> str:
+        return f"{self.title}\n{self.text}"[:LONGEST_TEXT]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing that spoke for (or, with a negative weight, against) a suggestion: words at a place, or a fact without one."""
+
+    says: str
+    weight: float
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a tagger believes of one item, how sure it is (0 to 1), why in one sentence, and the words that made it."""
+
+    kind: str
+    value: str | int
+    confidence: float
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A node of the organisation's taxonomy."""
+
+    slug: str
+    name: str
+    description: str = ""
+    keywords: tuple[str, ...] = ()
+    team: str = ""
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The organisation's topics at one moment; whatever taggers derive from them is derived once for each snapshot."""
+
+    topics: tuple[Topic, ...] = ()
+    _derived: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        slugs = [topic.slug for topic in self.topics]
+        if len(set(slugs)) < len(slugs):
+            raise ValueError("Two topics have the same slug.")
+
+
+class Tagger(ABC):
+    """Pure: the same texts and taxonomy give the same suggestions, whatever else is in the batch."""
+
+    slug: ClassVar[str]
+    version: ClassVar[int]
+    kind: ClassVar[str]
+    """What it suggests: "language", "sentiment", "urgency", "topic"."""
+
+    @abstractmethod
+    def tag(self, batch: Sequence[Text], taxonomy: Taxonomy) -> list[list[Suggestion]]:
+        """For each text in order, the suggestions, surest first; an empty list where there is nothing to go by."""
+
+
+taggers: Registry[Tagger] = Registry("tagger")
