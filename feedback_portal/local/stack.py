@@ -86,7 +86,7 @@ class Stack:
 
     async def _migrate(self) -> None:
         # A migration may take its time; a web page may not.
-        command = self._manage("migrate", "--noinput")
+        command = self._manage("migrate", "--noinput", "-v", "0")
         if await self.supervisor.once(_with_statements_of(command, milliseconds=0)):
             raise CannotStart("The database could not be migrated; the lines above say why.")
 
@@ -131,7 +131,7 @@ class Stack:
         return replace(self._python("web", *argv, sockets=(number,)), ready=self._web_answers)
 
     def _workers(self) -> list[Service]:
-        celery = ["-m", "celery", "-A", "feedback_portal"]
+        celery = ["-m", "celery", "--quiet", "-A", "feedback_portal"]
         queues = ",".join(dict.fromkeys(stage.queue for stage in PIPELINE))
         name = f"portal-{os.getpid()}@local"
         lean = ["--without-mingle", "--without-gossip", "-c", "2", "-l", "WARNING"]

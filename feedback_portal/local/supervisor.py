@@ -15,6 +15,8 @@ from feedback_portal.local.service import Service
 
 _COLOURS = (36, 33, 32, 35, 34, 31)
 _LONGEST_LINE = 1 << 20
+# Some tools signal the process and then its group: within this time both mean the same.
+_ONE_WISH = 0.5
 
 
 class Supervisor:
@@ -155,10 +157,14 @@ class Supervisor:
                 loop.add_signal_handler(number, self._told_to_stop)
 
     def _told_to_stop(self) -> None:
+        now = time.monotonic()
         if self.stopping.is_set():
+            if now - self._told_at < _ONE_WISH:
+                return
             for process in self._processes.values():
                 process.kill_group()
             return
+        self._told_at = now
         self.say("portal", "Stopping everything; once more to kill it.")
         self.stopping.set()
 
