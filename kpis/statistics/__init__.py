@@ -4,6 +4,7 @@ No database, no clock and no third-party library: what goes in and what comes ou
 dictionaries whose keys are part of the definition of each KPI; `None` means not defined.
 """
 
+from kpis.statistics.buckets import bucket_of, bucket_percentile, value_of
 from kpis.statistics.comparisons import (
     benjamini_hochberg,
     chi_square_homogeneity,
@@ -42,6 +43,8 @@ from kpis.statistics.survival import cumulative_incidence, kaplan_meier, logrank
 
 __all__ = [
     "benjamini_hochberg",
+    "bucket_of",
+    "bucket_percentile",
     "c_chart",
     "change_point",
     "chi_square_homogeneity",
@@ -74,5 +77,6 @@ __all__ = [
     "shrink",
     "standardised_ratio",
     "u_chart",
+    "value_of",
     "wilson",
 ]

@@ -1,6 +1,7 @@
 """What the formulas promise for every input, and what they answer where there is nothing to say."""
 
 import math
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpis import statistics
-from kpis.statistics import distributions
+from kpis.statistics import buckets, distributions
 
 counts = st.integers(0, 2000)
 few = st.integers(0, 60)
@@ -309,6 +310,28 @@ def test_a_series_that_cannot_tell_the_step_says_nothing() -> None:
     assert always["rate_ratio"] is None
     never_again = statistics.interrupted_time_series([9, 8, 9, 0, 0, 0], [1] * 6, list(range(6)), [0, 0, 0, 1, 1, 1])
     assert never_again["rate_ratio"] is None
+
+
+lengths = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50)
+
+
+@given(st.floats(1e-6, 1e9))
+def test_a_bucket_stands_for_its_durations_to_one_per_cent(duration: float) -> None:
+    bucket = statistics.bucket_of(duration)
+    assert abs(statistics.value_of(bucket) - duration) <= buckets.ACCURACY * duration * (1 + 1e-9)
+
+
+@given(lengths, lengths, st.floats(0, 1))
+def test_adding_two_histograms_gives_the_histogram_of_both(one: list[float], two: list[float], q: float) -> None:
+    added = Counter(map(statistics.bucket_of, one)) + Counter(map(statistics.bucket_of, two))
+    assert added == Counter(map(statistics.bucket_of, one + two))
+    exact = sorted(one + two)[math.floor((len(one + two) - 1) * q)]
+    assert statistics.bucket_percentile(added, q) == pytest.approx(exact, rel=buckets.ACCURACY * (1 + 1e-9))
+
+
+def test_an_answer_in_no_time_has_a_bucket_and_nothing_has_no_median() -> None:
+    assert statistics.value_of(statistics.bucket_of(0)) == pytest.approx(0, abs=1e-5)
+    assert statistics.bucket_percentile({}, 0.5) is None
 
 
 NOTHING: list[tuple[str, dict[str, Any], str]] = [
