@@ -227,8 +227,9 @@
     const reload = $("[data-reload]", notice);
     reload.hidden = xhr?.status !== 409;
     retry.hidden = Boolean(text);
-    retry.addEventListener("click", () => (notice.remove(), elt.requestSubmit ? elt.requestSubmit() : elt.click()));
-    reload.addEventListener("click", () => (notice.remove(), byId("sheet").close(), linkIn(rowOf(shown()))?.click()));
+    const leave = () => (notice.remove(), refocus(linkIn(currentRow())));
+    retry.addEventListener("click", () => (leave(), elt.requestSubmit ? elt.requestSubmit() : elt.click()));
+    reload.addEventListener("click", () => (byId("sheet").close(), leave(), linkIn(rowOf(shown()))?.click()));
     const place = byId("sheet")?.open ? $(".sheet-body") : $(".talk") || byId("main");
     place.prepend(notice);
     notice.focus();

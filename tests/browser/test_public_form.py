@@ -1,0 +1,84 @@
+"""The public form in a real browser: what is kept on the device, sent once, and made small."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import stand_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.urls("tests.browser.stand_in")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent() -> Iterator[None]:
+    stand_in.reset()
+    yield
+    stand_in.reset()
+
+
+def test_a_draft_outlives_the_page_but_not_the_sending(page: "Page") -> None:
+    page.goto("/f/repair/")
+    page.get_by_label("What happened?").fill("It leaks again.")
+    page.get_by_text("Poor").click()
+    page.get_by_label("E-mail address").fill("ana@example.com")
+    page.reload()
+
+    assert page.get_by_label("What happened?").input_value() == "It leaks again."
+    assert page.locator("[name=how]:checked").input_value() == "2"
+    # A device may be shared: who somebody is, is not kept on it.
+    assert page.get_by_label("E-mail address").input_value() == ""
+
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("Thank you. We have it.").wait_for()
+    page.goto("/f/repair/")
+    assert page.get_by_label("What happened?").input_value() == ""
+
+
+def test_offline_it_waits_and_is_sent_once_when_the_network_is_back(page: "Page") -> None:
+    page.goto("/f/repair/")
+    page.get_by_label("What happened?").fill("It leaks again.")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("You are offline.").wait_for()
+    assert stand_in.received == []
+
+    page.context.set_offline(False)
+    page.get_by_text("Thank you. We have it.").wait_for()
+
+    assert [post["text"] for post in stand_in.received if "text" in post] == [["It leaks again."]]
+
+
+def test_errors_take_the_focus_and_lead_to_their_question(page: "Page") -> None:
+    page.goto("/f/repair/?wrong")
+
+    assert page.evaluate("document.activeElement.className") == "errors"
+    page.get_by_role("link", name="E-mail address").click()
+    assert page.evaluate("document.activeElement.id") == "q-email"
+    assert page.get_by_label("E-mail address").input_value() == "ana@"
+
+
+def test_a_photo_is_made_small_and_drawn_anew(page: "Page", tmp_path: Path) -> None:
+    page.goto("/f/repair/")
+    large = page.evaluate("""() => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 1500 });
+        canvas.getContext("2d").fillRect(0, 0, 3000, 1500);
+        return canvas.toDataURL("image/png").split(",")[1];
+    }""")
+    photo = tmp_path / "tank.png"
+    photo.write_bytes(base64.b64decode(large))
+    page.locator("#q-photo").set_input_files(photo)
+
+    width, height = page.evaluate("""async () => {
+        const input = document.querySelector("#q-photo");
+        while (input.files[0].name !== "tank.jpg") await new Promise(requestAnimationFrame);
+        const drawn = await createImageBitmap(input.files[0]);
+        return [drawn.width, drawn.height];
+    }""")
+    assert (width, height) == (2000, 1000)

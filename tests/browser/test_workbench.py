@@ -1,0 +1,285 @@
+"""The workbench by keyboard, with a slow or broken network, and without the script."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import stand_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page, Route
+
+pytestmark = pytest.mark.urls("tests.browser.stand_in")
+
+FOCUS = "document.activeElement.id || document.activeElement.tagName"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_decided() -> Iterator[None]:
+    stand_in.reset()
+    yield
+    stand_in.reset()
+
+
+def open_item(page: "Page") -> str:
+    return str(page.evaluate("document.getElementById('item').dataset.reference"))
+
+
+def wait_for_item(page: "Page", reference: str) -> None:
+    page.locator(f"#item[data-reference={reference}]").wait_for()
+    page.locator(f"#row-{reference}[aria-current=true]").wait_for()
+
+
+def hold(page: "Page", address: str) -> "list[Route]":
+    """Requests to this address wait until the test lets them go."""
+    held: list[Route] = []
+
+    def keep(route: "Route") -> None:
+        held.append(route)
+
+    page.route(address, keep)
+    return held
+
+
+def test_moving_opens_items_and_the_address_follows(page: "Page") -> None:
+    page.goto("/triage/?q=is%3Auntriaged")
+    assert page.evaluate(FOCUS) == "open-F-20493"
+
+    page.keyboard.press("j")
+    wait_for_item(page, "F-20494")
+    page.keyboard.press("ArrowDown")
+    wait_for_item(page, "F-20490")
+    page.keyboard.press("k")
+    wait_for_item(page, "F-20494")
+
+    assert page.evaluate(FOCUS) == "open-F-20494"
+    assert page.url.endswith("item=F-20494")
+    page.reload()
+    wait_for_item(page, "F-20494")
+
+
+def test_items_are_placed_by_key_and_the_focus_is_never_lost(page: "Page") -> None:
+    page.goto("/triage/?q=is%3Auntriaged")
+    page.evaluate("""() => {
+        window.lost = 0;
+        new MutationObserver(() => requestAnimationFrame(() => { if (document.activeElement === document.body) window.lost += 1; }))
+          .observe(document.body, { childList: true, subtree: true });
+    }""")
+
+    page.keyboard.press("Enter")
+    wait_for_item(page, "F-20494")
+    page.keyboard.press("r")
+    page.locator("#sheet[open] [name=team]").first.wait_for()
+    page.keyboard.press("q")
+    page.keyboard.press("Enter")
+    wait_for_item(page, "F-20490")
+    page.keyboard.press("h")
+    page.locator("#sheet[open] [name=until]").first.wait_for()
+    page.keyboard.press("Enter")
+    wait_for_item(page, "F-20489")
+
+    assert page.evaluate(FOCUS) == "open-F-20489"
+    assert page.evaluate("window.lost") == 0
+    assert page.locator("#queue-count").inner_text() == "3 to decide"
+    assert [(post["verb"], post.get("team"), post["next"]) for post in stand_in.received] == [
+        (["route"], ["quality"], ["F-20494"]),
+        (["route"], ["quality"], ["F-20490"]),
+        (["snooze"], None, ["F-20489"]),
+    ]
+    assert all(post["version"] == ["3"] for post in stand_in.received)
+
+
+def test_undo_brings_everything_back(page: "Page") -> None:
+    page.goto("/triage/")
+    page.keyboard.press("Enter")
+    wait_for_item(page, "F-20494")
+    assert page.locator("#row-F-20493").count() == 0
+
+    page.keyboard.press("z")
+    wait_for_item(page, "F-20493")
+
+    assert page.evaluate(FOCUS) == "open-F-20493"
+    assert page.locator("#toast").inner_text() == "Undone"
+
+
+def test_enter_never_accepts_what_is_not_shown(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    held = hold(page, "**/triage/?*item=F-20494")
+
+    page.keyboard.press("j")
+    page.locator("#row-F-20494[aria-current=true]").wait_for()
+    page.wait_for_timeout(50)
+    assert open_item(page) == "F-20493"
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(100)
+
+    assert stand_in.received == []
+    held[-1].continue_()
+    wait_for_item(page, "F-20494")
+
+
+def test_a_second_press_is_not_a_second_decision(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    held = hold(page, "**/decide/")
+
+    page.locator("#accept-button").click()
+    page.locator("#accept-button").click()
+    page.wait_for_timeout(100)
+    assert len(held) == 1
+    held[0].continue_()
+    wait_for_item(page, "F-20494")
+
+    assert len(stand_in.received) == 1
+
+
+def test_a_late_answer_does_not_replace_the_item_opened_meanwhile(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    held = hold(page, "**/decide/")
+
+    page.keyboard.press("Enter")
+    page.keyboard.press("j")
+    wait_for_item(page, "F-20490")
+    held[0].continue_()
+    page.locator("#row-F-20493").wait_for(state="detached")
+
+    assert open_item(page) == "F-20490"
+    assert page.evaluate(FOCUS) == "open-F-20490"
+
+
+def test_what_a_refusal_says_is_read_where_it_happened(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    page.locator("#compose-text").fill("somebody was faster")
+    page.keyboard.press("Control+Enter")
+
+    alert = page.locator(".talk [role=alert]")
+    alert.wait_for()
+    assert "Mina routed this to Logistics 4 seconds ago." in alert.inner_text()
+    assert page.locator("#compose-text").input_value() == "somebody was faster"
+    alert.get_by_role("button", name="Show it as it is now").click()
+    alert.wait_for(state="detached")
+    assert page.evaluate(FOCUS) == "open-F-20493"
+
+
+def test_a_lost_network_keeps_the_words_and_sends_them_once(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    page.locator("#compose-text").fill("Is the new seal in stock?")
+    page.context.set_offline(True)
+    page.keyboard.press("Control+Enter")
+    retry = page.get_by_role("button", name="Try again")
+    retry.wait_for()
+    assert page.locator("#compose-text").input_value() == "Is the new seal in stock?"
+
+    page.context.set_offline(False)
+    retry.click()
+    page.get_by_text("reply: F-20493").wait_for()
+
+    assert [post["text"] for post in stand_in.received] == [["Is the new seal in stock?"]]
+    assert page.locator("#compose-text").input_value() == ""
+
+
+def test_a_form_with_errors_stays_open_and_says_what_is_missing(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    page.keyboard.press("e")
+    page.locator("#sheet[open]").wait_for()
+    page.keyboard.press("d")
+    page.keyboard.press("Enter")
+    page.locator("#sheet [role=alert]").wait_for()
+
+    assert page.locator("#sheet [name=resolution]:checked").input_value() == "declined"
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    page.keyboard.press("Escape")
+    page.locator("#sheet[open]").wait_for(state="detached")
+    assert page.evaluate(FOCUS) == "open-F-20493"
+
+
+def test_letters_are_only_letters_in_a_field_and_when_keys_are_off(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    page.locator("#compose-text").press_sequentially("jerk rhyme")
+    assert open_item(page) == "F-20493"
+    assert page.locator("#sheet[open]").count() == 0
+    page.keyboard.press("Escape")
+    assert page.evaluate(FOCUS) == "open-F-20493"
+
+    page.keyboard.press("?")
+    page.locator("#single-keys").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("j")
+    page.wait_for_timeout(100)
+    assert open_item(page) == "F-20493"
+    page.keyboard.press("ArrowDown")
+    wait_for_item(page, "F-20494")
+
+
+def test_rows_are_chosen_by_key_and_let_go(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+J")
+    page.keyboard.press("Shift+J")
+
+    assert page.locator("[data-chosen]").inner_text() == "3 chosen"
+    page.keyboard.press("Escape")
+    assert page.locator(".pick :checked").count() == 0
+    assert not page.locator("#bulk").is_visible()
+
+
+def test_search_keeps_the_focus_and_names_what_it_cannot_read(page: "Page") -> None:
+    page.goto("/triage/?q=is%3Auntriaged")
+    page.keyboard.press("/")
+    page.keyboard.type("foo:bar")
+    page.keyboard.press("Enter")
+
+    page.get_by_text("There is no field foo.").wait_for()
+    assert page.evaluate(FOCUS) == "search"
+    assert page.locator("#search").input_value() == "foo:bar"
+    assert "q=foo%3Abar" in page.url
+
+
+def test_older_rows_come_when_they_are_scrolled_to(page: "Page") -> None:
+    page.goto("/triage/")
+    page.locator("#row-F-204930").wait_for()
+
+    assert page.locator(".row").count() == 2 * len(stand_in.TITLES)
+    assert page.locator("#more-link").count() == 0
+
+
+def test_what_was_begun_is_there_after_a_reload(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    page.locator("#compose-text").fill("The new seal is")
+    page.reload()
+
+    assert page.locator("#compose-text").input_value() == "The new seal is"
+
+
+def test_a_phone_shows_the_queue_or_the_item(new_context: "Callable[..., BrowserContext]") -> None:
+    page = new_context(width=390, height=844, has_touch=True).new_page()
+    page.goto("/triage/")
+    assert page.locator("#queue").is_visible()
+    assert not page.locator("#item").is_visible()
+
+    page.locator("#row-F-20494").click()
+    page.locator("#item[data-reference='F-20494']").wait_for()
+    assert not page.locator("#queue").is_visible()
+    assert page.locator("#verb-route").is_visible()
+    page.locator(".back").click()
+    page.locator("#queue").wait_for()
+
+
+def test_everything_works_without_the_script(new_context: "Callable[..., BrowserContext]") -> None:
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto("/triage/")
+    page.locator("#row-F-20494").click()
+    assert page.locator("#item-title").inner_text() == stand_in.TITLES["F-20494"]
+
+    page.locator("#verb-route").click()
+    page.get_by_label("Quality").check()
+    page.get_by_role("button", name="Route").click()
+    assert stand_in.received[-1]["team"] == ["quality"]
+    assert page.locator("#row-F-20494").count() == 0
+
+    page.locator("#accept-button").click()
+    assert stand_in.received[-1]["verb"] == ["route"]
+    page.locator("#search").fill("nothing")
+    page.keyboard.press("Enter")
+    page.get_by_text("Nothing matches this search").wait_for()
