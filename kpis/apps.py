@@ -2,11 +2,12 @@
 
 from django.apps import AppConfig
 
-from kpis.definitions import definitions
-
 
 class KpisConfig(AppConfig):
     name = "kpis"
 
     def ready(self) -> None:
+        # Definitions count models, which exist only now.
+        from kpis.definitions import definitions
+
         definitions.load("kpis.definitions")

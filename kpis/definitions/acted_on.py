@@ -1,0 +1,29 @@
+"""How much of the feedback that could be acted on led to a change."""
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from kpis import facts
+from kpis.definitions import definitions
+from kpis.definitions.base import Share
+
+
+@definitions.register
+class ActedOn(Share):
+    slug = "acted-on"
+    name = "Acted on"
+    better = "higher"
+    numerator = "items whose action has shipped"
+    denominator = "actionable items"
+    definition = (
+        "Of the items received in the period that were triaged and are neither spam nor duplicates, those linked to an"
+        " action that has shipped and was not withdrawn. Wilson's interval."
+    )
+    position = 60
+
+    def counted(self, *, as_of: datetime) -> Q:
+        return facts.is_actionable(as_of=as_of)
+
+    def hit(self, *, as_of: datetime) -> Q:
+        return facts.is_acted_on(as_of=as_of)

@@ -1,0 +1,25 @@
+"""How long until an item was resolved and stayed so."""
+
+from datetime import datetime
+
+from django.db.models.expressions import Combinable
+
+from kpis.definitions import definitions
+from kpis.definitions.base import Duration
+from kpis.facts import stays_resolved
+
+
+@definitions.register
+class TimeToResolution(Duration):
+    slug = "time-to-resolution"
+    name = "Time to resolution"
+    numerator = "items resolved"
+    denominator = "items received"
+    definition = (
+        "Half of the items were resolved within this many hours of their arrival, and not reopened since. Open items count as"
+        " open (Kaplan and Meier)."
+    )
+    position = 50
+
+    def ended(self, *, as_of: datetime) -> Combinable:
+        return stays_resolved(as_of=as_of)

@@ -1,0 +1,26 @@
+"""How long until somebody decided what an item is and who acts on it."""
+
+from datetime import datetime
+
+from django.db.models.expressions import Combinable
+
+from kpis.definitions import definitions
+from kpis.definitions.base import Duration
+from kpis.facts import first
+from triage.models import Event
+
+
+@definitions.register
+class TimeToTriage(Duration):
+    slug = "time-to-triage"
+    name = "Time to triage"
+    numerator = "items decided"
+    denominator = "items received"
+    definition = (
+        "Half of the items were triaged, or merged into another, within this many hours of their arrival. Items that still"
+        " wait count as waiting (Kaplan and Meier), so leaving them lie cannot improve the number."
+    )
+    position = 40
+
+    def ended(self, *, as_of: datetime) -> Combinable:
+        return first(Event.Type.TRIAGED, Event.Type.MERGED, as_of=as_of)

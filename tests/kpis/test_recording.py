@@ -1,0 +1,281 @@
+"""Numbers are counted from facts, again to the same digits, and open exactly their items."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback_portal.accounts.models import Team
+from intake.models import Channel, Customer, FeedbackItem, Submission
+from kpis import recording
+from kpis.definitions import definitions
+from kpis.definitions.base import bucket, middle
+from kpis.facts import Slice
+from kpis.models import Measurement
+from kpis.periods import Period
+from triage.models import Action, ActionLink, ChangedDay, Event, Ticket
+
+MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
+NOW = MONDAY + timedelta(days=10)
+ZONE = ZoneInfo("UTC")
+WEEK = Period(date(2026, 3, 2), date(2026, 3, 9), ZONE)
+
+
+class Town:
+    """Makes items and what happened to them, as plainly as a table."""
+
+    def __init__(self) -> None:
+        self.channel = Channel.objects.create(slug="form", name="Form", kind="web_form")
+        self.teams = {
+            "quality": Team.objects.create(slug="quality", name="Quality"),
+            "logistics": Team.objects.create(slug="logistics", name="Logistics"),
+        }
+        self.count = 0
+
+    def item(
+        self,
+        *,
+        after: timedelta = timedelta(),
+        team: str = "quality",
+        scale: str = "",
+        value: int | None = None,
+        customer: Customer | None = None,
+    ) -> Ticket:
+        self.count += 1
+        at = MONDAY + after
+        submission = Submission.objects.create(
+            channel=self.channel,
+            external_id=str(self.count),
+            payload=b"",
+            content_type="",
+            sha256=b"",
+            tracking_hash=str(self.count),
+        )
+        item = FeedbackItem.objects.create(
+            submission=submission,
+            channel=self.channel,
+            text="It leaks",
+            rating_scale=scale,
+            rating_value=value,
+            customer=customer,
+            submitted_at=at,
+            received_at=at,
+        )
+        return Ticket.objects.create(item=item, team=self.teams[team], due_at=at, received_at=at)
+
+    def happened(self, ticket: Ticket, type: str, *, after: timedelta, **data: object) -> None:
+        at = ticket.received_at + after
+        Event.objects.create(
+            item=ticket.item, ticket=ticket, type=type, source="system", occurred_at=at, recorded_at=at, data=data
+        )
+
+    def ship(self, ticket: Ticket, *, after: timedelta) -> None:
+        at = ticket.received_at + after
+        action = Action.objects.create(title="Re-seat the seal", team=ticket.team, step="check", shipped_at=at)
+        ActionLink.objects.create(action=action, ticket=ticket, linked_at=at)
+
+
+@pytest.fixture
+def town(db: None) -> Town:
+    return Town()
+
+
+HOUR = timedelta(hours=1)
+
+
+def recount() -> None:
+    for offset in range(7):
+        recording.recount(date(2026, 3, 2) + timedelta(days=offset), at=NOW)
+
+
+def read(slug: str, slice: Slice = recording.EVERYTHING) -> recording.Reading:
+    return recording.read(definitions.get(slug), WEEK, at=NOW, slice=slice)
+
+
+def fill(town: Town) -> None:
+    """A small week: ratings, decisions, reopenings, an action, spam."""
+    for number in range(12):
+        ticket = town.item(
+            after=HOUR * 5 * number, team="quality" if number % 3 else "logistics", scale="csat5", value=number % 5 + 1
+        )
+        if number % 4:
+            town.happened(ticket, "triaged", after=HOUR * number)
+        if number % 2:
+            town.happened(ticket, "resolved", after=HOUR * 2 * number, resolution="answered")
+        if number == 5:
+            town.happened(ticket, "reopened", after=HOUR * 30)
+        if number in (1, 2):
+            town.ship(ticket, after=HOUR * 40)
+
+
+def test_satisfaction_is_a_share_with_its_interval(town: Town) -> None:
+    for value in [5] * 6 + [4] * 3 + [2] * 3:
+        town.item(scale="csat5", value=value)
+    town.item(scale="stars5", value=5)
+    recount()
+
+    figure = read("csat").figure
+
+    assert (figure.value, figure.numerator, figure.denominator) == (75.0, 9, 12)
+    assert figure.low == pytest.approx(46.8, abs=0.1)
+    assert figure.high == pytest.approx(91.1, abs=0.1)
+
+
+def test_few_answers_are_told_without_a_rate(town: Town) -> None:
+    town.item(scale="csat5", value=5)
+    recount()
+
+    figure = read("csat").figure
+
+    assert figure.value is None
+    assert "1 of 1" in figure.note
+
+
+def test_no_answers_are_no_zero(town: Town) -> None:
+    recount()
+
+    assert read("csat").figure.value is None
+
+
+def test_of_each_customer_only_the_latest_recommendation_counts(town: Town) -> None:
+    ana = Customer.objects.create(external_id="ana")
+    town.item(scale="nps", value=2, customer=ana)
+    town.item(scale="nps", value=10, customer=ana, after=timedelta(days=2))
+    town.item(scale="nps", value=3)
+    recount()
+
+    figure = read("nps").figure
+
+    assert (figure.value, figure.numerator, figure.denominator) == (0.0, 1, 2)
+
+
+def test_what_still_waits_counts_as_waiting(town: Town) -> None:
+    for hours in (2, 4):
+        town.happened(town.item(), "triaged", after=HOUR * hours)
+    for _ in range(3):
+        town.item()
+    recount()
+
+    figure = read("time-to-triage").figure
+
+    assert figure.value is None
+    assert "Fewer than half" in figure.note
+    assert (figure.numerator, figure.denominator) == (2, 5)
+
+
+def test_the_median_is_the_time_by_which_half_were_decided(town: Town) -> None:
+    for hours in (1, 2, 3, 50, 60):
+        town.happened(town.item(), "triaged", after=HOUR * hours)
+    recount()
+
+    assert read("time-to-triage").figure.value == pytest.approx(3, rel=0.01)
+
+
+def test_a_reopened_item_is_open_again(town: Town) -> None:
+    ticket = town.item()
+    town.happened(ticket, "resolved", after=HOUR)
+    town.happened(ticket, "reopened", after=HOUR * 2)
+    recount()
+
+    assert read("time-to-resolution").figure.numerator == 0
+
+    town.happened(ticket, "resolved", after=HOUR * 9)
+    recount()
+
+    assert read("time-to-resolution").figure.value == pytest.approx(9, rel=0.01)
+
+
+def test_only_a_shipped_action_is_acting(town: Town) -> None:
+    tickets = [town.item() for _ in range(12)]
+    for ticket in tickets:
+        town.happened(ticket, "triaged", after=HOUR)
+    town.ship(tickets[0], after=HOUR)
+    withdrawn = Action.objects.create(title="Nothing", team=tickets[1].team, step="do", withdrawn_at=NOW)
+    ActionLink.objects.create(action=withdrawn, ticket=tickets[1], linked_at=MONDAY)
+    recount()
+
+    assert (read("acted-on").figure.numerator, read("acted-on").figure.denominator) == (1, 12)
+
+
+def test_spam_and_test_data_are_no_voices(town: Town) -> None:
+    town.item()
+    Ticket.objects.filter(pk=town.item().pk).update(status="resolved", resolution="spam", resolved_at=MONDAY)
+    FeedbackItem.objects.filter(pk=town.item().item_id).update(is_test=True)
+    recount()
+
+    assert read("items-received").figure.value == 1
+
+
+@pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
+def test_a_number_opens_exactly_its_items(town: Town, kpi) -> None:  # type: ignore[no-untyped-def]
+    fill(town)
+    recount()
+    slices = [
+        recording.EVERYTHING,
+        *(Slice(team=team.pk) for team in town.teams.values()),
+        Slice(channel=town.channel.pk),
+    ]
+
+    for slice in slices:
+        figure = recording.read(kpi, WEEK, at=NOW, slice=slice).figure
+        for side, number in (("numerator", figure.numerator), ("denominator", figure.denominator)):
+            assert recording.items_behind(kpi, WEEK, side, as_of=NOW, slice=slice).count() == number
+
+
+@pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
+def test_measured_and_counted_afresh_agree(town: Town, kpi) -> None:  # type: ignore[no-untyped-def]
+    fill(town)
+    recount()
+
+    measured = recording.read(kpi, WEEK, at=NOW).figure
+    counted = kpi.figure(recording._counted(kpi, WEEK, recording.EVERYTHING, NOW), as_of=NOW, zone=ZONE)
+
+    assert measured == counted
+
+
+def test_teams_add_up_to_everything(town: Town) -> None:
+    fill(town)
+    recount()
+
+    parts = [read("items-received", Slice(team=team.pk)).figure.value for team in town.teams.values()]
+
+    assert sum(part or 0 for part in parts) == read("items-received").figure.value == 12
+
+
+def test_counting_twice_gives_the_same_rows(town: Town) -> None:
+    fill(town)
+    recount()
+    first = sorted(map(str, Measurement.objects.values_list("kpi", "day", "team", "channel", "parts")))
+    recount()
+
+    assert sorted(map(str, Measurement.objects.values_list("kpi", "day", "team", "channel", "parts"))) == first
+
+
+def test_a_report_of_the_past_does_not_see_later_events(town: Town) -> None:
+    ticket = town.item()
+    town.happened(ticket, "triaged", after=HOUR * 5)
+    kpi = definitions.get("time-to-triage")
+
+    before = recording.read(kpi, WEEK, at=NOW, as_of=MONDAY + HOUR * 4).figure
+    after = recording.read(kpi, WEEK, at=NOW, as_of=MONDAY + HOUR * 6).figure
+
+    assert (before.numerator, after.numerator) == (0, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changed_days_are_counted_and_then_done() -> None:
+    town = Town()
+    fill(town)
+    ChangedDay.objects.create(day=date(2026, 3, 2))
+
+    drained = recording.recount_changed_days(at=NOW)
+
+    assert drained.as_dict() == {"done": 1, "retried": 0, "parked": 0}
+    assert read("items-received").figure.value == 4
+
+
+@given(st.floats(min_value=1 / 3600, max_value=24 * 365 * 20))
+def test_a_bucket_stands_for_its_durations_within_one_percent(duration: float) -> None:
+    assert middle(bucket(duration)) == pytest.approx(duration, rel=0.0101)
