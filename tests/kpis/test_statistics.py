@@ -229,6 +229,12 @@ def test_a_sum_above_its_threshold_is_the_first_signal(values: list[float], slac
         assert max(found["high"][first - 1], found["low"][first - 1]) > threshold
 
 
+def test_good_weeks_are_not_saved_up_against_bad_ones() -> None:
+    assert statistics.cusum([-10, 12], target=0, slack=0, threshold=11) == {
+        "high": [0, 12], "low": [10, 0], "first_signal": 2,
+    }  # fmt: skip
+
+
 @given(st.lists(st.floats(0, 1), max_size=40), st.floats(0.01, 0.5))
 def test_adjusted_p_values_are_never_smaller_and_keep_their_order(p_values: list[float], q: float) -> None:
     found = statistics.benjamini_hochberg(p_values, q)
