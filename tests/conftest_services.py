@@ -93,14 +93,14 @@ class Servers:
         return name
 
     def _start(self, service: Service) -> None:
-        log = self.layout.state / f"{service.name}.log"
+        log = service.log or self.layout.state / f"{service.name}.log"
         if service.tidy:
             service.tidy()
         with log.open("wb") as out:
             process = subprocess.Popen(service.argv, stdout=out, stderr=out, **service.process_arguments())
         self._running.append((service, process))
         end = time.monotonic() + service.ready_seconds
-        while service.ready and not service.ready():
+        while not service.is_ready():
             if process.poll() is not None or time.monotonic() > end:
                 pytest.exit(f"{service.name} did not start:\n{log.read_text()[-2000:]}", returncode=3)
             time.sleep(0.02)

@@ -4,9 +4,12 @@ import importlib.util
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from feedback_portal.local.paths import CannotStart, Layout
 from feedback_portal.local.service import Service
@@ -18,6 +21,7 @@ class Broker:
     def __init__(self, layout: Layout, *, durable: bool = True) -> None:
         self.data = layout.state / "redis"
         self.socket = layout.sockets / "redis.sock"
+        self.log = self.data / "valkey.log"
         self.durable = durable
 
     def url(self, number: int = 0) -> str:
@@ -36,16 +40,24 @@ class Broker:
             "--save": "",
             "--daemonize": "no",
             "--loglevel": "warning",
+            "--logfile": str(self.log),
             "--maxmemory-policy": "noeviction",
             "--databases": "128",
         }
-        argv = [_binary(), *(part for pair in fixed.items() for part in pair), *keep]
-        return Service(name="valkey", argv=argv, ready=self._ready, tidy=self._stop_leftover, foundation=True)
+        return Service(
+            name="valkey",
+            argv=[_binary(), *(part for pair in fixed.items() for part in pair), *keep],
+            ready=self._answers,
+            tidy=self._stop_leftover,
+            foundation=True,
+            log=self.log,
+        )
 
     def _client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
+        # redis-py would wait seconds before it says that nobody listens.
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
-    def _ready(self) -> bool:
+    def _answers(self) -> bool:
         try:
             with self._client() as client:
                 return bool(client.ping())
@@ -54,15 +66,12 @@ class Broker:
 
     def _stop_leftover(self) -> None:
         """Stop the server that a run killed outright may have left: two must not write one file."""
-        if not self.socket.exists():
+        if not self._answers():
             return
-        try:
-            with self._client() as client:
-                client.shutdown()
-        except redis.RedisError:
-            return
+        with self._client() as client, suppress(redis.RedisError):
+            client.shutdown()
         end = time.monotonic() + 5
-        while self._ready() and time.monotonic() < end:
+        while self._answers() and time.monotonic() < end:
             time.sleep(0.05)
 
 

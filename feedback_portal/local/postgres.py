@@ -102,11 +102,8 @@ class Postgres:
         return {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
     def _ready(self) -> bool:
-        try:
-            with self.cursor():
-                return True
-        except psycopg2.OperationalError:
-            return False
+        with self.cursor():
+            return True
 
     def _stop_leftover(self) -> None:
         """Stop the server that a run killed outright may have left. pg_ctl looks at the process itself."""

@@ -18,7 +18,7 @@ _PR_SET_PDEATHSIG = 1
 class Service:
     """`ready` is asked until it says yes; `tidy` removes what a killed predecessor left, before each start.
 
-    A `foundation` (database, broker) is stopped after everything that stands on it.
+    A `foundation` (database, broker) is stopped after everything that stands on it. `log` is where it writes, if not here.
     """
 
     name: str
@@ -33,6 +33,14 @@ class Service:
     stop_seconds: float = 8
     ready_seconds: float = 90
     foundation: bool = False
+    log: Path | None = None
+
+    def is_ready(self) -> bool:
+        """Whatever goes wrong in asking means: not yet."""
+        try:
+            return self.ready is None or self.ready()
+        except Exception:
+            return False
 
     def process_arguments(self) -> dict[str, Any]:
         """Arguments for subprocess and asyncio alike: a session of its own that ends with us."""

@@ -29,6 +29,7 @@ class Supervisor:
     def __init__(self, out: TextIO | None = None) -> None:
         self.out: TextIO | None = out or sys.stdout
         self.stopping = asyncio.Event()
+        self._told_at = 0.0
         self._kept: list[tuple[Service, asyncio.Task[None]]] = []
         self._processes: dict[str, _Process] = {}
 
@@ -98,14 +99,15 @@ class Supervisor:
 
     async def _until_ready(self, service: Service, process: "_Process") -> None:
         end = time.monotonic() + service.ready_seconds
-        while service.ready is not None and not await asyncio.to_thread(service.ready):
+        pause = 0.03
+        while not await asyncio.to_thread(service.is_ready):
             if process.exited.is_set():
-                raise CannotStart(
-                    f"{service.name} ended with {process.status} before it was ready; its lines above say why."
-                )
+                says = service.log or "what it said above"
+                raise CannotStart(f"{service.name} ended with {process.status} before it was ready; {says} tells why.")
             if time.monotonic() > end:
                 raise CannotStart(f"{service.name} was not ready after {service.ready_seconds:.0f} s.")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 0.5)
 
     async def _keep(self, service: Service, process: "_Process", born: float) -> None:
         failures = 0
@@ -126,6 +128,9 @@ class Supervisor:
                 await asyncio.to_thread(service.tidy)
             born = time.monotonic()
             process = await self._spawn(service)
+            with suppress(CannotStart):
+                await self._until_ready(service, process)
+                self.say("portal", f"{service.name} is up again after {time.monotonic() - born:.1f} s.")
 
     async def _stop_all(self) -> None:
         """First everything that stands on the foundations, together; then the foundations. The rest is killed."""
