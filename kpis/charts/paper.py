@@ -202,7 +202,8 @@ def number(value: float) -> str:
 
 def nice_ticks(low: float, high: float, *, about: int = 4) -> list[float]:
     """Round values in steps of 1, 2 or 5 from at or below `low` to at or above `high`."""
-    if not high > low:
+    # A span that is lost in the digits of its ends is drawn as none.
+    if high - low <= 1e-12 * max(abs(low), abs(high), 1):
         high = low + 1
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
