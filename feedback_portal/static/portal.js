@@ -59,10 +59,12 @@
   }
   const places = { t: "/triage/", s: "/signals/", a: "/actions/", k: "/kpis/" };
   let goUntil = 0;
+  let wanted = null; // the row opened last, until its item is there
 
   function press(key) {
     const element = all(`[data-key="${CSS.escape(key)}"]`).find((one) => one.checkVisibility() || one.type === "radio");
     if (!element) return false;
+    if (wanted && element.closest("#item")) return true; // a verb is not for the item before
     if (element.matches("input[type=search]")) element.select();
     else element.click();
     if (element.type === "radio") byId("compose-text").focus();
@@ -125,26 +127,28 @@
 
   /* Regions come and go; the focus stays, and an item that is no longer wanted is not shown. */
   let before = {};
-  let wanted = null; // the row opened last, until its item is there
   let deciding = false; // a second press while the first is on its way is not a second decision
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.elt.matches("[data-decides]")) return;
-    const next = neighbour(currentRow(), 1) || neighbour(currentRow(), -1);
+    const row = rowOf(shown());
+    const next = wanted ? rowOf(wanted) : neighbour(row, 1) || neighbour(row, -1);
     if (next) event.detail.parameters.next = next.dataset.reference;
   });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { elt, requestConfig } = event.detail;
     const posts = requestConfig.verb !== "get";
-    if (posts && deciding) return event.preventDefault();
+    if (elt.matches(".row h3 a")) mark((wanted = elt.closest(".row").dataset.reference));
+    // The form whose answer is awaited must stay: htmx finds no region from an element that has left the page.
+    if (deciding && !["queue", "new", "more"].includes(event.detail.target.id)) return event.preventDefault();
     const sheet = byId("sheet");
     $(".notice[role=alert]", sheet.open ? sheet : document)?.remove();
-    if (elt.matches(".row h3 a")) mark((wanted = elt.closest(".row").dataset.reference));
     if (!posts) return;
     deciding = true;
     wanted = null;
-    const row = currentRow();
+    if (byId("rows")) htmx.trigger("#rows", "htmx:abort");
+    const row = rowOf(shown());
     if (!row || !elt.matches("[data-decides]")) return;
     row.setAttribute("aria-busy", "true");
     if (!sheet.open) linkIn(neighbour(row, 1) || row).focus();
@@ -167,6 +171,7 @@
     const posted = requestConfig.verb !== "get";
     const decided = posted && xhr.status >= 200 && xhr.status < 300;
     if (posted) deciding = false;
+    else if (deciding) return;
     if (posted && !decided) for (const row of all(".row[aria-busy]")) row.removeAttribute("aria-busy");
     if (decided) {
       if (sheet.open) sheet.close();
@@ -177,6 +182,7 @@
       $(".errors", sheet)?.focus();
     }
     settle();
+    if (posted && wanted && wanted !== shown()) return linkIn(rowOf(wanted))?.click();
     if (decided && shown()) {
       const address = new URL(location.href);
       address.searchParams.set("item", shown());

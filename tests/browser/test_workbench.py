@@ -119,6 +119,19 @@ def test_enter_never_accepts_what_is_not_shown(page: "Page") -> None:
     wait_for_item(page, "F-20494")
 
 
+def test_a_decision_is_answered_even_if_another_item_is_on_its_way(page: "Page") -> None:
+    page.goto("/triage/?item=F-20493")
+    hold(page, "**/triage/?*item=F-20494")
+    page.keyboard.press("j")
+    page.locator("#row-F-20494[aria-current=true]").wait_for()
+
+    page.locator("#accept-button").click()
+    page.locator("#row-F-20493").wait_for(state="detached")
+
+    assert len(stand_in.received) == 1
+    assert open_item(page) == stand_in.received[0]["next"][0] == "F-20494"
+
+
 def test_a_second_press_is_not_a_second_decision(page: "Page") -> None:
     page.goto("/triage/?item=F-20493")
     held = hold(page, "**/decide/")
@@ -139,12 +152,14 @@ def test_a_late_answer_does_not_replace_the_item_opened_meanwhile(page: "Page") 
 
     page.keyboard.press("Enter")
     page.keyboard.press("j")
-    wait_for_item(page, "F-20490")
+    page.locator("#row-F-20490[aria-current=true]").wait_for()
+    page.keyboard.press("r")
     held[0].continue_()
-    page.locator("#row-F-20493").wait_for(state="detached")
+    wait_for_item(page, "F-20490")
 
-    assert open_item(page) == "F-20490"
+    assert page.locator("#row-F-20493").count() == 0
     assert page.evaluate(FOCUS) == "open-F-20490"
+    assert page.locator("#sheet[open]").count() == 0, "R belonged to the item before"
 
 
 def test_what_a_refusal_says_is_read_where_it_happened(page: "Page") -> None:
