@@ -1,0 +1,161 @@
+"""The door: what arrives is stored as it is, once, before anybody answers or reads it."""
+
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from psycopg2 import Binary
+
+from feedback_portal.accounts.models import RememberedAnswer, hashed
+from feedback_portal.api import ANSWERS_KEPT
+from feedback_portal.refusals import Refused
+from intake.connectors.base import RawItem
+from intake.models import Channel, Submission
+
+QUARANTINE_KEPT = timedelta(days=30)
+
+
+class ChannelClosed(Refused):
+    status = 409
+    code = "channel-closed"
+    title = "This channel takes nothing in"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A submission as it lies in the database; `is_new` is False when the same id had arrived before."""
+
+    submission: Submission
+    is_new: bool
+
+
+def receive(channel: Channel, raw: RawItem, *, at: datetime, quarantine: str = "") -> Received:
+    """Store one thing; durable when this returns. The same (channel, external_id) gives the first one back.
+
+    `quarantine` says why it is held back from everything that follows, without telling its sender.
+    """
+    return receive_many(channel, [raw], at=at, quarantine=quarantine)[0]
+
+
+def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, quarantine: str = "") -> list[Received]:
+    """Store many, in the order given, in one statement and one transaction; repeats inside the batch are the first one.
+
+    A different payload under a known id does not replace the first: it is kept beside it for staff to see.
+    """
+    if not channel.is_enabled:
+        raise ChannelClosed(f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.')
+    if not raws:
+        return []
+    fresh = [_submission(channel, raw, at, quarantine) for raw in raws]
+    with transaction.atomic():
+        inserted = _insert(fresh)
+        known = {row.external_id: row for row in fresh if row.public_id in inserted}
+        for row in known.values():
+            row.pk = inserted[row.public_id]
+        repeated = {row.external_id for row in fresh} - known.keys()
+        if repeated:
+            rows = Submission.objects.defer("payload", "headers", "conflicting_payload")
+            known |= {row.external_id: row for row in rows.filter(channel=channel, external_id__in=repeated)}
+            _keep_conflicts([row for row in fresh if row.external_id in repeated], known)
+    seen: set[str] = set()
+    received = []
+    for row in fresh:
+        is_new = row.external_id not in repeated and row.external_id not in seen
+        seen.add(row.external_id)
+        received.append(Received(known[row.external_id], is_new))
+    return received
+
+
+def tracking_token(submission: Submission) -> str:
+    """The token of the customer's private page: 256 bits derived from the secret key, so that a later mail can name it
+    again while the database holds only its hash."""
+    digest = hmac.new(settings.SECRET_KEY.encode(), b"tracking:" + submission.public_id.bytes, hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def tracking_url(submission: Submission) -> str:
+    """The customer's private page. The address is promised to users; the page is drawn by the floor above."""
+    return f"{settings.BASE_URL}/t/{tracking_token(submission)}/"
+
+
+def find_by_token(token: str) -> Submission | None:
+    """The submission a private page is about; None for whatever is no token of ours."""
+    return Submission.objects.defer("payload").filter(tracking_hash=hashed(token)).first()
+
+
+def release(submission: Submission) -> bool:
+    """Let a quarantined submission through to normalising; False when it was not held back (any more)."""
+    held = Submission.objects.quarantined().filter(pk=submission.pk)
+    return bool(held.update(quarantine_reason="", completed_at=None, attempts=0, next_attempt_at=Now()))
+
+
+def forget_expired(*, at: datetime) -> int:
+    """Delete remembered API answers and quarantined submissions that are too old; how many rows went."""
+    answers, _ = RememberedAnswer.objects.filter(created_at__lt=at - ANSWERS_KEPT).delete()
+    old = Submission.objects.quarantined().filter(received_at__lt=at - QUARANTINE_KEPT, item=None)
+    held, _ = old.delete()
+    return answers + held
+
+
+def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str) -> Submission:
+    row = Submission(
+        channel=channel,
+        external_id=_short(raw.external_id),
+        public_id=uuid.uuid4(),
+        payload=raw.payload,
+        content_type=raw.content_type[:120],
+        headers=dict(raw.headers),
+        sha256=hashlib.sha256(raw.payload).digest(),
+        received_at=at,
+        quarantine_reason=quarantine,
+    )
+    row.tracking_hash = hashed(tracking_token(row))
+    return row
+
+
+def _short(external_id: str) -> str:
+    """An id longer than the column is told apart by its hash."""
+    clean = external_id.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if len(clean) <= 255:
+        return clean
+    return f"{clean[:180]}…{hashlib.sha256(external_id.encode('utf-8', 'replace')).hexdigest()}"
+
+
+def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
+    """One INSERT; the database decides what is a repeat, for two may ask at once. Keys of what was stored, by public id."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO intake_submission (channel_id, external_id, public_id, payload, content_type, headers, sha256,"
+            " received_at, tracking_hash, quarantine_reason, attempts)"
+            " SELECT %s, given.*, 0 FROM unnest(%s::text[], %s::uuid[], %s::bytea[], %s::text[], %s::jsonb[], %s::bytea[],"
+            " %s::timestamptz[], %s::text[], %s::text[]) AS given"
+            " ON CONFLICT (channel_id, external_id) DO NOTHING RETURNING public_id, id",
+            [
+                rows[0].channel_id,
+                [row.external_id for row in rows],
+                [str(row.public_id) for row in rows],
+                [Binary(row.payload) for row in rows],
+                [row.content_type for row in rows],
+                [json.dumps(row.headers) for row in rows],
+                [Binary(row.sha256) for row in rows],
+                [row.received_at for row in rows],
+                [row.tracking_hash for row in rows],
+                [row.quarantine_reason for row in rows],
+            ],
+        )
+        return {uuid.UUID(str(public_id)): number for public_id, number in cursor.fetchall()}
+
+
+def _keep_conflicts(again: Sequence[Submission], known: dict[str, Submission]) -> None:
+    for row in again:
+        first = known[row.external_id]
+        if bytes(first.sha256) != row.sha256:
+            Submission.objects.filter(pk=first.pk, conflicting_payload=None).update(conflicting_payload=row.payload)

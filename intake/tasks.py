@@ -1,0 +1,16 @@
+"""What the relay and the clock ring on this floor."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from intake import normalizing, receiving
+
+
+@shared_task
+def normalize_pending() -> dict[str, int]:
+    return normalizing.normalize_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def forget_expired() -> int:
+    return receiving.forget_expired(at=timezone.now())
