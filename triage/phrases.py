@@ -20,10 +20,12 @@ class Hit(NamedTuple, Generic[T]):
 
 
 class Phrases(Generic[T]):
-    """Phrases with what they mean, as a tree of words. `key` is what makes two words equal, `stem` for instance."""
+    """Phrases with what they mean, as a tree of words.
+
+    `key` is what makes two words equal, `stem` for instance; the words to search must have gone through it too.
+    """
 
     def __init__(self, phrases: Iterable[tuple[str, T]], *, key: Callable[[str], str] = str) -> None:
-        self._key = key
         self._root: dict[str, Any] = {}
         for phrase, meaning in phrases:
             node = self._root
@@ -33,10 +35,9 @@ class Phrases(Generic[T]):
             if parts:
                 node[_MEANS] = tuple(dict.fromkeys([*node.get(_MEANS, ()), meaning]))
 
-    def find(self, folded: Sequence[str]) -> Iterator[Hit[T]]:
+    def find(self, keys: Sequence[str]) -> Iterator[Hit[T]]:
         """Every phrase among these words, shorter ones inside longer ones too, by where they start."""
-        key, root = self._key, self._root
-        keys = [key(word) for word in folded]
+        root = self._root
         for start, first in enumerate(keys):
             node = root.get(first)
             end = start + 1
@@ -48,11 +49,11 @@ class Phrases(Generic[T]):
                 node = node.get(keys[end])
                 end += 1
 
-    def longest(self, folded: Sequence[str]) -> Iterator[Hit[T]]:
+    def longest(self, keys: Sequence[str]) -> Iterator[Hit[T]]:
         """The phrases among these words that lie in no longer one, reading from the left."""
         reached = 0
         best: Hit[T] | None = None
-        for hit in self.find(folded):
+        for hit in self.find(keys):
             if best is not None and hit.start != best.start:
                 yield best
                 reached, best = best.end, None

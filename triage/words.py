@@ -54,39 +54,12 @@ def words(text: str) -> Words:
     return Words(tuple(folded), tuple(starts), tuple(ends))
 
 
+@lru_cache(maxsize=32_768)
 def stem(word: str) -> str:
     """A folded word without its commonest English endings: "leaking", "leaks", "leaked" become "leak".
 
     Deliberately blunt: both sides of a comparison go through it, so a wrong stem only has to be wrong the same way.
     """
-    return _stem(word)
-
-
-# Han, kana and Thai are written without spaces: each character is a word, so a phrase of them is a run of words.
-_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-_WORD = re.compile(
-    r"(?P<link>(?i:https?://|www\.)\S+)"
-    # An apostrophe stays inside English contractions ("don't") and parts elided articles ("l'eau").
-    rf"|(?P<word>[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['\u2019](?i:t|s|re|ve|ll|d|m)\b)?)"
-    r"|(?P<smiley>[:=]['\u2019]?-?[)(DPp/|](?!\w)|;-?\))"
-    r"|(?P<end>[.!?;\n\u3002\uff01\uff1f]+(?!\d))"
-    r"|(?P<emoji>[\u2600-\u27bf\U0001f300-\U0001faff])"
-    r"|(?P<name>@\w+)"
-)
-# Latin, Greek and Cyrillic accents, and Arabic vowel marks; the marks of Indic scripts and kana are letters and stay.
-_ACCENTS = re.compile("[\u0300-\u036f\u064b-\u0652]+")
-_PLAIN_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "ð": "d", "þ": "th", "\u2019": "'"}
-)
-
-
-@lru_cache(maxsize=32_768)
-def _fold_word(word: str) -> str:
-    return fold(word)
-
-
-@lru_cache(maxsize=32_768)
-def _stem(word: str) -> str:
     if word.endswith("'s"):
         word = word[:-2]
     if len(word) < 4 or not word.isascii() or not word.isalpha():
@@ -111,3 +84,26 @@ def _stem(word: str) -> str:
     if len(word) > 3 and word.endswith("y"):
         word = word[:-1] + "i"
     return word
+
+
+# Han, kana and Thai are written without spaces: each character is a word, so a phrase of them is a run of words.
+_UNSPACED = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(
+    r"(?P<link>(?i:https?://|www\.)\S+)"
+    # An apostrophe stays inside English contractions ("don't") and parts elided articles ("l'eau").
+    rf"|(?P<word>[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['\u2019](?i:t|s|re|ve|ll|d|m)\b)?)"
+    r"|(?P<smiley>[:=]['\u2019]?-?[)(DPp/|](?!\w)|;-?\))"
+    r"|(?P<end>[.!?;\n\u3002\uff01\uff1f]+(?!\d))"
+    r"|(?P<emoji>[\u2600-\u27bf\U0001f300-\U0001faff])"
+    r"|(?P<name>@\w+)"
+)
+# Latin, Greek and Cyrillic accents, and Arabic vowel marks; the marks of Indic scripts and kana are letters and stay.
+_ACCENTS = re.compile("[\u0300-\u036f\u064b-\u0652]+")
+_PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "ð": "d", "þ": "th", "\u2019": "'"}
+)
+
+
+@lru_cache(maxsize=32_768)
+def _fold_word(word: str) -> str:
+    return fold(word)

@@ -5,14 +5,16 @@ Raise `version` whenever the same text may get another answer; it is stored with
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from feedback_portal.registry import Registry
-from triage.words import LONGEST_TEXT, Words, words
+from triage.words import LONGEST_TEXT, Words, stem, words
+
+T = TypeVar("T")
 
 
 class Span(NamedTuple):
@@ -40,6 +42,11 @@ class Text:
     def words(self) -> Words:
         """The words of the title, a sentence end, the words of the text; cut into words once for all taggers."""
         return words(self._whole)
+
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """The words without their endings, place by place."""
+        return tuple(map(stem, self.words.folded))
 
     def span(self, first: int, last: int) -> Span:
         """Where the words from `first` up to, not including, `last` stand. They must lie in one part, as sentences do."""
@@ -98,6 +105,12 @@ class Taxonomy:
         slugs = [topic.slug for topic in self.topics]
         if len(set(slugs)) < len(slugs):
             raise ValueError("Two topics have the same slug.")
+
+    def derive(self, build: Callable[["Taxonomy"], T]) -> T:
+        """What `build` makes of these topics, made at the first call."""
+        if build not in self._derived:
+            self._derived[build] = build(self)
+        return self._derived[build]  # type: ignore[return-value]
 
 
 class Tagger(ABC):

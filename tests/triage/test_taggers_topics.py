@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage.taggers import Taxonomy, Text, Topic, taggers
+from triage.taggers.topics import LEAST_CONFIDENCE, MOST_SUGGESTIONS, rank
+
+SHOP = Taxonomy(
+    (
+        Topic(
+            "seal-leak",
+            "Seal leak",
+            "Water comes out where it should not.",
+            ("leak", "drips", "wet counter"),
+            "quality",
+        ),
+        Topic("broken-lid", "Broken lid", "The lid or its hinge breaks.", ("lid", "hinge"), "quality"),
+        Topic(
+            "late-delivery", "Late delivery", "The parcel came late or not at all.", ("late", "tracking"), "logistics"
+        ),
+        Topic("invoice", "Invoice", "Wrong or missing invoices.", ("invoice", "vat"), "billing"),
+        Topic("returns", "Returns and refunds", "Sending things back.", ("refund", "return"), "service"),
+        Topic("manual", "Manual", "Instructions that are missing or unclear.", ("manual", "instructions"), "design"),
+    )
+)
+
+
+def best(text: str, title: str = "", taxonomy: Taxonomy = SHOP) -> str | None:
+    [suggestions] = taggers.get("topics").tag([Text(1, title=title, text=text)], taxonomy)
+    return str(suggestions[0].value) if suggestions and suggestions[0].confidence >= 0.5 else None
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("The new kettle is leaking all over the kitchen.", "seal-leak"),
+        ("It dripped on the wet counter again", "seal-leak"),
+        ("The lid snapped off at the hinge.", "broken-lid"),
+        ("My parcel is late and the tracking shows nothing", "late-delivery"),
+        ("I would like my money back", "returns"),
+        ("Bitte erstatten Sie mir den Betrag", "returns"),
+        ("Il me manque la facture", "invoice"),
+        ("La tapa gotea", "seal-leak"),
+        ("Good morning to everybody", None),
+        ("", None),
+    ],
+)
+def test_a_topic_is_found_by_its_words_their_forms_and_what_else_customers_say(text: str, topic: str | None) -> None:
+    assert best(text) == topic
+
+
+def test_the_title_counts_as_well_as_the_text() -> None:
+    assert best("It happened again today.", title="Leak") == "seal-leak"
+
+
+def test_a_text_about_two_things_is_given_both() -> None:
+    [suggestions] = taggers.get("topics").tag([Text(1, text="The lid broke and I want a refund for the lid")], SHOP)
+    assert {suggestion.value for suggestion in suggestions[:2]} == {"broken-lid", "returns"}
+
+
+def test_the_evidence_is_the_wording_in_the_text() -> None:
+    text = "Sadly the Hinge of the lid broke."
+    [[first, *_]] = taggers.get("topics").tag([Text(1, title="Lid!", text=text)], SHOP)
+    assert first.value == "broken-lid"
+    parts = {"title": "Lid!", "text": text}
+    wordings = [parts[each.span.part][each.span.start : each.span.end] for each in first.evidence if each.span]
+    assert "Hinge" in wordings
+    assert "Lid" in wordings
+    assert first.reason.startswith("The text speaks of Broken lid: ")
+    assert [each.weight for each in first.evidence] == sorted([each.weight for each in first.evidence], reverse=True)
+
+
+def test_a_word_of_the_branch_decides_between_branches() -> None:
+    taxonomy = Taxonomy(
+        (
+            Topic("flight/late", "Late flight", keywords=("gate", "delay"), parent="flight"),
+            Topic("flight/food", "Service on board", keywords=("meal", "service"), parent="flight"),
+            Topic("card/lost", "Lost card", keywords=("card", "pin"), parent="card"),
+            Topic("card/help", "Service for cards", keywords=("counter", "service"), parent="card"),
+        )
+    )
+    assert rank(Text(1, text="No service at the gate"), taxonomy)[0][0] == "flight/late"
+    assert rank(Text(1, text="service, gate, meal"), taxonomy)[0][0].startswith("flight/")
+    ordered = [slug for slug, _ in rank(Text(1, text="My pin and the service"), taxonomy)]
+    assert ordered.index("card/help") < ordered.index("flight/food")
+
+
+def test_a_taxonomy_without_topics_suggests_nothing() -> None:
+    assert taggers.get("topics").tag([Text(1, text="leak")], Taxonomy()) == [[]]
+    assert rank(Text(1, text="leak"), Taxonomy()) == []
+
+
+def test_topics_of_the_same_slug_are_refused() -> None:
+    with pytest.raises(ValueError, match="same slug"):
+        Taxonomy((Topic("a", "A"), Topic("a", "B")))
+
+
+@given(st.lists(st.text(st.sampled_from("leak lid late refund invoice .!"), max_size=60), max_size=4))
+def test_suggestions_come_surest_first_and_do_not_depend_on_the_batch(texts: list[str]) -> None:
+    topics = taggers.get("topics")
+    batch = [Text(number, text=text) for number, text in enumerate(texts)]
+    answers = topics.tag(batch, SHOP)
+    assert answers == [topics.tag([text], SHOP)[0] for text in batch]
+    for suggestions in answers:
+        sure = [suggestion.confidence for suggestion in suggestions]
+        assert sure == sorted(sure, reverse=True)
+        assert len(sure) <= MOST_SUGGESTIONS
+        assert all(LEAST_CONFIDENCE <= each < 1 for each in sure)
