@@ -82,6 +82,8 @@ def is_acted_on(*, as_of: datetime) -> Q:
 
 
 def _events(types: tuple[str, ...], as_of: datetime, *, item: OuterRef | None = None) -> QuerySet[Event]:
+    """Events of an item as known then, without those that had been taken back."""
+    taken_back = Event.objects.filter(undoes=OuterRef("pk"), recorded_at__lte=as_of)
     return Event.objects.filter(
-        item=item or OuterRef("pk"), type__in=types, occurred_at__lte=as_of, recorded_at__lte=as_of
+        ~Exists(taken_back), item=item or OuterRef("pk"), type__in=types, occurred_at__lte=as_of, recorded_at__lte=as_of
     )

@@ -14,8 +14,7 @@ from triage import notifications
 from triage.models import Analysis, Event, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.routing import Router, Routing, facts_of
-from triage.taggers import taggers
-from triage.taggers import base
+from triage.taggers import base, taggers
 from triage.taggers.base import Suggestion, Tagger, Taxonomy, Text
 
 log = structlog.get_logger("portal.pipeline")
@@ -76,7 +75,9 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     analyses = [_analysis(item, each) for item, each in zip(items, understood, strict=True)]
     Analysis.objects.bulk_create(analyses)
     _fill_search_text(item.pk for item in items)
-    taggings, tickets, events = [], [], []
+    taggings: list[Tagging] = []
+    tickets: list[Ticket] = []
+    events: list[Event] = []
     for item, analysis, each in zip(items, analyses, understood, strict=True):
         topics = sorted(
             ((str(one.value), one.confidence) for one in each.of("topic") if one.value in tools.topics),

@@ -60,6 +60,10 @@ class Event(models.Model):
     source = models.CharField(max_length=8, choices=Source.choices)
     person = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
+    # On an `undone` event: the event it takes back. What was taken back is not counted.
+    undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
+    # The ticket's version that the decision made; events of one decision share it.
+    version = models.PositiveIntegerField(null=True)
     data = models.JSONField(default=dict)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
@@ -67,9 +71,14 @@ class Event(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(source="person") | Q(person=None), name="event_person_means_person"),
+            models.CheckConstraint(
+                condition=Q(type="undone", undoes__isnull=False) | ~Q(type="undone") & Q(undoes=None),
+                name="event_undone_names_what",
+            ),
         ]
         indexes = [
             models.Index(fields=["item", "occurred_at", "id"], name="event_of_item"),
+            models.Index(fields=["ticket", "-id"], name="event_of_ticket"),
             models.Index(fields=["type", "occurred_at"], name="event_of_type"),
         ]
 

@@ -1,0 +1,365 @@
+"""The verbs: what may be decided about a ticket, by a person, a rule or a program, through the same functions.
+
+Each decision is one transaction: a compare-and-set on the ticket's version, the events that say what was done, the
+message to the customer where one is due, and the changed day last. A stale click gets `StaleTicket` with the ticket as it is now.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from feedback_portal.accounts.models import Team, User
+from feedback_portal.accounts.permissions import Actor
+from feedback_portal.codes import ticket_number
+from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
+from intake.cleaning import clean_text
+from triage import lifecycle, notifications
+from triage.journal import NotNow, StaleTicket, move, stale, summary, take_back, touch
+from triage.lifecycle import Resolution, Status, Verb
+from triage.models import Event, Tagging, Ticket, Topic
+
+__all__ = ["VERBS", "NotNow", "StaleTicket", "decide", "find", "summary"]
+
+LONGEST_SNOOZE = timedelta(days=366)
+LONGEST_NOTE = 10_000
+
+
+def decide(
+    reference: str, verb: str, *, by: Actor, at: datetime, version: int | None = None, **arguments: Any
+) -> Ticket:
+    """Do `verb` on the ticket with this reference, as a form or a program names them; the ticket as it then is.
+
+    Raises `NotFound` for what `by` may not see, `BadInput` for arguments, `StaleTicket` and `NotNow`.
+    """
+    function = VERBS.get(verb)
+    if function is None:
+        raise BadInput(
+            f'There is no verb "{verb[:40]}". Use one of {", ".join(VERBS)}.', errors=(_wrong("verb", "Unknown verb."),)
+        )
+    ticket = find(reference, by=by)
+    if version is not None and version != ticket.version:
+        raise stale(ticket)
+    try:
+        with transaction.atomic():
+            function(ticket, by=by, at=at, **arguments)
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        raise BadInput(f'The verb "{verb}" takes other arguments: {error}.') from None
+    ticket.refresh_from_db()
+    return ticket
+
+
+def find(reference: str, *, by: Actor) -> Ticket:
+    """The ticket of this reference, if it exists for this actor."""
+    number = ticket_number(reference)
+    rows = Ticket.objects.visible_to(by).select_related("team", "stage", "assignee", "item__channel", "item__customer")
+    ticket = rows.filter(pk=number).first() if number else None
+    if ticket is None:
+        raise NotFound("There is no such ticket, or it belongs to a team you are not in. Its team can tell you more.")
+    return ticket
+
+
+def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:
+    """Take the suggestion: it stays with this team and keeps its suggested tags."""
+    if ticket.status != Status.NEW:
+        raise NotNow(f"{ticket.reference} was decided already. Route it if it should go elsewhere.")
+    kept = Tagging.objects.standing().filter(item=ticket.item_id).values_list("topic__slug", flat=True)
+    move(
+        ticket, Verb.ROUTE, [(Event.Type.TRIAGED, _triage(ticket, kept=True) | {"topics": sorted(kept)})], by=by, at=at
+    )
+
+
+def route(ticket: Ticket, *, by: Actor, at: datetime, team: str, note: str = "") -> None:
+    """Give it to a team; its stage becomes the team's, and nobody there has it yet."""
+    target = Team.objects.filter(slug=team, is_active=True).select_related("stage").first()
+    if target is None:
+        raise BadInput("There is no such team. Choose one from the list.", errors=(_wrong("team", "Unknown team."),))
+    if target.pk != ticket.team_id and Ticket.objects.filter(item=ticket.item_id, team=target).exists():
+        raise BadInput(f"{target.name} has a ticket for this item already. Merge yours, or note there what is missing.")
+    before = ticket.team.slug
+    events = []
+    if ticket.triaged_at is None:
+        events.append((Event.Type.TRIAGED, _triage(ticket, kept=target.pk == ticket.team_id, team=target.slug)))
+    if target.pk != ticket.team_id:
+        events.append((Event.Type.ROUTED, {"team": target.slug, "from": before, "by": "person"}))
+    if not events:
+        raise NotNow(f"{ticket.reference} is with {target.name} already. Choose another team.")
+    if note:
+        events.append((Event.Type.NOTED, {"text": _prose(note, "note")}))
+    reason = f"{by.name} sent it to {target.name}."
+    move(
+        ticket,
+        Verb.ROUTE,
+        events,
+        by=by,
+        at=at,
+        team=target,
+        stage=target.stage,
+        assignee=None if target.pk != ticket.team_id else ticket.assignee,
+        explanation=ticket.explanation | {"by": "person", "reason": reason},
+    )
+
+
+def assign(ticket: Ticket, *, by: Actor, at: datetime, assignee: str = "") -> None:
+    """Give it to a person of the team, by e-mail; to nobody when empty."""
+    person = None
+    if assignee:
+        person = User.objects.filter(email=assignee.strip().lower(), is_active=True).first()
+        if person is None or not Actor(user=person).may_see(ticket.team_id):
+            message = f"Nobody with this address works for {ticket.team.name}. Choose one of its members."
+            raise BadInput(message, errors=(_wrong("assignee", message),))
+    _give(ticket, person, by, at)
+
+
+def claim(ticket: Ticket, *, by: Actor, at: datetime) -> None:
+    """Take it oneself; a second claim by the same person lets it go."""
+    if by.user is None:
+        raise BadInput("Only a person can claim a ticket. Use `assign` with an address.")
+    _give(ticket, None if ticket.assignee_id == by.user.pk else by.user, by, at)
+
+
+def tag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
+    """Put a topic on the item; one that somebody took off comes back."""
+    node = _topic(topic)
+    row, made = Tagging.objects.get_or_create(
+        item_id=ticket.item_id, topic=node, defaults={"source": "person", "person": by.user, "made_by": by.name[:80]}
+    )
+    if not made:
+        if row.removed_at is None and row.source == "person":
+            raise NotNow(f'It is tagged "{node.name}" already.')
+        Tagging.objects.filter(pk=row.pk).update(
+            removed_at=None, source="person", person=by.user, made_by=by.name[:80], confidence=1.0
+        )
+    touch(ticket, [(Event.Type.TAGGED, {"topic": node.slug})], by=by, at=at)
+
+
+def untag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
+    """Take a topic off; no tagger will put it back."""
+    node = _topic(topic)
+    if not Tagging.objects.standing().filter(item=ticket.item_id, topic=node).update(removed_at=at):
+        raise NotNow(f'It is not tagged "{node.name}".')
+    touch(ticket, [(Event.Type.UNTAGGED, {"topic": node.slug})], by=by, at=at)
+
+
+def severity(ticket: Ticket, *, by: Actor, at: datetime, value: int | str) -> None:
+    """1 somebody may be harmed … 4 a wish."""
+    number = int(value) if str(value).isdecimal() and len(str(value)) == 1 else 0
+    if not 1 <= number <= 4:
+        raise BadInput("A severity is a number from 1 to 4.", errors=(_wrong("value", "Write 1, 2, 3 or 4."),))
+    before, ticket.severity = ticket.severity, number
+    touch(
+        ticket,
+        [(Event.Type.SEVERITY, {"value": number, "from": before})],
+        severity=number,
+        rank=number - 1,
+        by=by,
+        at=at,
+    )
+
+
+def note(ticket: Ticket, *, by: Actor, at: datetime, text: str) -> None:
+    """Write down something for colleagues; customers never see it."""
+    touch(ticket, [(Event.Type.NOTED, {"text": _prose(text, "text")})], by=by, at=at)
+
+
+def reply(ticket: Ticket, *, by: Actor, at: datetime, text: str, wait: bool | str = False) -> None:
+    """Write to the customer, on the private page and by mail; with `wait` it rests until they answer."""
+    said = {"text": _prose(text, "text")}
+    if wait and lifecycle.can_move(ticket.status, Verb.ASK):
+        move(ticket, Verb.ASK, [(Event.Type.REPLY, said), (Event.Type.WAITING, {})], by=by, at=at)
+    else:
+        touch(ticket, [(Event.Type.REPLY, said)], by=by, at=at)
+    notifications.write_reply(ticket, text=said["text"], by=by)
+
+
+def snooze(ticket: Ticket, *, by: Actor, at: datetime, until: datetime | str) -> None:
+    """Out of the queue until a time. No clock stops."""
+    moment = _moment(until, "until")
+    if not at < moment <= at + LONGEST_SNOOZE:
+        message = "Choose a time between now and a year from now."
+        raise BadInput(message, errors=(_wrong("until", message),))
+    move(ticket, Verb.SNOOZE, [(Event.Type.SNOOZED, {"until": moment.isoformat()})], snoozed_until=moment, by=by, at=at)
+
+
+def wake(ticket: Ticket, *, by: Actor, at: datetime) -> None:
+    """Back into the queue: to decide if nobody has yet, else open."""
+    move(ticket, Verb.WAKE, [(Event.Type.WOKE, {})], status=_awake(ticket), by=by, at=at)
+
+
+def resolve(
+    ticket: Ticket, *, by: Actor, at: datetime, resolution: str, reason: str = "", tell: bool | str = True
+) -> None:
+    """End the work with an outcome; the customer is told unless `tell` is off."""
+    if resolution not in Resolution.values or resolution == Resolution.DUPLICATE:
+        known = ", ".join(value for value in Resolution.values if value != Resolution.DUPLICATE)
+        raise BadInput(
+            f"Choose an outcome: {known}. To mark a duplicate, merge it.",
+            errors=(_wrong("resolution", "Unknown outcome."),),
+        )
+    why = clean_text(reason, longest=LONGEST_NOTE)
+    if resolution in lifecycle.NEEDS_REASON and not why:
+        message = "Write a reason that the customer can read."
+        raise BadInput(message, errors=(_wrong("reason", message),))
+    events = [(Event.Type.RESOLVED, {"resolution": resolution, "reason": why})]
+    if ticket.triaged_at is None:
+        actionable = resolution != Resolution.SPAM
+        events.insert(0, (Event.Type.TRIAGED, _triage(ticket, kept=True) | {"actionable": actionable}))
+    move(ticket, Verb.RESOLVE, events, resolution=resolution, resolution_reason=why, resolved_at=at, by=by, at=at)
+    if tell and tell != "off" and resolution != Resolution.SPAM:
+        notifications.write_resolution(ticket, by=by)
+
+
+def reopen(ticket: Ticket, *, by: Actor, at: datetime, reason: str = "") -> None:
+    """Take the work up again."""
+    said = {"reason": clean_text(reason, longest=LONGEST_NOTE)} if reason else {}
+    move(ticket, Verb.REOPEN, [(Event.Type.REOPENED, said)], **_UNRESOLVED, by=by, at=at)
+
+
+def close(ticket: Ticket, *, by: Actor, at: datetime) -> None:
+    """Put a resolved ticket away."""
+    move(ticket, Verb.CLOSE, [(Event.Type.CLOSED, {})], by=by, at=at)
+
+
+def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
+    """Mark it a duplicate. It stays a voice: its customer is answered with the original's outcome, and nothing is moved."""
+    first = find(original, by=by)
+    first = first.duplicate_of or first
+    if first.pk == ticket.pk:
+        raise BadInput(
+            "A ticket cannot be its own duplicate. Choose another original.",
+            errors=(_wrong("original", "Same ticket."),),
+        )
+    events = [(Event.Type.MERGED, {"into": first.reference, "item": first.item_id})]
+    move(
+        ticket,
+        Verb.RESOLVE,
+        events,
+        by=by,
+        at=at,
+        resolution=Resolution.DUPLICATE,
+        resolved_at=at,
+        duplicate_of=first,
+        triaged_at=ticket.triaged_at or at,
+    )
+    # What was merged into this one follows it to the original, so that no chain forms.
+    Ticket.objects.filter(duplicate_of=ticket.pk).update(duplicate_of=first, version=F("version") + 1)
+
+
+def unmerge(ticket: Ticket, *, by: Actor, at: datetime) -> None:
+    """A voice of its own again."""
+    if ticket.duplicate_of_id is None:
+        raise NotNow(f"{ticket.reference} is no duplicate.")
+    events = [(Event.Type.UNMERGED, {}), (Event.Type.REOPENED, {"reason": "No duplicate after all."})]
+    move(ticket, Verb.REOPEN, events, **_UNRESOLVED, by=by, at=at)
+
+
+def hear(ticket: Ticket, *, at: datetime, text: str) -> None:
+    """The customer answered on their page: what they say opens what was waiting, resting or resolved."""
+    by = Actor()
+    events = [(Event.Type.CUSTOMER_REPLIED, {"text": _prose(text, "text")})]
+    if not lifecycle.can_move(ticket.status, Verb.HEAR):
+        touch(ticket, events, source=Event.Source.CUSTOMER, by=by, at=at)
+        return
+    if ticket.status == Status.RESOLVED:
+        events.append((Event.Type.REOPENED, {"reason": "The customer answered."}))
+    move(ticket, Verb.HEAR, events, source=Event.Source.CUSTOMER, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+
+
+def undo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
+    """Take back one's own last decision on this ticket, and the message it wrote if that has not gone out."""
+    version = take_back(ticket, by=by, at=at)
+    notifications.withdraw(ticket, version=version)
+
+
+def wake_due(*, at: datetime) -> int:
+    """Wake what was snoozed until now; how many."""
+    count = 0
+    for ticket in Ticket.objects.filter(status=Status.SNOOZED, snoozed_until__lte=at).order_by("snoozed_until")[:500]:
+        try:
+            with transaction.atomic():
+                wake(ticket, by=Actor(), at=at)
+        except Refused:
+            continue  # somebody decided in this very moment, which is as good as waking
+        count += 1
+    return count
+
+
+VERBS: Mapping[str, Callable[..., None]] = {
+    function.__name__: function
+    for function in (
+        accept, route, assign, claim, tag, untag, severity, note, reply, snooze, wake,
+        resolve, reopen, close, merge, unmerge, undo,
+    )
+}  # fmt: skip
+"""What people and programs may do by name."""
+
+_UNRESOLVED: Mapping[str, Any] = {
+    "resolution": "",
+    "resolution_reason": "",
+    "resolved_at": None,
+    "duplicate_of": None,
+    "snoozed_until": None,
+}
+
+
+def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime) -> None:
+    events: list[tuple[str, dict[str, Any]]] = [(Event.Type.ASSIGNED, {"to": person.email if person else None})]
+    if person is None or ticket.status not in {Status.NEW, Status.OPEN}:
+        touch(ticket, events, assignee=person, by=by, at=at)
+        return
+    # Who takes it has looked at it and keeps it here, which is a decision.
+    if ticket.triaged_at is None:
+        events.insert(0, (Event.Type.TRIAGED, _triage(ticket, kept=True)))
+    move(ticket, Verb.CLAIM, events, assignee=person, by=by, at=at)
+
+
+def _triage(ticket: Ticket, *, kept: bool, team: str = "") -> dict[str, Any]:
+    """What the first decision says, and whether the portal's own proposal was kept, which its record is counted from."""
+    proposed = ticket.explanation.get("by", "")
+    return {
+        "team": team or ticket.team.slug,
+        "kept": kept,
+        "proposed_by": proposed,
+        "rule": ticket.explanation.get("rule"),
+        "topic": ticket.explanation.get("topic"),
+        "actionable": True,
+    }
+
+
+def _awake(ticket: Ticket) -> str:
+    return Status.NEW if ticket.triaged_at is None else Status.OPEN
+
+
+def _topic(slug: str) -> Topic:
+    topic = Topic.objects.filter(slug=slug, is_active=True).first()
+    if topic is None:
+        raise BadInput("There is no such topic. Choose one from the list.", errors=(_wrong("topic", "Unknown topic."),))
+    return topic
+
+
+def _prose(text: str, name: str) -> str:
+    clean = clean_text(text if isinstance(text, str) else "", longest=LONGEST_NOTE)
+    if not clean:
+        raise BadInput("Write something first.", errors=(_wrong(name, "Write something first."),))
+    return clean
+
+
+def _moment(given: datetime | str, name: str) -> datetime:
+    if isinstance(given, datetime):
+        return given
+    try:
+        moment = datetime.fromisoformat(given)
+        if moment.tzinfo is not None:
+            return moment
+    except (TypeError, ValueError):
+        pass
+    message = "Write the time with its zone, as in 2026-03-31T18:00:00Z."
+    raise BadInput(message, errors=(_wrong(name, message),))
+
+
+def _wrong(path: str, message: str) -> InputError:
+    return InputError(path, message)

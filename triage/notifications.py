@@ -1,0 +1,204 @@
+"""What the customer is told, and when: written with the decision it tells about, delivered by a drain."""
+
+import smtplib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from feedback_portal.accounts.permissions import Actor
+from feedback_portal.pending import Drained, GiveUp, drain_outside
+from intake import receiving
+from intake.models import FeedbackItem
+from triage.lifecycle import Resolution
+from triage.models import Event, Notification, Ticket
+from triage.models.events import mark_changed
+
+# Long enough to take a message back, short enough that nobody waits for it.
+SEND_DELAY = timedelta(seconds=10)
+RECEIPTS_AN_HOUR = 1
+RECEIPTS_A_DAY = 3
+# An item this old was imported, not sent just now: its customer expects no receipt.
+RECEIPT_WITHIN = timedelta(days=1)
+
+SENTENCES = {
+    Resolution.SHIPPED: "We changed something because of it.",
+    Resolution.ANSWERED: "We answered it.",
+    Resolution.DECLINED: "We decided not to change this, for a reason you can read below.",
+    Resolution.NOT_REPRODUCIBLE: "We looked for the fault and could not find it. Tell us more on your page if it is still there.",
+    Resolution.DUPLICATE: "Others told us the same, and it is treated together with theirs.",
+}
+
+
+def write_receipts(items: Sequence[FeedbackItem]) -> None:
+    """A receipt for each of these new items whose sender asked to be written to; none to people who get too many.
+
+    A receipt holds nothing its sender typed, so that nobody can make the portal write to strangers. Their customers must
+    be loaded.
+    """
+    now = timezone.now()
+    wanted = [item for item in items if _may_write(item) and item.received_at > now - RECEIPT_WITHIN]
+    if not wanted:
+        return
+    had_hour, had_day = _recent_receipts({_address(item) for item in wanted}, now)
+    rows = []
+    for item in wanted:
+        address = _address(item)
+        if had_hour[address] >= RECEIPTS_AN_HOUR or had_day[address] >= RECEIPTS_A_DAY:
+            continue
+        had_hour[address] += 1
+        had_day[address] += 1
+        rows.append(
+            Notification(
+                item=item,
+                kind=Notification.Kind.RECEIPT,
+                once_key=f"receipt:{item.pk}",
+                recipient=address,
+                subject=f"We received your feedback {item.reference}",
+                body=_render("receipt", item),
+            )
+        )
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def write_reply(ticket: Ticket, *, text: str, by: Actor) -> None:
+    """What a person wrote to the customer, as a mail; on their private page it stands anyway."""
+    _write(
+        ticket,
+        Notification.Kind.REPLY,
+        subject=f"{settings.ORGANISATION} answered your feedback {ticket.item.reference}",
+        text=text,
+        person=by.name,
+    )
+
+
+def write_resolution(ticket: Ticket, *, by: Actor) -> None:
+    """The outcome, to the customer of this ticket and to those whose voices were merged into it."""
+    voices = [ticket, *Ticket.objects.filter(duplicate_of=ticket.pk).select_related("item__customer")]
+    for voice in voices:
+        _write(
+            voice,
+            Notification.Kind.RESOLUTION,
+            subject=f"Your feedback {voice.item.reference} has an outcome",
+            sentence=SENTENCES.get(Resolution(ticket.resolution), ""),
+            reason=ticket.resolution_reason,
+            decided=ticket,
+        )
+
+
+def withdraw(ticket: Ticket, *, version: int) -> None:
+    """Take back messages of a decision that is undone, if they have not gone out."""
+    Notification.objects.filter(
+        once_key__contains=f":{ticket.pk}:{version}", attempts=0, completed_at=None, parked_at=None
+    ).delete()
+
+
+def deliver_pending() -> Drained:
+    """Send what is due; a refusal for good is parked, anything else is tried again later."""
+    rows = Notification.objects.select_related("item__submission", "ticket")
+    with get_connection() as mail:
+        return drain_outside(rows, lambda row: _send(row, mail), _sent)
+
+
+def _send(row: Notification, mail: Any) -> None:
+    """At least once: a crash after the server took it sends it again, under the same Message-ID."""
+    host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    headers = {"Message-ID": f"<{row.public_id}@{host}>"}
+    if row.item is not None:
+        headers["List-Unsubscribe"] = f"<{receiving.tracking_url(row.item.submission)}>"
+    if row.kind == Notification.Kind.RECEIPT:
+        # Auto-responders leave what says this alone (RFC 3834), which is what ends loops.
+        headers["Auto-Submitted"] = "auto-replied"
+        headers["Precedence"] = "auto_reply"
+    message = EmailMessage(row.subject, row.body, to=[row.recipient], headers=headers, connection=mail)
+    try:
+        message.send()
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, said = next(iter(refused.recipients.values()))
+        if 500 <= code < 600:
+            raise GiveUp(
+                f"The mail server refuses this address for good: {code} {said.decode(errors='replace')}"
+            ) from None
+        raise
+    except smtplib.SMTPException:
+        # The connection may be in any state after an error; the next message opens a new one.
+        mail.close()
+        raise
+
+
+def _sent(row: Notification, result: None) -> None:
+    kinds = {Notification.Kind.RECEIPT: Event.Type.RECEIPT, Notification.Kind.RESOLUTION: Event.Type.CUSTOMER_TOLD}
+    kind = kinds.get(Notification.Kind(row.kind))
+    if kind is None or row.item is None:
+        return
+    data = {"notification": str(row.public_id)}
+    now = timezone.now()
+    Event.objects.create(
+        item=row.item, ticket=row.ticket, type=kind, source=Event.Source.SYSTEM, data=data, occurred_at=now
+    )
+    mark_changed([row.item.received_at])
+
+
+def _write(voice: Ticket, kind: str, *, subject: str, decided: Ticket | None = None, **said: Any) -> None:
+    if not _may_write(voice.item):
+        return
+    decision = decided or voice
+    Notification.objects.bulk_create(
+        [
+            Notification(
+                item=voice.item,
+                ticket=voice,
+                kind=kind,
+                once_key=f"{kind}:{voice.pk}:{decision.pk}:{decision.version}",
+                recipient=_address(voice.item),
+                subject=subject,
+                body=_render(kind, voice.item, **said),
+                next_attempt_at=Now() + SEND_DELAY,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _may_write(item: FeedbackItem) -> bool:
+    """Every path to a mailbox passes here: they asked for it, they can be reached, and they did not opt out."""
+    customer = item.customer
+    if not item.may_contact or customer is None or not customer.email:
+        return False
+    if customer.opted_out_at is not None or customer.erased_at is not None:
+        return False
+    return customer.email != parseaddr(settings.DEFAULT_FROM_EMAIL)[1].lower()
+
+
+def _address(item: FeedbackItem) -> str:
+    return item.customer.email if item.customer else ""
+
+
+def _recent_receipts(addresses: Iterable[str], now: datetime) -> tuple[Counter[str], Counter[str]]:
+    recent: QuerySet[Notification] = Notification.objects.filter(
+        recipient__in=addresses, kind=Notification.Kind.RECEIPT, created_at__gt=now - timedelta(days=1)
+    )
+    hour, day = Counter[str](), Counter[str]()
+    for address, at in recent.values_list("recipient", "created_at"):
+        day[address] += 1
+        hour[address] += at > now - timedelta(hours=1)
+    return hour, day
+
+
+def _render(kind: str, item: FeedbackItem, **said: Any) -> str:
+    name = item.customer.name if item.customer else ""
+    context = {
+        "organisation": settings.ORGANISATION,
+        "reference": item.reference,
+        "name": "" if kind == Notification.Kind.RECEIPT else name,
+        "tracking_url": receiving.tracking_url(item.submission),
+    }
+    return render_to_string(f"mail/{kind}.txt", context | said)

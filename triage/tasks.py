@@ -1,0 +1,21 @@
+"""What the relay and the clock ring on this floor."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from triage import decisions, notifications, pipeline
+
+
+@shared_task
+def understand_pending() -> dict[str, int]:
+    return pipeline.understand_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def deliver_pending() -> dict[str, int]:
+    return notifications.deliver_pending().as_dict()
+
+
+@shared_task
+def wake_snoozed() -> int:
+    return decisions.wake_due(at=timezone.now())
