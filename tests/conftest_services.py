@@ -58,6 +58,7 @@ class Servers:
         for service, process in reversed(self._running):
             process.send_signal(service.stop_signal)
             process.wait(service.stop_seconds)
+        self.layout.leave()
 
     def _copy_from_template(self) -> None:
         template = self._template()

@@ -14,6 +14,7 @@ import re
 import stat
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -65,6 +66,12 @@ class Layout:
             self.sockets.chmod(0o700)
         except PermissionError:
             raise _not_ours(self.sockets) from None
+
+    def leave(self) -> None:
+        """Remove what would lie about outside the state folder once nothing runs."""
+        if self.sockets.parent != self.database:
+            with suppress(OSError):  # a socket of a server that is still stopping
+                self.sockets.rmdir()
 
 
 def state_dir() -> Path:

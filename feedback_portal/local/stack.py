@@ -140,6 +140,8 @@ class Stack:
             self._python("worker", *celery, "worker", "-Q", queues, "-n", name, *lean),
             ready=lambda: bool(app.control.ping(destination=[name], timeout=1.0, limit=1)),
         )
+        if os.geteuid() == 0:  # in a container there may be no other account, and the warning is nine lines long
+            worker = replace(worker, env={**worker.env, "PYTHONWARNINGS": "ignore:You're running the worker"})
         return [
             _with_statements_of(worker, milliseconds=_WORKER_STATEMENT_MS),
             self._manage("relay"),

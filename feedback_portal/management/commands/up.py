@@ -35,6 +35,7 @@ class Command(BaseCommand):
                 status = asyncio.run(self._run(layout, host=host, port=_port() if port is None else port, demo=demo))
             finally:
                 running.withdraw(layout.state)
+                layout.leave()
         if status:
             raise SystemExit(status)
 
