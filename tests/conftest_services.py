@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -205,3 +206,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and PORTAL_REQUIRE_BROWSER=1 asks for it: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def reachable_folder() -> Generator[Path, None, None]:
+    """A folder that the account which runs the database can walk to; under root, tmp_path is closed to it."""
+    folder = Path(tempfile.mkdtemp(prefix="portal-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
