@@ -17,21 +17,27 @@ from triage.models import ActionLink, Event, Ticket
 
 @dataclass(frozen=True)
 class Slice:
-    """Whose items: of every team and channel, of one team, of one channel, or of both."""
+    """Whose items: everybody's, or those of one team, one channel, one production stage, or of several of these at once."""
 
     team: int | None = None
     channel: int | None = None
+    stage: int | None = None
 
 
 EVERYTHING = Slice()
 
 
 def population(period: Period, *, as_of: datetime, slice: Slice = EVERYTHING) -> QuerySet[FeedbackItem]:
-    """The items received in the period by `as_of`, minus test data and spam, each with its `team_id` (its first ticket's)."""
+    """The items received in the period by `as_of`, minus test data and spam.
+
+    Each has the `team_id` and `stage_id` of its first ticket.
+    """
     first_ticket = Ticket.objects.filter(item=OuterRef("pk")).order_by("pk")
     items = FeedbackItem.objects.filter(
         received_at__gte=period.starts_at, received_at__lt=period.ends_at, received_at__lte=as_of, is_test=False
-    ).annotate(team_id=Subquery(first_ticket.values("team_id")[:1]))
+    ).annotate(
+        team_id=Subquery(first_ticket.values("team_id")[:1]), stage_id=Subquery(first_ticket.values("stage_id")[:1])
+    )
     # What is not on a ticket yet has not been understood, so nobody can say whether it is spam.
     items = items.filter(
         Exists(first_ticket), ~Exists(first_ticket.filter(resolution=Resolution.SPAM, resolved_at__lte=as_of))
@@ -40,6 +46,8 @@ def population(period: Period, *, as_of: datetime, slice: Slice = EVERYTHING) ->
         items = items.filter(team_id=slice.team)
     if slice.channel is not None:
         items = items.filter(channel_id=slice.channel)
+    if slice.stage is not None:
+        items = items.filter(stage_id=slice.stage)
     return items
 
 

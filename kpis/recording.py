@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -13,13 +14,26 @@ from django.utils import timezone
 from feedback_portal.pending import Drained, drain
 from intake.models import FeedbackItem
 from kpis.definitions import definitions
-from kpis.definitions.base import Day, Figure, Kpi, Parts, Side
+from kpis.definitions.base import Kpi, Side
 from kpis.facts import EVERYTHING, Slice, population
+from kpis.figures import Figure, Parts
 from kpis.models import Measurement
 from kpis.periods import Period
 from triage.models import ChangedDay
 
 DAYS_A_BATCH = 20
+
+Dimension = Literal["team", "channel", "stage"]
+DIMENSIONS: tuple[Dimension, ...] = ("team", "channel", "stage")
+MARGINS: tuple[tuple[Dimension, ...], ...] = (
+    (),
+    ("team",),
+    ("channel",),
+    ("stage",),
+    ("team", "channel"),
+    ("team", "stage"),
+)
+"""The edges that are measured; what lies elsewhere is counted from the items when it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +77,7 @@ def recount_changed_days(*, at: datetime) -> Drained:
 @transaction.atomic
 def recount(day: date, *, at: datetime) -> None:
     """Count every KPI that adds up over this day anew, from the items and events themselves."""
-    zone = reporting_zone()
-    period = Period(day, day + timedelta(days=1), zone)
+    period = Period(day, day + timedelta(days=1), reporting_zone())
     items = population(period, as_of=at)
     rows = [
         Measurement(
@@ -73,22 +86,24 @@ def recount(day: date, *, at: datetime) -> None:
             day=day,
             team_id=margin.team,
             channel_id=margin.channel,
+            stage_id=margin.stage,
             parts=dict(parts),
             counted_at=at,
         )
         for kpi in definitions.all()
         if kpi.adds_up
-        for margin, parts in margins(kpi.count(items, as_of=at, zone=zone)).items()
+        for margin, parts in margins(kpi.count(items, as_of=at)).items()
     ]
     Measurement.objects.filter(day=day).delete()
     Measurement.objects.bulk_create(rows)
 
 
 def margins(counted: Mapping[Slice, Counter[str]]) -> dict[Slice, Counter[str]]:
-    """Everything, each team and each channel: sums along the edges, for a cube would be as large as the items."""
+    """Sums along the edges that are read often, for a whole cube would be as large as the items."""
     found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
-    for slice, parts in counted.items():
-        for margin in (EVERYTHING, Slice(team=slice.team), Slice(channel=slice.channel)):
+    for each, parts in counted.items():
+        # One slice may lie on several edges, where it has no stage.
+        for margin in {Slice(**{name: getattr(each, name) for name in names}) for names in MARGINS}:
             found[margin].update(parts)
     return dict(found)
 
@@ -97,30 +112,59 @@ def read(
     kpi: Kpi, period: Period, *, at: datetime, as_of: datetime | None = None, slice: Slice = EVERYTHING
 ) -> Reading:
     """The KPI over the period, as of now (`at`) from the measurements, or as of an earlier moment from items and events."""
-    moment = as_of or at
-    days = (
-        _measured(kpi, period, slice) if _is_measured(kpi, slice, as_of, at) else _counted(kpi, period, slice, moment)
-    )
-    return Reading(kpi, period, slice, moment, kpi.figure(days, as_of=moment, zone=period.zone))
+    return series(kpi, [period], at=at, as_of=as_of, slice=slice)[0]
 
 
-def series(kpi: Kpi, periods: Iterable[Period], *, at: datetime, slice: Slice = EVERYTHING) -> list[Reading]:
-    """One reading for each of the periods, in one statement where days add up."""
-    wanted = list(periods)
-    if not _is_measured(kpi, slice, None, at) or not wanted:
-        return [read(kpi, period, at=at, slice=slice) for period in wanted]
-    whole = Period(min(each.first for each in wanted), max(each.end for each in wanted), wanted[0].zone)
-    by_day = {each.day: each for each in _measured(kpi, whole, slice)}
+def series(
+    kpi: Kpi,
+    periods: Iterable[Period],
+    *,
+    at: datetime,
+    as_of: datetime | None = None,
+    slice: Slice = EVERYTHING,
+) -> list[Reading]:
+    """One reading for each of the periods, in one statement for all where days add up."""
+    wanted, moment = list(periods), as_of or at
+    if not wanted:
+        return []
+    if not _is_measured(kpi, slice, moment, at):
+        return [_reading(kpi, period, slice, moment, _counted(kpi, period, slice, moment)) for period in wanted]
+    rows = _measured(kpi, min(each.first for each in wanted), max(each.end for each in wanted))
+    by_day = dict(rows.filter(team=slice.team, channel=slice.channel, stage=slice.stage).values_list("day", "parts"))
     return [
-        Reading(
-            kpi,
-            period,
-            slice,
-            at,
-            kpi.figure([by_day[day.first] for day in period.days() if day.first in by_day], as_of=at, zone=period.zone),
-        )
+        _reading(kpi, period, slice, at, _total(by_day[day] for day in by_day if period.first <= day < period.end))
         for period in wanted
     ]
+
+
+def split(
+    kpi: Kpi,
+    period: Period,
+    by: Dimension,
+    keys: Iterable[int],
+    *,
+    at: datetime,
+    as_of: datetime | None = None,
+    slice: Slice = EVERYTHING,
+) -> dict[int, Reading]:
+    """One reading for each team, channel or stage of `keys`, in one statement for all where days add up."""
+    moment, slices = as_of or at, {key: replace(slice, **{by: key}) for key in keys}
+    if not kpi.adds_up:
+        return {
+            key: _reading(kpi, period, each, moment, _counted(kpi, period, each, moment))
+            for key, each in slices.items()
+        }
+    found: defaultdict[int | None, list[Parts]] = defaultdict(list)
+    if _is_measured(kpi, replace(slice, **{by: 0}), moment, at):
+        others = {name: getattr(slice, name) for name in DIMENSIONS if name != by}
+        rows = _measured(kpi, period.first, period.end).filter(**others)
+        for key, parts in rows.filter(**{f"{by}__in": list(slices)}).values_list(by, "parts"):
+            found[key].append(parts)
+    else:
+        counted = kpi.count(population(period, as_of=moment, slice=slice), as_of=moment)
+        for each, parts in counted.items():
+            found[getattr(each, by)].append(parts)
+    return {key: _reading(kpi, period, each, moment, _total(found[key])) for key, each in slices.items()}
 
 
 def items_behind(
@@ -135,30 +179,28 @@ def reporting_zone() -> ZoneInfo:
     return ZoneInfo(timezone.get_default_timezone_name())
 
 
-def _is_measured(kpi: Kpi, slice: Slice, as_of: datetime | None, at: datetime) -> bool:
-    crosses = slice.team is not None and slice.channel is not None
-    return kpi.adds_up and not crosses and (as_of is None or as_of == at)
+def _reading(kpi: Kpi, period: Period, slice: Slice, as_of: datetime, parts: Parts) -> Reading:
+    return Reading(kpi, period, slice, as_of, kpi.figure(parts, as_of=as_of))
 
 
-def _measured(kpi: Kpi, period: Period, slice: Slice) -> list[Day]:
-    rows = Measurement.objects.filter(
-        kpi=kpi.slug,
-        definition_version=kpi.version,
-        day__gte=period.first,
-        day__lt=period.end,
-        team=slice.team,
-        channel=slice.channel,
-    )
-    return [Day(day, parts) for day, parts in rows.order_by("day").values_list("day", "parts")]
+def _is_measured(kpi: Kpi, slice: Slice, as_of: datetime, at: datetime) -> bool:
+    edge = tuple(name for name in DIMENSIONS if getattr(slice, name) is not None)
+    return kpi.adds_up and edge in MARGINS and as_of == at
 
 
-def _counted(kpi: Kpi, period: Period, slice: Slice, as_of: datetime) -> list[Day]:
-    """Straight from the items: whole period at once where days do not add up, else day by day."""
-    if not kpi.adds_up:
-        return [Day(period.first, _summed(kpi, period, slice, as_of))]
-    return [Day(day.first, _summed(kpi, day, slice, as_of)) for day in period.days() if day.starts_at <= as_of]
+def _measured(kpi: Kpi, first: date, end: date) -> QuerySet[Measurement]:
+    return Measurement.objects.filter(
+        kpi=kpi.slug, definition_version=kpi.version, day__gte=first, day__lt=end
+    ).order_by("day")
 
 
-def _summed(kpi: Kpi, period: Period, slice: Slice, as_of: datetime) -> Parts:
-    counted = kpi.count(population(period, as_of=as_of, slice=slice), as_of=as_of, zone=period.zone)
-    return sum(counted.values(), Counter())
+def _counted(kpi: Kpi, period: Period, slice: Slice, as_of: datetime) -> Parts:
+    """Straight from the items and events."""
+    return _total(kpi.count(population(period, as_of=as_of, slice=slice), as_of=as_of).values())
+
+
+def _total(parts: Iterable[Parts]) -> Parts:
+    summed: Counter[str] = Counter()
+    for each in parts:
+        summed.update(each)
+    return summed

@@ -14,6 +14,7 @@ class ActedOn(Share):
     slug = "acted-on"
     name = "Acted on"
     better = "higher"
+    ripens = True
     numerator = "items whose action has shipped"
     denominator = "actionable items"
     definition = (

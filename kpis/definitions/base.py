@@ -4,52 +4,22 @@ A new KPI is one new file beside this one: subclass `Share`, `Duration` or `Kpi`
 `version` when the same items may give another number. Nothing here saves.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.expressions import Combinable
-from django.db.models.functions import ExtractHour
 
 from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.facts import Slice
+from kpis.figures import NO_COMPARISON, Change, Figure, Limits, Parts, Waits, judged
 from kpis.statistics.survival import Step
 
 Side = Literal["numerator", "denominator"]
-Parts = Mapping[str, int]
-"""Whole numbers by name, which add up over days: `{"numerator": 3, "denominator": 7}`."""
-
-
-@dataclass(frozen=True)
-class Day:
-    """The parts of one calendar day of arrival."""
-
-    day: date
-    parts: Parts
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A KPI's value over a period with a 95 % interval; `None` means not defined, and then `note` says why.
-
-    `numerator` and `denominator` are numbers of items, and each opens a list of exactly that length. `extra` carries what
-    a chart of this KPI needs besides.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    numerator: int
-    denominator: int
-    note: str = ""
-    extra: Mapping[str, object] | None = None
 
 
 class Kpi(ABC):
@@ -70,17 +40,37 @@ class Kpi(ABC):
     """Whether a period's parts are the sums over its days. Where not, a period is counted in one go over its items."""
     position: ClassVar[int] = 100
 
-    @abstractmethod
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime, zone: ZoneInfo) -> dict[Slice, Counter[str]]:
-        """The parts of each (team, channel) among these items; one statement."""
+    ripens: ClassVar[bool] = False
+    """Whether an item can still come to count long after it arrived, so that a newer period is compared with an older
+    one as that stood at the same age."""
 
     @abstractmethod
-    def figure(self, days: Sequence[Day], *, as_of: datetime, zone: ZoneInfo) -> Figure:
-        """The value of these days together."""
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+        """The parts of each (team, channel, stage) among these items; one statement."""
+
+    @abstractmethod
+    def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
+        """The value of these sums."""
 
     @abstractmethod
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         """Exactly the items behind one side of the value."""
+
+    @abstractmethod
+    def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
+        """`now` against `before`, two groups of different items that arrived over so many days each."""
+
+    def limits(self, figures: Sequence[Figure]) -> Limits:
+        """What a series of these figures keeps to by chance: single values, unless the KPI knows better."""
+        places = [place for place, figure in enumerate(figures) if figure.value is not None]
+        chart = statistics.individuals_chart([figure.value for figure in figures if figure.value is not None])
+        lower = chart["lower"] if chart["lower"] is None or self.unit == "points" else max(0.0, chart["lower"])
+        return Limits(
+            chart["centre"],
+            [lower if figure.value is not None else None for figure in figures],
+            [chart["upper"] if figure.value is not None else None for figure in figures],
+            frozenset(places[place - 1] for place in chart["outside"]),
+        )
 
 
 class Share(Kpi):
@@ -96,30 +86,47 @@ class Share(Kpi):
     def hit(self, *, as_of: datetime) -> Q:
         """Which of those are in the numerator as well."""
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime, zone: ZoneInfo) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
         rows = (
             items.filter(self.counted(as_of=as_of))
             .order_by()
-            .values(team=F("team_id"), by=F("channel_id"))
+            .values_list(F("team_id"), F("channel_id"), F("stage_id"))
             .annotate(denominator=Count("pk"), numerator=Count("pk", filter=self.hit(as_of=as_of)))
         )
-        return {
-            Slice(row["team"], row["by"]): Counter({"numerator": row["numerator"], "denominator": row["denominator"]})
-            for row in rows
-        }
+        return {Slice(*place): Counter(denominator=n, numerator=hits) for *place, n, hits in rows}
 
-    def figure(self, days: Sequence[Day], *, as_of: datetime, zone: ZoneInfo) -> Figure:
-        parts = total(days)
-        n, hits = parts["denominator"], parts["numerator"]
+    def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
+        n, hits = parts.get("denominator", 0), parts.get("numerator", 0)
         if n == 0:
-            return Figure(None, None, None, 0, 0, note="No answers in this period.")
+            return Figure(None, None, None, 0, 0, note="No answers in this period.", parts=parts)
         share = statistics.wilson(hits, n)
         low, high = share["low"], share["high"]
         assert low is not None
         assert high is not None
         if n < FEW:
-            return Figure(None, 100 * low, 100 * high, hits, n, note=f"{hits} of {n}: too few for a rate.")
-        return Figure(100 * hits / n, 100 * low, 100 * high, hits, n)
+            note = f"{hits} of {n}: too few for a rate."
+            return Figure(None, 100 * low, 100 * high, hits, n, note=note, parts=parts)
+        return Figure(100 * hits / n, 100 * low, 100 * high, hits, n, parts=parts)
+
+    def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
+        if now.value is None or before.value is None:
+            return NO_COMPARISON
+        moved = statistics.newcombe_difference(now.numerator, now.denominator, before.numerator, before.denominator)
+        verdict = judged(moved["low"], moved["high"], none=0, better=self.better)
+        return Change(
+            verdict,
+            *(None if part is None else 100 * part for part in (moved["difference"], moved["low"], moved["high"])),
+        )
+
+    def limits(self, figures: Sequence[Figure]) -> Limits:
+        chart = statistics.laney_p([figure.numerator for figure in figures], [figure.denominator for figure in figures])
+        return Limits(
+            None if chart["centre"] is None else 100 * chart["centre"],
+            [None if limit is None else 100 * limit for limit in chart["lower"]],
+            [None if limit is None else 100 * limit for limit in chart["upper"]],
+            # What is too little for a rate is too little for a signal.
+            frozenset(place - 1 for place in chart["outside"] if figures[place - 1].value is not None),
+        )
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         counted = items.filter(self.counted(as_of=as_of))
@@ -129,9 +136,8 @@ class Share(Kpi):
 class Duration(Kpi):
     """Hours from arrival until something happened. What still waits counts as waiting, by Kaplan and Meier's method.
 
-    A day's parts are a histogram: `e<bucket>` items it happened to, in buckets 2 % wide (at most 1 % error), and
-    `o<hour>` items still waiting that arrived in that hour of the day. Buckets: Masson and others 2019, DDSketch, with
-    a = 0.01: bucket = ceil(ln x / ln g), g = (1 + a) / (1 - a), value = 2 g^b / (g + 1).
+    The parts are a histogram: `e<bucket>` items it happened to, in buckets 2 % wide (at most 1 % error), and `o<hour>`
+    items still waiting that arrived in that hour since 1970, whose wait is known only when the value is read.
     """
 
     unit = "hours"
@@ -141,39 +147,57 @@ class Duration(Kpi):
     def ended(self, *, as_of: datetime) -> Combinable:
         """The moment it happened to an item, null while it has not."""
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime, zone: ZoneInfo) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
         rows = (
-            items.annotate(ended_at=self.ended(as_of=as_of), hour=ExtractHour("received_at", tzinfo=zone))
+            items.annotate(ended_at=self.ended(as_of=as_of))
             .order_by()
-            .values_list(F("team_id"), "channel_id", "received_at", F("ended_at"), F("hour"))
+            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("received_at"), F("ended_at"))
         )
         found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
-        for team, channel, received_at, ended_at, hour in rows.iterator(chunk_size=5000):
-            part = f"e{bucket(hours(ended_at - received_at))}" if ended_at else f"o{hour}"
-            found[Slice(team, channel)][part] += 1
+        for *place, received_at, ended_at in rows.iterator(chunk_size=5000):
+            if ended_at:
+                part = f"e{statistics.bucket_of(hours(max(ended_at - received_at, _AT_ONCE)))}"
+            else:
+                part = f"o{int(received_at.timestamp() // 3600)}"
+            found[Slice(*place)][part] += 1
         return dict(found)
 
-    def figure(self, days: Sequence[Day], *, as_of: datetime, zone: ZoneInfo) -> Figure:
-        happened: Counter[float] = Counter()
+    def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
+        ended: Counter[float] = Counter()
         waiting: Counter[float] = Counter()
-        for each in days:
-            midnight = datetime(each.day.year, each.day.month, each.day.day, tzinfo=zone)
-            for part, count in each.parts.items():
-                if part[0] == "e":
-                    happened[middle(int(part[1:]))] += count
-                else:
-                    arrived = midnight + timedelta(hours=int(part[1:]), minutes=30)
-                    waiting[max(0.0, hours(as_of - arrived))] += count
-        done, n = happened.total(), happened.total() + waiting.total()
+        for part, count in sorted(parts.items()):
+            if part[0] == "e":
+                ended[statistics.value_of(int(part[1:]))] += count
+            else:
+                # The middle of the hour stands for all who arrived in it.
+                waiting[max(0.0, as_of.timestamp() / 3600 - int(part[1:]) - 0.5)] += count
+        done, n = ended.total(), ended.total() + waiting.total()
         if n == 0:
-            return Figure(None, None, None, 0, 0, note="Nothing arrived in this period.")
-        times = [*happened, *waiting]
-        curve = statistics.kaplan_meier(
-            times, [1] * len(happened) + [0] * len(waiting), counts=[*happened.values(), *waiting.values()]
-        )
+            return Figure(None, None, None, 0, 0, note="Nothing arrived in this period.", parts=parts)
+        waits = Waits([*ended, *waiting], [1] * len(ended) + [0] * len(waiting), [*ended.values(), *waiting.values()])
+        curve = statistics.kaplan_meier(waits.times, waits.events, counts=waits.counts)
         low, high = _median_interval(curve["table"])
-        note = "" if curve["median"] is not None else f"Fewer than half within {curve['longest']:.0f} hours so far."
-        return Figure(curve["median"], low, high, done, n, note=note, extra=dict(curve))
+        note = "" if curve["median"] is not None else f"Fewer than half within {curve['longest']:,.0f} hours so far."
+        return Figure(curve["median"], low, high, done, n, note=note, parts=parts, curve=curve, waits=waits)
+
+    def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
+        if now.waits is None or before.waits is None:
+            return NO_COMPARISON
+        test = statistics.logrank(
+            now.waits.times,
+            now.waits.events,
+            before.waits.times,
+            before.waits.events,
+            counts_a=now.waits.counts,
+            counts_b=before.waits.counts,
+        )
+        if test["p"] is None:
+            return NO_COMPARISON
+        moved = None if now.value is None or before.value is None else now.value - before.value
+        if test["p"] >= 0.05:
+            return Change("noise", moved, p=test["p"])
+        sooner = test["observed_a"] > test["expected_a"]
+        return Change("better" if sooner == (self.better == "lower") else "worse", moved, p=test["p"])
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         if side == "denominator":
@@ -184,25 +208,8 @@ class Duration(Kpi):
 FEW = 10
 """Below this many answers there is no rate, only "3 of 7"."""
 
-_GROWTH = 1.01 / 0.99
-_SHORTEST = 1 / 3600
-
-
-def total(days: Iterable[Day]) -> Counter[str]:
-    summed: Counter[str] = Counter()
-    for each in days:
-        summed.update(each.parts)
-    return summed
-
-
-def bucket(duration: float) -> int:
-    """The histogram bucket of a duration in hours; what took no time at all shares the bucket of one second."""
-    return math.ceil(math.log(max(duration, _SHORTEST)) / math.log(_GROWTH))
-
-
-def middle(number: int) -> float:
-    """The duration in hours a bucket stands for, within 1 % of everything in it."""
-    return 2 * _GROWTH**number / (_GROWTH + 1)
+# What an import dates before its arrival took no time.
+_AT_ONCE = timedelta()
 
 
 def hours(duration: timedelta) -> float:

@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F, QuerySet
 
 from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.definitions import definitions
-from kpis.definitions.base import Day, Figure, Kpi, Side, total
+from kpis.definitions.base import Kpi, Side
 from kpis.facts import Slice
+from kpis.figures import NO_COMPARISON, Change, Figure, Limits, Parts, judged
 
 
 @definitions.register
@@ -28,14 +28,27 @@ class ItemsReceived(Kpi):
     )
     position = 10
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime, zone: ZoneInfo) -> dict[Slice, Counter[str]]:
-        rows = items.order_by().values(team=F("team_id"), by=F("channel_id")).annotate(n=Count("pk"))
-        return {Slice(row["team"], row["by"]): Counter(items=row["n"]) for row in rows}
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+        rows = items.order_by().values_list(F("team_id"), F("channel_id"), F("stage_id")).annotate(n=Count("pk"))
+        return {Slice(*place): Counter(items=n) for *place, n in rows}
 
-    def figure(self, days: Sequence[Day], *, as_of: datetime, zone: ZoneInfo) -> Figure:
-        n = total(days)["items"]
+    def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
+        n = parts.get("items", 0)
         likely = statistics.poisson_ci(n)
-        return Figure(n, likely["low"], likely["high"], n, n)
+        return Figure(n, likely["low"], likely["high"], n, n, parts=parts)
+
+    def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
+        if not before.numerator:
+            return NO_COMPARISON
+        moved = statistics.rate_ratio_exact(now.numerator, days[0], before.numerator, days[1])
+        verdict = judged(moved["low"], moved["high"], none=1, better=self.better)
+        return Change(verdict, now.numerator - before.numerator, moved["low"], moved["high"], ratio=moved["ratio"])
+
+    def limits(self, figures: Sequence[Figure]) -> Limits:
+        # Weeks vary by more than chance alone; Laney's limits are as wide as they do.
+        chart = statistics.laney_u([figure.numerator for figure in figures], [1.0] * len(figures))
+        outside = frozenset(place - 1 for place in chart["outside"])
+        return Limits(chart["centre"], chart["lower"], chart["upper"], outside)
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         return items

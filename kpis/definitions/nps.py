@@ -1,17 +1,17 @@
 """How many would recommend us, less those who would not."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.definitions import definitions
-from kpis.definitions.base import Day, Figure, Kpi, Side, total
+from kpis.definitions.base import Kpi, Side
 from kpis.facts import Slice
+from kpis.figures import NO_COMPARISON, Change, Figure, Parts, judged
+from kpis.statistics.scores import Answers
 
 _PROMOTERS = Q(rating_value__gte=9)
 _DETRACTORS = Q(rating_value__lte=6)
@@ -34,31 +34,35 @@ class NetPromoterScore(Kpi):
     adds_up = False
     position = 20
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime, zone: ZoneInfo) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
         rows = (
             self._answers(items)
             .order_by()
-            .values(team=F("team_id"), by=F("channel_id"))
+            .values_list(F("team_id"), F("channel_id"), F("stage_id"))
             .annotate(
                 n=Count("pk"), promoters=Count("pk", filter=_PROMOTERS), detractors=Count("pk", filter=_DETRACTORS)
             )
         )
         return {
-            Slice(row["team"], row["by"]): Counter(
-                promoters=row["promoters"],
-                passives=row["n"] - row["promoters"] - row["detractors"],
-                detractors=row["detractors"],
-            )
-            for row in rows
+            Slice(*place): Counter(promoters=promoters, passives=n - promoters - detractors, detractors=detractors)
+            for *place, n, promoters, detractors in rows
         }
 
-    def figure(self, days: Sequence[Day], *, as_of: datetime, zone: ZoneInfo) -> Figure:
-        parts = total(days)
-        score = statistics.nps(parts["promoters"], parts["passives"], parts["detractors"])
+    def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
+        answers = _answers(parts)
+        score = statistics.nps(**answers)
         note = "" if score["n"] else "No answers in this period."
         return Figure(
-            score["nps"], score["low"], score["high"], parts["promoters"], score["n"], note=note, extra=dict(parts)
+            score["nps"], score["low"], score["high"], answers["promoters"], score["n"], note=note, parts=parts
         )
+
+    def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
+        # Below so many answers the standard errors that add up in squares say too little.
+        if min(now.denominator, before.denominator) < statistics.scores.SMALL:
+            return NO_COMPARISON
+        moved = statistics.nps_difference(_answers(now.parts), _answers(before.parts))
+        verdict = judged(moved["low"], moved["high"], none=0, better=self.better)
+        return Change(verdict, moved["difference"], moved["low"], moved["high"])
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         answers = self._answers(items)
@@ -72,3 +76,11 @@ class NetPromoterScore(Kpi):
             Q(received_at__gt=OuterRef("received_at")) | Q(received_at=OuterRef("received_at"), pk__gt=OuterRef("pk"))
         )
         return answers.filter(Q(customer=None) | ~Exists(later))
+
+
+def _answers(parts: Parts) -> Answers:
+    return {
+        "promoters": parts.get("promoters", 0),
+        "passives": parts.get("passives", 0),
+        "detractors": parts.get("detractors", 0),
+    }

@@ -6,30 +6,43 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('intake', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("intake", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Measurement',
+            name="Measurement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kpi', models.CharField(max_length=40)),
-                ('definition_version', models.PositiveSmallIntegerField()),
-                ('day', models.DateField()),
-                ('parts', models.JSONField()),
-                ('counted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('channel', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='intake.channel')),
-                ('team', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='accounts.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kpi", models.CharField(max_length=40)),
+                ("definition_version", models.PositiveSmallIntegerField()),
+                ("day", models.DateField()),
+                ("parts", models.JSONField()),
+                ("counted_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "channel",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="intake.channel"),
+                ),
+                (
+                    "stage",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="accounts.stage"),
+                ),
+                ("team", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="accounts.team")),
             ],
             options={
-                'indexes': [models.Index(fields=['day'], name='measurement_by_day')],
-                'constraints': [models.UniqueConstraint(fields=('kpi', 'definition_version', 'day', 'team', 'channel'), name='measurement_once_per_slice', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('kpi', ''), _negated=True), name='measurement_has_kpi')],
+                "indexes": [models.Index(fields=["day"], name="measurement_by_day")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("kpi", "definition_version", "day", "team", "channel", "stage"),
+                        name="measurement_once_per_slice",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(condition=models.Q(("kpi", ""), _negated=True), name="measurement_has_kpi"),
+                ],
             },
         ),
     ]

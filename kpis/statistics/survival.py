@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Literal, TypedDict
 
 from kpis.statistics.distributions import chi_square_above, two_sided_z
@@ -91,18 +91,27 @@ def logrank(
     events_a: Sequence[int],
     durations_b: Sequence[float],
     events_b: Sequence[int],
+    *,
+    counts_a: Sequence[int] | None = None,
+    counts_b: Sequence[int] | None = None,
 ) -> LogRank:
     """Whether two groups wait differently: events of `a` against those expected if both followed one curve.
 
-    Source: Mantel 1966, Cancer Chemother Rep 50:163-170, with the hypergeometric variance.
+    `counts` say how many items each entry stands for, as in `kaplan_meier`. Source: Mantel 1966, Cancer Chemother Rep
+    50:163-170, with the hypergeometric variance.
     """
-    if len(durations_a) != len(events_a):
+    counts_a = [1] * len(durations_a) if counts_a is None else counts_a
+    counts_b = [1] * len(durations_b) if counts_b is None else counts_b
+    if not len(durations_a) == len(events_a) == len(counts_a):
         raise ValueError("Each duration has its event or censoring mark, so both lists are equally long.")
-    ordered_a = sorted(durations_a)
-    happened_in_a = sum(map(bool, events_a))
+    in_order = sorted(zip(durations_a, counts_a, strict=True))
+    ordered_a = [duration for duration, _ in in_order]
+    left_before = [0, *accumulate(count for _, count in in_order)]
+    happened_in_a = sum(count for event, count in zip(events_a, counts_a, strict=True) if event)
     expected = variance = 0.0
-    for time, n, happened in _event_times([*durations_a, *durations_b], [*events_a, *events_b]):
-        share = (len(ordered_a) - bisect_left(ordered_a, time)) / n
+    both = ([*durations_a, *durations_b], [*events_a, *events_b], [*counts_a, *counts_b])
+    for time, n, happened in _event_times(*both):
+        share = (left_before[-1] - left_before[bisect_left(ordered_a, time)]) / n
         expected += happened * share
         if n > 1:
             variance += happened * share * (1 - share) * (n - happened) / (n - 1)
