@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,58 +26,54 @@ from intake.wire import check_item
 MOST_AT_ONCE = 1000
 
 
-class RatingShape(serializers.Serializer[Any]):
-    scale = serializers.CharField()
-    value = serializers.FloatField()
-
-
-class CustomerShape(serializers.Serializer[Any]):
-    external_id = serializers.CharField(required=False)
-    email = serializers.EmailField(required=False)
-    name = serializers.CharField(required=False)
-    account = serializers.CharField(required=False)
-    may_contact = serializers.BooleanField(required=False)
-
-
-class FeedbackShape(serializers.Serializer[Any]):
-    """How the schema describes what `intake.wire` checks."""
-
-    channel = serializers.SlugField()
-    external_id = serializers.CharField(required=False, help_text="Your own id; the same one twice is stored once.")
-    text = serializers.CharField(required=False)
-    title = serializers.CharField(required=False)
-    rating = RatingShape(required=False)
-    customer = CustomerShape(required=False)
-    product = serializers.CharField(required=False)
-    product_version = serializers.CharField(required=False)
-    language = serializers.CharField(required=False)
-    submitted_at = serializers.DateTimeField(required=False)
-    url = serializers.URLField(required=False)
-    context = serializers.DictField(child=serializers.CharField(), required=False)
-
-
-class BulkShape(serializers.Serializer[Any]):
-    items = FeedbackShape(many=True)
-
-
-class ReceivedShape(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    reference = serializers.CharField()
-    status = serializers.CharField()
-    tracking_url = serializers.URLField()
-
-
-class ProblemShape(serializers.Serializer[Any]):
-    """RFC 9457."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    errors = serializers.ListField(child=serializers.DictField(), required=False)
-
-
-PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 411, 413, 415, 422, 429), ProblemShape)
+# How the schema describes what `intake.wire` checks.
+RATING = inline_serializer("Rating", {"scale": serializers.CharField(), "value": serializers.FloatField()})
+CUSTOMER = inline_serializer(
+    "Customer",
+    {
+        "external_id": serializers.CharField(required=False),
+        "email": serializers.EmailField(required=False),
+        "name": serializers.CharField(required=False),
+        "account": serializers.CharField(required=False),
+        "may_contact": serializers.BooleanField(required=False),
+    },
+)
+FEEDBACK: dict[str, Any] = {
+    "channel": serializers.SlugField(),
+    "external_id": serializers.CharField(required=False, help_text="Your own id; the same one twice is stored once."),
+    "text": serializers.CharField(required=False),
+    "title": serializers.CharField(required=False),
+    "rating": RATING,
+    "customer": CUSTOMER,
+    "product": serializers.CharField(required=False),
+    "product_version": serializers.CharField(required=False),
+    "language": serializers.CharField(required=False),
+    "submitted_at": serializers.DateTimeField(required=False),
+    "url": serializers.URLField(required=False),
+    "context": serializers.DictField(child=serializers.CharField(), required=False),
+}
+FEEDBACK_SHAPE = inline_serializer("Feedback", FEEDBACK)
+BULK_SHAPE = inline_serializer("FeedbackBulk", {"items": inline_serializer("FeedbackItem", FEEDBACK, many=True)})
+RECEIVED_SHAPE = inline_serializer(
+    "Received",
+    {
+        "id": serializers.UUIDField(),
+        "reference": serializers.CharField(),
+        "status": serializers.CharField(),
+        "tracking_url": serializers.URLField(),
+    },
+)
+PROBLEM = inline_serializer(
+    "Problem",
+    {
+        "type": serializers.CharField(),
+        "title": serializers.CharField(),
+        "status": serializers.IntegerField(),
+        "detail": serializers.CharField(),
+        "errors": serializers.ListField(child=serializers.DictField(), required=False),
+    },
+)
+PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 411, 413, 415, 422, 429), PROBLEM)
 
 
 class FeedbackView(APIView):
@@ -85,16 +81,17 @@ class FeedbackView(APIView):
 
     scopes = {"POST": Scope.FEEDBACK_WRITE}
 
-    @extend_schema(request=FeedbackShape, responses={200: ReceivedShape, 201: ReceivedShape, **PROBLEMS})
+    @extend_schema(request=FEEDBACK_SHAPE, responses={200: RECEIVED_SHAPE, 201: RECEIVED_SHAPE, **PROBLEMS})
     def post(self, request: Request) -> Response:
-        errors = check_item(request.data)
+        given: Any = request.data
+        errors = check_item(given)
         if errors:
             raise BadInput("Correct the places named in `errors` and send it again.", errors=tuple(errors))
-        channel = _channel(request.data.get("channel"))
+        channel = _channel(given.get("channel"))
         at = timezone.now()
 
         def effect() -> tuple[int, dict[str, str]]:
-            received = receiving.receive(channel, _raw(request.data), at=at)
+            received = receiving.receive(channel, _raw(given), at=at)
             return 201 if received.is_new else 200, _told(received.submission)
 
         return remembering(request, effect)
@@ -105,7 +102,7 @@ class BulkView(APIView):
 
     scopes = {"POST": Scope.FEEDBACK_WRITE}
 
-    @extend_schema(request=BulkShape, responses={200: serializers.DictField(), **PROBLEMS})
+    @extend_schema(request=BULK_SHAPE, responses={200: serializers.DictField(), **PROBLEMS})
     def post(self, request: Request) -> Response:
         given = request.data.get("items") if isinstance(request.data, dict) else None
         if not isinstance(given, list) or set(request.data) != {"items"}:
