@@ -10,7 +10,7 @@ import pytest
 from tests.browser import stand_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.urls("tests.browser.stand_in")
 
@@ -53,6 +53,26 @@ def test_offline_it_waits_and_is_sent_once_when_the_network_is_back(page: "Page"
     page.get_by_text("Thank you. We have it.").wait_for()
 
     assert [post["text"] for post in stand_in.received if "text" in post] == [["It leaks again."]]
+
+
+def test_a_second_press_while_it_is_sent_sends_nothing_more(page: "Page") -> None:
+    page.goto("/f/repair/")
+    page.get_by_label("What happened?").fill("It leaks again.")
+    held: list[Route] = []
+
+    def keep(route: "Route") -> None:
+        held.append(route)
+
+    page.route("**/f/repair/", keep)
+    page.evaluate("""() => {
+        const form = document.getElementById("feedback");
+        for (const after of [0, 150]) setTimeout(() => form.requestSubmit(), after);
+    }""")
+    page.wait_for_timeout(400)
+    assert len(held) == 1
+
+    held[0].continue_()
+    page.get_by_text("Thank you. We have it.").wait_for()
 
 
 def test_errors_take_the_focus_and_lead_to_their_question(page: "Page") -> None:

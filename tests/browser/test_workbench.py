@@ -1,5 +1,6 @@
 """The workbench by keyboard, with a slow or broken network, and without the script."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.urls("tests.browser.stand_in")
 
+Error = pytest.importorskip("playwright.sync_api").Error
 FOCUS = "document.activeElement.id || document.activeElement.tagName"
 
 
@@ -90,6 +92,18 @@ def test_items_are_placed_by_key_and_the_focus_is_never_lost(page: "Page") -> No
     assert all(post["version"] == ["3"] for post in stand_in.received)
 
 
+def test_the_focus_goes_on_from_a_button_that_is_gone(page: "Page") -> None:
+    page.goto("/triage/?item=F-20494")
+    page.locator("#dismiss").click()
+    page.get_by_text("dismiss: F-20494").wait_for()
+    assert page.evaluate(FOCUS) == "dismiss"
+
+    page.evaluate("document.getElementById('dismiss').id = 'of-another-item'")
+    page.locator("#of-another-item").click()
+    page.locator("#dismiss").wait_for()
+    assert page.evaluate(FOCUS) == "open-F-20494"
+
+
 def test_undo_brings_everything_back(page: "Page") -> None:
     page.goto("/triage/")
     page.keyboard.press("Enter")
@@ -112,20 +126,28 @@ def test_enter_never_accepts_what_is_not_shown(page: "Page") -> None:
     page.wait_for_timeout(50)
     assert open_item(page) == "F-20493"
     page.keyboard.press("Enter")
-    page.wait_for_timeout(100)
+    page.keyboard.press("r")
+    page.wait_for_timeout(200)
 
     assert stand_in.received == []
+    assert page.locator("#sheet[open]").count() == 0
     held[-1].continue_()
     wait_for_item(page, "F-20494")
 
 
 def test_a_decision_is_answered_even_if_another_item_is_on_its_way(page: "Page") -> None:
     page.goto("/triage/?item=F-20493")
-    hold(page, "**/triage/?*item=F-20494")
+    opening = hold(page, "**/triage/?*item=F-20494")
+    deciding = hold(page, "**/decide/")
     page.keyboard.press("j")
     page.locator("#row-F-20494[aria-current=true]").wait_for()
-
     page.locator("#accept-button").click()
+    page.locator("#row-F-20493[aria-busy]").wait_for()
+
+    with contextlib.suppress(Error):  # the script has given this request up
+        opening[0].continue_()
+    page.wait_for_timeout(200)
+    deciding[0].continue_()
     page.locator("#row-F-20493").wait_for(state="detached")
 
     assert len(stand_in.received) == 1
