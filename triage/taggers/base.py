@@ -41,7 +41,12 @@ class Text:
     @cached_property
     def words(self) -> Words:
         """The words of the title, a sentence end, the words of the text; cut into words once for all taggers."""
-        return words(self._whole)
+        return words(self.whole)
+
+    @cached_property
+    def whole(self) -> str:
+        """The title, a line break, the text; what `words` counts its places in."""
+        return f"{self.title}\n{self.text}"[:LONGEST_TEXT]
 
     @cached_property
     def stems(self) -> tuple[str, ...]:
@@ -55,10 +60,6 @@ class Text:
         if start >= text_starts:
             return Span("text", start - text_starts, end - text_starts)
         return Span("title", start, min(end, len(self.title)))
-
-    @property
-    def _whole(self) -> str:
-        return f"{self.title}\n{self.text}"[:LONGEST_TEXT]
 
 
 @dataclass(frozen=True)
