@@ -4,7 +4,7 @@ Each decision is one transaction: a compare-and-set on the ticket's version, the
 message to the customer where one is due, and the changed day last. A stale click gets `StaleTicket` with the ticket as it is now.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,24 @@ def decide(
         raise BadInput(f'The verb "{verb}" takes other arguments: {error}.') from None
     ticket.refresh_from_db()
     return ticket
+
+
+def decide_many(references: Sequence[str], verb: str, *, by: Actor, at: datetime, **arguments: Any) -> tuple[int, int]:
+    """The same decision on each ticket; how many were decided, and how many could not be (any more). Wrong arguments
+    are refused before anything is decided, by the first ticket they are tried on."""
+    done = skipped = 0
+    for reference in dict.fromkeys(references):
+        try:
+            decide(reference, verb, by=by, at=at, **arguments)
+        except BadInput:
+            if not done:
+                raise
+            skipped += 1
+        except Refused:
+            skipped += 1
+        else:
+            done += 1
+    return done, skipped
 
 
 def find(reference: str, *, by: Actor) -> Ticket:
@@ -125,15 +143,8 @@ def claim(ticket: Ticket, *, by: Actor, at: datetime) -> None:
 def tag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
     """Put a topic on the item; one that somebody took off comes back."""
     node = _topic(topic)
-    row, made = Tagging.objects.get_or_create(
-        item_id=ticket.item_id, topic=node, defaults={"source": "person", "person": by.user, "made_by": by.name[:80]}
-    )
-    if not made:
-        if row.removed_at is None and row.source == "person":
-            raise NotNow(f'It is tagged "{node.name}" already.')
-        Tagging.objects.filter(pk=row.pk).update(
-            removed_at=None, source="person", person=by.user, made_by=by.name[:80], confidence=1.0
-        )
+    if not _put(ticket, node, by):
+        raise NotNow(f'It is tagged "{node.name}" already.')
     touch(ticket, [(Event.Type.TAGGED, {"topic": node.slug})], by=by, at=at)
 
 
@@ -143,6 +154,20 @@ def untag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
     if not Tagging.objects.standing().filter(item=ticket.item_id, topic=node).update(removed_at=at):
         raise NotNow(f'It is not tagged "{node.name}".')
     touch(ticket, [(Event.Type.UNTAGGED, {"topic": node.slug})], by=by, at=at)
+
+
+def tags(ticket: Ticket, *, by: Actor, at: datetime, topics: Sequence[str]) -> None:
+    """Set the item's topics to exactly these, as one decision."""
+    standing = set(Tagging.objects.standing().filter(item=ticket.item_id).values_list("topic__slug", flat=True))
+    wanted = {_topic(slug).slug for slug in topics}
+    events = [(Event.Type.TAGGED, {"topic": slug}) for slug in sorted(wanted - standing)]
+    events += [(Event.Type.UNTAGGED, {"topic": slug}) for slug in sorted(standing - wanted)]
+    if not events:
+        raise NotNow("The tags are like this already.")
+    for slug in wanted - standing:
+        _put(ticket, _topic(slug), by)
+    Tagging.objects.standing().filter(item=ticket.item_id, topic__slug__in=standing - wanted).update(removed_at=at)
+    touch(ticket, events, by=by, at=at)
 
 
 def severity(ticket: Ticket, *, by: Actor, at: datetime, value: int | str) -> None:
@@ -291,7 +316,7 @@ def wake_due(*, at: datetime) -> int:
 VERBS: Mapping[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
-        accept, route, assign, claim, tag, untag, severity, note, reply, snooze, wake,
+        accept, route, assign, claim, tag, untag, tags, severity, note, reply, snooze, wake,
         resolve, reopen, close, merge, unmerge, undo,
     )
 }  # fmt: skip
@@ -304,6 +329,18 @@ _UNRESOLVED: Mapping[str, Any] = {
     "duplicate_of": None,
     "snoozed_until": None,
 }
+
+
+def _put(ticket: Ticket, topic: Topic, by: Actor) -> bool:
+    """Whether a person's tag was put on; False when one is there already."""
+    mine = {"source": "person", "person": by.user, "made_by": by.name[:80]}
+    row, made = Tagging.objects.get_or_create(item_id=ticket.item_id, topic=topic, defaults=mine)
+    if made:
+        return True
+    if row.removed_at is None and row.source == "person":
+        return False
+    Tagging.objects.filter(pk=row.pk).update(removed_at=None, confidence=1.0, **mine)
+    return True
 
 
 def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime) -> None:

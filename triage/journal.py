@@ -62,11 +62,12 @@ def move(
     if ticket.status not in leads.sources:
         label = Status(ticket.status).label.lower()
         raise NotNow(f"{ticket.reference} is {label}, so this cannot be done. Reload it and look again.")
-    changes = {"status": leads.target} | changes
+    defaults: dict[str, Any] = {"status": leads.target}
     if ticket.status == Status.SNOOZED:
-        changes = {"snoozed_until": None} | changes
+        defaults["snoozed_until"] = None
+    changes = defaults | changes
     if ticket.triaged_at is None and any(kind == Event.Type.TRIAGED for kind, _ in events):
-        changes["triaged_at"] = at
+        changes |= {"triaged_at": at}
     _apply(
         ticket, events, by=by, at=at, source=source, statuses=[str(status) for status in leads.sources], changes=changes
     )

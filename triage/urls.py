@@ -1,7 +1,17 @@
 """Addresses of triage."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from triage.views import attachments, workbench
 
 app_name = "triage"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("triage/", workbench.workbench, name="workbench"),
+    path("triage/bulk/", workbench.bulk, name="bulk"),
+    path("triage/files/<uuid:public_id>/", attachments.attachment, name="attachment"),
+    path("triage/<str:reference>/", workbench.ticket, name="ticket"),
+    path("triage/<str:reference>/decide/", workbench.decide, name="decide"),
+    path("triage/<str:reference>/undo/", workbench.undo, name="undo"),
+    path("triage/<str:reference>/<str:verb>/", workbench.verb, name="verb"),
+]

@@ -1,0 +1,58 @@
+"""What a person typed, as the arguments of a verb."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from django.http import QueryDict
+
+from feedback_portal.refusals import BadInput, InputError
+
+
+@dataclass(frozen=True)
+class Call:
+    """A verb of `triage.decisions` with its arguments, and the version its decider saw."""
+
+    verb: str
+    arguments: Mapping[str, Any]
+    version: int | None
+
+
+def arguments_of(verb: str, given: QueryDict, *, zone: tzinfo) -> Call:
+    """The call a form means. A form has a few words of its own: `ask` is a reply that waits, `release` a claim again."""
+    name, read = _FORMS.get(verb, (verb, lambda given, zone: {}))
+    version = given.get("version", "")
+    if version and not (version.isdecimal() and len(version) < 10):
+        raise BadInput("The form is damaged. Reload the page and decide again.")
+    return Call(name, read(given, zone), int(version) if version else None)
+
+
+def _until(given: QueryDict, zone: tzinfo) -> dict[str, Any]:
+    text = given.get("until", "")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        message = "Choose a day and a time."
+        raise BadInput(message, errors=(InputError("until", message),)) from None
+    # A browser's local time names no zone; it is meant in the organisation's.
+    return {"until": moment if moment.tzinfo else moment.replace(tzinfo=zone)}
+
+
+_FORMS: Mapping[str, tuple[str, Callable[[QueryDict, tzinfo], dict[str, Any]]]] = {
+    "route": ("route", lambda given, zone: {"team": given.get("team", ""), "note": given.get("text", "")}),
+    "assign": ("assign", lambda given, zone: {"assignee": given.get("assignee", "")}),
+    "release": ("claim", lambda given, zone: {}),
+    "tag": ("tags", lambda given, zone: {"topics": given.getlist("topic")[:100]}),
+    "severity": ("severity", lambda given, zone: {"value": given.get("value", "")}),
+    "note": ("note", lambda given, zone: {"text": given.get("text", "")}),
+    "reply": ("reply", lambda given, zone: {"text": given.get("text", "")}),
+    "ask": ("reply", lambda given, zone: {"text": given.get("text", ""), "wait": True}),
+    "snooze": ("snooze", _until),
+    "resolve": (
+        "resolve",
+        lambda given, zone: {"resolution": given.get("resolution", ""), "reason": given.get("reason", "")},
+    ),
+    "reopen": ("reopen", lambda given, zone: {"reason": given.get("reason", "")}),
+    "merge": ("merge", lambda given, zone: {"original": given.get("original", "")}),
+}

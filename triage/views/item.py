@@ -1,0 +1,302 @@
+"""The open item as the workbench shows it: the words, why they are here, what was done, what may be done."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from feedback_portal.accounts.models import User
+from feedback_portal.accounts.permissions import Actor
+from intake.models import Customer, FeedbackItem
+from triage import lifecycle
+from triage.lifecycle import Status, Verb
+from triage.models import ActionLink, Analysis, Event, Tagging, Ticket
+from triage.routing import Router, facts_of
+from triage.views.queue import due
+
+SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
+RECORD_DAYS = timedelta(days=90)
+# Below this many decisions a record says nothing, and below this share the proposal is not shown.
+_ENOUGH = 30
+_WORTH_PROPOSING = 0.6
+_MOST_RECORDS = 2000
+_MOST_EVENTS = 200
+_STEPS = ("plan", "do", "check", "act")
+
+PHRASES = {
+    "received": ("mail", "wrote to us"),
+    "receipt": ("mail", "sent a receipt"),
+    "reply": ("mail", "wrote to the customer"),
+    "triaged": ("check", "decided that it is for {team}"),
+    "routed": ("sign", "routed it to {team}"),
+    "assigned": ("user", "gave it to {to}"),
+    "tagged": ("tag", "tagged it {topic}"),
+    "untagged": ("tag", "took the tag {topic} off"),
+    "severity": ("alert", "set the severity to {value}"),
+    "noted": ("note", "noted"),
+    "merged": ("merge", "merged it into {into}"),
+    "unmerged": ("merge", "made it a voice of its own again"),
+    "snoozed": ("clock", "put it off"),
+    "woke": ("clock", "took it up again"),
+    "waiting_customer": ("clock", "waits for the customer"),
+    "customer_replied": ("mail", "answered"),
+    "action_linked": ("link", "linked it to {action}"),
+    "action_unlinked": ("link", "unlinked it from {action}"),
+    "work_started": ("wrench", "started to work on it"),
+    "resolved": ("check", "closed it as {resolution}"),
+    "reopened": ("retry", "opened it again"),
+    "closed": ("check", "put it away"),
+    "customer_told": ("mail", "told the customer"),
+    "score": ("user", "rated how we handled it: {value} of 5"),
+    "undone": ("retry", "took the last decision back"),
+}
+"""Icon and words of each kind of event; the words are filled from its data."""
+
+
+def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict[str, Any]:
+    """The context of `_item.html`."""
+    about = (
+        FeedbackItem.objects.select_related("channel", "customer__account", "submission", "analysis")
+        .defer("submission__payload")
+        .get(pk=ticket.item_id)
+    )
+    analysis: Analysis | None = getattr(about, "analysis", None)
+    taggings = list(Tagging.objects.standing().filter(item=about).select_related("topic").order_by("-confidence", "pk"))
+    suggestion = _suggestion(ticket, taggings, analysis, at)
+    return {
+        "reference": ticket.reference,
+        "version": ticket.version,
+        "title": about.headline,
+        "is_chosen": is_chosen,
+        "verbs": verbs(ticket, actor),
+        "segments": segments(about.text, _marks(taggings, analysis) if ticket.status == Status.NEW else []),
+        "language": analysis.language if analysis and analysis.language != "und" else "",
+        "customer": _customer(about.customer),
+        "channel_name": about.channel.name,
+        "received_at": about.received_at,
+        "attachments": [
+            {"name": file.name, "url": reverse("triage:attachment", args=[file.public_id]), "thumbnail_url": ""}
+            for file in about.submission.attachments.order_by("pk")
+        ],
+        "suggestion": suggestion,
+        "timeline": timeline(ticket),
+        "explanation": explanation(ticket, about, analysis, taggings),
+        "status_label": "Untriaged" if ticket.status == Status.NEW else Status(ticket.status).label,
+        "stage": str(ticket.stage or ""),
+        "team": str(ticket.team),
+        "owner": _face(ticket.assignee),
+        "severity": {"label": SEVERITIES[ticket.severity], "is_high": ticket.severity <= 2},
+        "tags": [tagging.topic.name for tagging in taggings],
+        "due": due(ticket, at=at),
+        "duplicates": [
+            {
+                "reference": other.reference,
+                "title": other.item.headline,
+                "score": "merged",
+                "url": reverse("triage:workbench") + f"?item={other.reference}",
+                "detail": str(other.team),
+            }
+            for other in _merged(ticket, actor)
+        ],
+        "action": _action(ticket),
+    }
+
+
+def verbs(ticket: Ticket, actor: Actor) -> list[str]:
+    """What may be done with it, as the templates name it."""
+    found = ["note", "tag"]
+    moves = {
+        "route": Verb.ROUTE, "resolve": Verb.RESOLVE, "snooze": Verb.SNOOZE, "wake": Verb.WAKE, "merge": Verb.RESOLVE,
+        "reopen": Verb.REOPEN, "close": Verb.CLOSE, "ask": Verb.ASK,
+    }  # fmt: skip
+    found += [name for name, verb in moves.items() if lifecycle.can_move(ticket.status, verb)]
+    if ticket.is_open:
+        mine = actor.user is not None and ticket.assignee_id == actor.user.pk
+        found += ["reply", "link_action", "release" if mine else "claim"]
+    return found
+
+
+def segments(text: str, marks: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """The text cut where the evidence begins and ends; marks may overlap, lie outside, or be missing."""
+    edges = sorted({0, len(text), *(edge for start, end in marks for edge in (start, end) if 0 <= edge <= len(text))})
+    cut: list[dict[str, Any]] = []
+    for start, end in pairwise(edges):
+        marked = any(first <= start and end <= last for first, last in marks)
+        if cut and cut[-1]["marked"] == marked:
+            cut[-1]["text"] += text[start:end]
+        else:
+            cut.append({"text": text[start:end], "marked": marked})
+    return cut
+
+
+def timeline(ticket: Ticket) -> list[dict[str, Any]]:
+    """What was said and done, oldest first: events of this ticket and of its item; a decision of several events is one entry each."""
+    events: QuerySet[Event] = Event.objects.filter(item=ticket.item_id).select_related(
+        "person", "key", "item__customer"
+    )
+    shown = []
+    for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS]):
+        icon, phrase = PHRASES.get(event.type, ("info", event.get_type_display()))
+        words = {name: _worded(value) for name, value in event.data.items() if name != "before"}
+        if event.type == Event.Type.ASSIGNED and not event.data.get("to"):
+            phrase = "let it go"
+        shown.append(
+            {
+                "icon": icon,
+                "actor": _who(event),
+                "phrase": phrase.format_map(_Words(words)),
+                "at": event.occurred_at,
+                "note": event.data.get("text") or event.data.get("reason") or "",
+                "is_internal": event.type == Event.Type.NOTED,
+            }
+        )
+    return shown
+
+
+def explanation(
+    ticket: Ticket, about: FeedbackItem, analysis: Analysis | None, taggings: list[Tagging]
+) -> dict[str, Any] | None:
+    """Why it is here: the reason as it was stored, and every rule as it stands now, tried on this item."""
+    if analysis is None:
+        return None
+    topics = frozenset(tagging.topic.slug for tagging in taggings)
+    traced = Router.load().trace(facts_of(about, analysis, topics=topics))
+    return {
+        "sentence": ticket.explanation.get("reason", ""),
+        "rules": [
+            {
+                "name": told["rule"],
+                "is_winner": told["rule"] == ticket.explanation.get("rule"),
+                "conditions": [{"text": each["sentence"], "holds": each["held"]} for each in told["conditions"]],
+            }
+            for told in traced
+        ],
+    }
+
+
+def record(ticket: Ticket, *, at: datetime) -> tuple[int, int]:
+    """How often proposals of this kind (the same rule, or the same topic) were kept, of how many, over 90 days."""
+    by = ticket.explanation.get("by", "")
+    same = {"proposed_by": by} | {
+        name: ticket.explanation[name] for name in ("rule", "topic") if ticket.explanation.get(name)
+    }
+    decided = Event.objects.filter(
+        type=Event.Type.TRIAGED, occurred_at__gt=at - RECORD_DAYS, data__contains=same, source=Event.Source.PERSON
+    )
+    kept = list(decided.order_by("-occurred_at").values_list("data__kept", flat=True)[:_MOST_RECORDS])
+    return sum(bool(each) for each in kept), len(kept)
+
+
+def _suggestion(
+    ticket: Ticket, taggings: list[Tagging], analysis: Analysis | None, at: datetime
+) -> dict[str, Any] | None:
+    is_safety = ticket.severity == 1
+    if ticket.status != Status.NEW or (ticket.explanation.get("by") not in {"rule", "topic"} and not is_safety):
+        return None
+    kept, n = record(ticket, at=at)
+    if n >= _ENOUGH and kept / n < _WORTH_PROPOSING and not is_safety:
+        return None
+    tags = [tagging.topic.name for tagging in taggings[:2]]
+    sentence = f"Keep it with {ticket.team}" + (f", tagged “{'”, “'.join(tags)}”" if tags else "")
+    reasons = [{"text": ticket.explanation.get("reason", ""), "url": ""}]
+    reasons += [{"text": text, "url": ""} for tagging in taggings[:1] if (text := tagging.evidence.get("reason"))]
+    if analysis is not None and analysis.urgency >= 2:
+        reasons += [{"text": each["reason"], "url": ""} for each in analysis.evidence.get("urgency", [])[:1]]
+    return {
+        "sentence": f"Safety: {sentence[0].lower()}{sentence[1:]}" if is_safety else sentence,
+        "reasons": [reason for reason in reasons if reason["text"]][:3],
+        "record": f"Kept {round(100 * kept / n)} times in 100" if n >= _ENOUGH else "New kind of suggestion",
+        "sample": f"n = {n}" if n >= _ENOUGH else "",
+        "is_safety": is_safety,
+        "accept": [{"name": "verb", "value": "accept"}],
+        "dismiss": None,
+    }
+
+
+def _marks(taggings: list[Tagging], analysis: Analysis | None) -> list[tuple[int, int]]:
+    """Where in the text the evidence stands: of the surest topic, and of whatever made it urgent."""
+    given = [each for tagging in taggings[:1] for each in tagging.evidence.get("evidence", [])]
+    if analysis is not None and analysis.urgency >= 2:
+        given += [each for told in analysis.evidence.get("urgency", []) for each in told.get("evidence", [])]
+    spans = [each["span"] for each in given if each.get("span")]
+    return [(start, end) for part, start, end in spans if part == "text"]
+
+
+def _customer(customer: Customer | None) -> dict[str, Any]:
+    if customer is None:
+        return {"name": "", "account": "", "value_label": "", "open_items": 0, "last_score": "", "language": ""}
+    account = customer.account
+    open_items = Ticket.objects.open().filter(item__customer=customer)[:100].count()
+    scored = FeedbackItem.objects.filter(customer=customer).exclude(rating_scale="").order_by("-received_at").first()
+    return {
+        "name": str(customer),
+        "account": str(account or ""),
+        "value_label": _money(account.value, account.currency) if account else "",
+        "open_items": open_items,
+        "last_score": _score(scored) if scored else "",
+        "language": customer.language,
+    }
+
+
+def _money(value: Decimal | None, currency: str) -> str:
+    return "" if value is None else f"{value:,.0f} {currency} a year".replace("  ", " ")
+
+
+def _score(scored: FeedbackItem) -> str:
+    highest = {"nps": 10, "csat7": 7, "ces7": 7, "thumbs": 1}.get(scored.rating_scale, 5)
+    return f"{scored.rating_value:.0f} of {highest}, {scored.received_at:%B}"
+
+
+def _merged(ticket: Ticket, actor: Actor) -> list[Ticket]:
+    rows = Ticket.objects.visible_to(actor).filter(duplicate_of=ticket.pk).select_related("item", "team")
+    return list(rows.defer("item__text").order_by("pk")[:20])
+
+
+def _action(ticket: Ticket) -> dict[str, Any] | None:
+    link = (
+        ActionLink.objects.filter(ticket=ticket, unlinked_at=None)
+        .select_related("action__owner")
+        .order_by("-pk")
+        .first()
+    )
+    if link is None:
+        return None
+    action, here = link.action, _STEPS.index(link.action.step)
+    count = action.links.filter(unlinked_at=None).count()
+    sentence = f"{count} linked" + (f", due {action.due_at:%-d %b}" if action.due_at else "")
+    return {
+        "reference": action.reference,
+        "title": action.title,
+        "url": reverse("triage:action", args=[action.reference]),
+        "steps": [
+            {"name": name.capitalize(), "state": "done" if place < here else "now" if place == here else "todo"}
+            for place, name in enumerate(_STEPS)
+        ],
+        "sentence": sentence + (f", owner {action.owner}" if action.owner else ""),
+    }
+
+
+def _who(event: Event) -> str:
+    if event.source == Event.Source.CUSTOMER:
+        return str(event.item.customer) if event.item.customer else "The customer"
+    if event.source == Event.Source.RULE and event.data.get("rule"):
+        return f"Rule “{event.data['rule']}”"
+    return str(event.person or event.key or {"model": "The model", "rule": "A rule"}.get(event.source, "The portal"))
+
+
+def _worded(value: Any) -> str:
+    return str(value).replace("_", " ").replace("-", " ") if isinstance(value, str) and value.islower() else str(value)
+
+
+class _Words(dict[str, str]):
+    """What an older event did not record is left out of its sentence."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _face(person: User | None) -> dict[str, Any] | None:
+    return {"name": str(person), "initials": person.initials, "colour": person.colour} if person else None

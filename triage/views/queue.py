@@ -1,0 +1,236 @@
+"""The queue as the workbench shows it: which tickets, in which order, in groups by urgency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Prefetch, QuerySet
+from django.urls import reverse
+
+from feedback_portal.accounts.permissions import Actor
+from feedback_portal.api import after, cursor_of
+from triage import search
+from triage.finding import asker_of, condition, mentions_status
+from triage.models import Tagging, Ticket
+from triage.models.tickets import QUEUE_ORDER
+from triage.search import SearchError
+from triage.views.rail import MOST_COUNTED, capped
+
+PAGE = 50
+ARRIVAL_ORDER = ("-received_at", "-id")
+SOON = timedelta(hours=2)
+_TABS = (("mine", "For me"), ("unclaimed", "Unclaimed"), ("all", "Everything"))
+_MOST_TAGS = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for: `q`, `tab`, `after` (a cursor) and `since` (the newest ticket the reader has)."""
+
+    q: str
+    tab: str
+    cursor: str
+    since: int
+
+    @classmethod
+    def of(cls, query: Any) -> "Asked":
+        tab, since = query.get("tab", ""), query.get("since", "")
+        return cls(
+            query.get("q", "").strip(),
+            tab if tab in dict(_TABS) else "all",
+            query.get("after", ""),
+            int(since) if since.isdecimal() and len(since) < 19 else 0,
+        )
+
+    def url(self, **changes: str) -> str:
+        asked = {"q": self.q, "tab": "" if self.tab == "all" else self.tab} | changes
+        told = {name: value for name, value in asked.items() if value}
+        return reverse("triage:workbench") + (f"?{urlencode(told)}" if told else "")
+
+
+def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dict[str, Any]:
+    """The context of `_queue.html`. A search that cannot be understood shows its problem and no rows."""
+    problems: list[str] = []
+    query: search.Query = search.EVERYTHING
+    try:
+        query = search.parse(asked.q)
+        found = matching(query, actor, at=at)
+    except SearchError as error:
+        problems, found = [error.message], Ticket.objects.none()
+    tabs = {name: _in_tab(found, name, actor) for name, _ in _TABS}
+    order = QUEUE_ORDER if not mentions_status(query) else ARRIVAL_ORDER
+    rows, next_cursor = _page(tabs[asked.tab], order, asked.cursor)
+    counts = {name: tabs[name][:MOST_COUNTED].count() for name in tabs}
+    newest = max((ticket.pk for ticket in rows), default=0)
+    return {
+        "title": "Triage",
+        "total_label": f"{capped(counts[asked.tab])} {'to decide' if order == QUEUE_ORDER else 'found'}",
+        "tokens": [{"text": chip.text, "remove_url": asked.url(q=chip.without)} for chip in search.chips(query)]
+        if asked.q and not problems
+        else [],
+        "problems": problems,
+        "tabs": [
+            {
+                "name": name,
+                "label": label,
+                "count": capped(counts[name]),
+                "url": asked.url(tab="" if name == "all" else name),
+                "current": name == asked.tab,
+            }
+            for name, label in _TABS
+        ],
+        "groups": groups(rows, asked, at=at, current=current, by_urgency=order == QUEUE_ORDER),
+        "next_url": asked.url(after=next_cursor) if next_cursor else "",
+        "empty_kind": "filter" if asked.q else "done" if _has_any(actor) else "first",
+        "empty_note": _empty_note(asked, counts),
+        "empty_links": _empty_links(asked, counts, problems),
+        "new": None,
+        "poll_url": asked.url(since=str(newest)) if order == QUEUE_ORDER else "",
+    }
+
+
+def new_since(asked: Asked, actor: Actor, *, at: datetime) -> dict[str, Any]:
+    """The context of `_new_bar.html`: how many tickets came in since, without moving the list."""
+    found = _in_tab(matching(search.parse(asked.q), actor, at=at), asked.tab, actor).filter(pk__gt=asked.since)
+    count = found[:MOST_COUNTED].count()
+    label = f"{capped(count)} new since you started"
+    return {
+        "new": {"label": label, "url": asked.url()} if count else None,
+        "poll_url": asked.url(since=str(asked.since)),
+    }
+
+
+def matching(query: search.Query, actor: Actor, *, at: datetime) -> QuerySet[Ticket]:
+    """The tickets a search means, of those that exist for this actor; what waits for a decision unless it says more."""
+    found = Ticket.objects.visible_to(actor)
+    if not mentions_status(query):
+        found = found.undecided()
+    return found.filter(condition(query, asker_of(actor.user, at)))
+
+
+def groups(
+    tickets: Sequence[Ticket], asked: Asked, *, at: datetime, current: str, by_urgency: bool
+) -> list[dict[str, Any]]:
+    def label(ticket: Ticket) -> str:
+        return _urgency(ticket, at) if by_urgency else ticket.received_at.strftime("%B %Y")
+
+    found = []
+    for name, members in groupby(tickets, key=label):
+        rows = [row(ticket, asked, at=at, current=current) for ticket in members]
+        found.append({"label": name, "count": len(rows), "rows": rows})
+    return found
+
+
+def row(ticket: Ticket, asked: Asked, *, at: datetime, current: str = "", is_decided: bool = False) -> dict[str, Any]:
+    """The context of `_ticket_row.html`."""
+    item, analysis = ticket.item, getattr(ticket.item, "analysis", None)
+    language = analysis.language if analysis else ""
+    return {
+        "reference": ticket.reference,
+        "url": asked.url(item=ticket.reference),
+        "title": item.headline,
+        "excerpt": item.excerpt if item.title else "",
+        "sentiment": analysis.sentiment if analysis else "none",
+        "age_label": age(ticket.received_at, at),
+        "received_at": ticket.received_at,
+        "is_unread": ticket.triaged_at is None and ticket.assignee_id is None,
+        "is_current": ticket.reference == current,
+        "is_decided": is_decided,
+        "tags": [tagging.topic.name for tagging in item.taggings.all()][:_MOST_TAGS],
+        "language": language if language not in {"", "und", "en"} else "",
+        "suggestion": _chip(ticket),
+        "due": due(ticket, at=at),
+        "assignee": _face(ticket),
+    }
+
+
+def due(ticket: Ticket, *, at: datetime) -> dict[str, str] | None:
+    """When the first decision is due, in words; None once somebody decided."""
+    if ticket.triaged_at is not None or not ticket.is_open:
+        return None
+    left = ticket.due_at - at
+    if left <= timedelta():
+        return {"label": f"{age(ticket.due_at, at)} late", "level": "breach"}
+    label = age(at, ticket.due_at)
+    return {"label": label, "level": "soon" if left <= SOON else "later"}
+
+
+def age(earlier: datetime, later: datetime) -> str:
+    """The time between in one unit, short: 5 min, 3 h, 2 d, 4 mo."""
+    seconds = max(0.0, (later - earlier).total_seconds())
+    for length, unit in ((86400 * 60, "mo"), (86400, "d"), (3600, "h")):
+        if seconds >= length:
+            return f"{int(seconds // (86400 * 30 if unit == 'mo' else length))} {unit}"
+    return f"{int(seconds // 60)} min"
+
+
+def _page(found: QuerySet[Ticket], order: tuple[str, ...], cursor: str) -> tuple[list[Ticket], str]:
+    """One page by key, with all that rows show in a fixed number of statements; never a body."""
+    shown = (
+        after(found, order=order, cursor=cursor)
+        .select_related("team", "assignee", "item__analysis")
+        .only(
+            "id", "status", "rank", "due_at", "received_at", "severity", "triaged_at", "explanation", "version",
+            "team__name", "assignee__name", "assignee__email", "item__title", "item__excerpt", "item__rating_value",
+            "item__rating_scale", "item__analysis__sentiment", "item__analysis__language",
+        )
+        .prefetch_related(Prefetch("item__taggings", Tagging.objects.standing().select_related("topic").order_by("-confidence", "pk")))
+        .order_by(*order)[: PAGE + 1]
+    )  # fmt: skip
+    rows = list(shown)
+    more = len(rows) > PAGE
+    return rows[:PAGE], cursor_of(rows[PAGE - 1], order=order) if more else ""
+
+
+def _in_tab(found: QuerySet[Ticket], tab: str, actor: Actor) -> QuerySet[Ticket]:
+    if tab == "mine":
+        return found.filter(team__in=actor.team_ids)
+    return found.filter(assignee=None) if tab == "unclaimed" else found
+
+
+def _urgency(ticket: Ticket, at: datetime) -> str:
+    if ticket.rank == 0:
+        return "Safety first"
+    if ticket.rank == 1:
+        return "Urgent"
+    if ticket.rank == 3:
+        return "No hurry"
+    left = ticket.due_at - at
+    if left <= timedelta():
+        return "Late"
+    return "Due within 2 hours" if left <= SOON else "Due within a day" if left <= timedelta(days=1) else "Later"
+
+
+def _chip(ticket: Ticket) -> dict[str, str] | None:
+    by = ticket.explanation.get("by")
+    if ticket.severity == 1:
+        return {"label": f"Safety, {ticket.team.name}", "kind": "safety"}
+    if ticket.triaged_at is not None:
+        return {"label": ticket.team.name, "kind": "set"}
+    return {"label": ticket.team.name, "kind": "proposed"} if by in {"rule", "topic"} else None
+
+
+def _face(ticket: Ticket) -> dict[str, Any] | None:
+    person = ticket.assignee
+    return {"initials": person.initials, "name": str(person), "colour": person.colour} if person else None
+
+
+def _has_any(actor: Actor) -> bool:
+    return Ticket.objects.visible_to(actor).exists()
+
+
+def _empty_note(asked: Asked, counts: dict[str, int]) -> str:
+    if asked.q or asked.tab == "all" or not counts["all"]:
+        return "" if asked.q else "New feedback appears here by itself."
+    return f"{capped(counts['all'])} more wait in Everything."
+
+
+def _empty_links(asked: Asked, counts: dict[str, int], problems: list[str]) -> list[dict[str, Any]]:
+    if asked.q or problems:
+        return [{"label": "Clear the search", "url": asked.url(q=""), "is_primary": True}]
+    if asked.tab != "all" and counts["all"]:
+        return [{"label": "See everything", "url": asked.url(tab=""), "is_primary": True}]
+    return [{"label": "See the open form", "url": "/", "is_primary": False}]

@@ -1,0 +1,67 @@
+"""What stands in the rail beside every staff page: what waits where, for whoever looks."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connection
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from feedback_portal.accounts.models import User
+from feedback_portal.accounts.permissions import Actor, actor_of
+from triage.lifecycle import OPEN, Status
+from triage.models import Action, Ticket
+
+MOST_COUNTED = 1000
+
+
+def capped(count: int) -> str:
+    """A count as it is shown: exact up to a bound, for nobody needs the rest and it would cost a scan."""
+    return f"{MOST_COUNTED - 1}+" if count >= MOST_COUNTED else str(count)
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Context processor; counts only when a page with a rail asks."""
+    if not isinstance(getattr(request, "user", None), User):
+        return {}
+    return {"rail": SimpleLazyObject(lambda: _rail(actor_of(request), request.GET.get("q", "")))}
+
+
+def _rail(actor: Actor, query: str) -> dict[str, Any]:
+    seen = Ticket.objects.visible_to(actor)
+    return {
+        "counts": {
+            "triage": capped(seen.undecided()[:MOST_COUNTED].count()),
+            "mine": capped(seen.open().filter(assignee=actor.user)[:MOST_COUNTED].count()),
+            "snoozed": capped(seen.filter(status=Status.SNOOZED)[:MOST_COUNTED].count()),
+            "actions": capped(_actions(actor)[:MOST_COUNTED].count()),
+        },
+        "stages": [
+            {
+                "name": name,
+                "url": "/triage/?" + urlencode({"q": f"stage:{slug} is:open"}),
+                "count": capped(count),
+                "colour": position % 7,
+                "is_current": f"stage:{slug}" in query,
+            }
+            for slug, name, position, count in _stages(actor)
+        ],
+    }
+
+
+def _actions(actor: Actor) -> Any:
+    open_ones = Action.objects.filter(withdrawn_at=None).exclude(step=Action.Step.ACT)
+    return open_ones if actor.sees_everything else open_ones.filter(team__in=actor.team_ids)
+
+
+def _stages(actor: Actor) -> list[tuple[str, str, int, int]]:
+    """Open tickets of each stage, one statement, each count bounded."""
+    teams = None if actor.sees_everything else sorted(actor.team_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.slug, s.name, s.position, (SELECT count(*) FROM (SELECT 1 FROM triage_ticket t WHERE t.stage_id = s.id"
+            " AND t.status = ANY(%s) AND (%s::bigint[] IS NULL OR t.team_id = ANY(%s::bigint[])) LIMIT %s) counted)"
+            " FROM accounts_stage s ORDER BY s.position, s.slug",
+            [sorted(OPEN), teams, teams, MOST_COUNTED],
+        )
+        return list(cursor.fetchall())

@@ -1,0 +1,307 @@
+"""The workbench: the queue and one item, and the decisions taken in it. One view answers pages and fragments."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from feedback_portal.accounts.models import Team
+from feedback_portal.accounts.permissions import Actor, actor_of
+from feedback_portal.refusals import BadInput, NotFound
+from triage import decisions
+from triage.forms import arguments_of
+from triage.lifecycle import OPEN, Resolution
+from triage.models import Tagging, Ticket, Topic
+from triage.views.item import item as item_context
+from triage.views.queue import PAGE, Asked, due, new_since, queue, row
+from triage.views.rail import MOST_COUNTED, capped
+
+FORMS = ("route", "resolve", "snooze", "tag", "merge", "note", "reply", "ask")
+_SENTENCES = {
+    "accept": "Kept {reference} with {team}",
+    "route": "Routed {reference} to {team}",
+    "claim": "{reference} is yours",
+    "release": "Let {reference} go",
+    "assign": "Assigned {reference}",
+    "tag": "Tagged {reference}",
+    "severity": "Set the severity of {reference}",
+    "note": "Noted on {reference}",
+    "reply": "Wrote about {reference}",
+    "ask": "Asked about {reference}",
+    "snooze": "Put {reference} off",
+    "wake": "Took {reference} up again",
+    "resolve": "Done with {reference}",
+    "reopen": "Opened {reference} again",
+    "close": "Put {reference} away",
+    "merge": "Merged {reference}",
+    "unmerge": "{reference} is a voice of its own again",
+}
+_OUTCOMES = {
+    Resolution.SHIPPED: "Something was changed because of it.",
+    Resolution.ANSWERED: "The customer has an answer, or none was needed.",
+    Resolution.DECLINED: "It stays as it is; the customer reads why.",
+    Resolution.NOT_REPRODUCIBLE: "The fault could not be found.",
+    Resolution.SPAM: "No customer speaks here; it is not counted.",
+}
+
+
+@login_required
+@require_GET
+@vary_on_headers("HX-Request", "HX-Target")
+def workbench(request: HttpRequest) -> HttpResponse:
+    actor, at, asked = actor_of(request), timezone.now(), Asked.of(request.GET)
+    target = request.headers.get("HX-Target", "") if request.headers.get("HX-Request") else ""
+    if target == "new":
+        return render(request, "triage/_new_bar.html", {"queue": new_since(asked, actor, at=at)})
+    chosen = request.GET.get("item", "")
+    context: dict[str, Any] = {"query": asked.q, "item": None}
+    if target != "item":
+        context |= _list(asked, actor, at=at, current=chosen)
+    if target == "more":
+        return render(request, "triage/_more.html", context)
+    if chosen or target != "queue":
+        context["item"] = _open(chosen, context.get("queue"), actor, at=at)
+    if target == "queue":
+        return render(request, "triage/_queue.html", context)
+    if target == "item":
+        return render(request, "triage/_item.html", context)
+    return render(request, "triage/workbench.html", context | {"toast": _toast(request)})
+
+
+@login_required
+@require_GET
+def ticket(request: HttpRequest, reference: str) -> HttpResponse:
+    """A ticket's short address leads to it in the workbench, if it exists for the reader."""
+    found = decisions.find(reference, by=actor_of(request))
+    return redirect(f"{reverse('triage:workbench')}?{urlencode({'item': found.reference})}")
+
+
+@login_required
+@require_GET
+@vary_on_headers("HX-Request")
+def verb(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
+    """The form of a verb: a page, or with htmx the sheet of the workbench."""
+    if verb not in FORMS:
+        raise NotFound("There is no form for this. Go back to the item.")
+    actor = actor_of(request)
+    found = decisions.find(reference, by=actor)
+    return _form(request, found, verb, actor, values={}, errors={})
+
+
+@login_required
+@require_POST
+@vary_on_headers("HX-Request")
+def decide(request: HttpRequest, reference: str) -> HttpResponse:
+    actor, at = actor_of(request), timezone.now()
+    verb = request.POST.get("verb", "")
+    try:
+        call = arguments_of(verb, request.POST, zone=timezone.get_default_timezone())
+        version = call.version
+        decided = decisions.decide(reference, call.verb, by=actor, at=at, version=version, **call.arguments)
+    except BadInput as refused:
+        if verb not in FORMS:
+            raise
+        errors = {error.path: [error.message] for error in refused.errors} or {"__all__": [refused.message]}
+        found = decisions.find(reference, by=actor)
+        return _form(request, found, verb, actor, values=request.POST.dict(), errors=errors, status=422)
+    sentence = _SENTENCES.get(verb, "Changed {reference}").format(reference=decided.reference, team=decided.team)
+    return _decided(request, decided, sentence, actor, at=at)
+
+
+@login_required
+@require_POST
+def undo(request: HttpRequest, reference: str) -> HttpResponse:
+    actor, at = actor_of(request), timezone.now()
+    back = decisions.decide(reference, "undo", by=actor, at=at)
+    return _decided(request, back, f"Took back what you did with {back.reference}", actor, at=at, is_undo=True)
+
+
+@login_required
+@require_POST
+def bulk(request: HttpRequest) -> HttpResponse:
+    """One decision on the chosen rows; each is decided or skipped by itself, and the toast says how many of each."""
+    actor, at = actor_of(request), timezone.now()
+    references = request.POST.getlist("reference")[:PAGE]
+    call = arguments_of(request.POST.get("verb", ""), request.POST, zone=timezone.get_default_timezone())
+    done, skipped = decisions.decide_many(references, call.verb, by=actor, at=at, **call.arguments)
+    sentence = f"{done} decided" + (f", {skipped} skipped because they had changed or are not yours" if skipped else "")
+    asked = Asked.of(request.POST)
+    if not request.headers.get("HX-Request"):
+        messages.success(request, sentence)
+        return redirect(asked.url())
+    context = _list(asked, actor, at=at)
+    context |= {"query": asked.q, "item": _open("", context["queue"], actor, at=at), "toast": {"sentence": sentence}}
+    return render(request, "triage/_decided.html", context)
+
+
+def _decided(
+    request: HttpRequest, decided: Ticket, sentence: str, actor: Actor, *, at: datetime, is_undo: bool = False
+) -> HttpResponse:
+    """The answer to a decision: back to the list, or with htmx the row, the next item and a toast that can undo."""
+    asked = Asked.of(request.POST)
+    following = request.POST.get("next", "")
+    is_here = actor.may_see(decided.team_id)
+    stays = is_here and (is_undo or decided.triaged_at is None or not following)
+    if not request.headers.get("HX-Request"):
+        messages.success(
+            request, sentence, extra_tags="" if is_undo else reverse("triage:undo", args=[decided.reference])
+        )
+        return redirect(asked.url(item=decided.reference) if stays else asked.url())
+    shown = decided.reference if stays else following
+    context: dict[str, Any] = {
+        "query": asked.q,
+        "decided": decided.reference,
+        "row": None,
+        "toast": {
+            "sentence": sentence,
+            "undo_url": "" if is_undo else reverse("triage:undo", args=[decided.reference]),
+        },
+    }
+    if is_undo or not shown:
+        context |= _list(asked, actor, at=at, current=shown)
+    else:
+        context["total_label"] = (
+            f"{capped(Ticket.objects.visible_to(actor).undecided()[:MOST_COUNTED].count())} to decide"
+        )
+        if stays:
+            fresh = Ticket.objects.select_related("team", "assignee", "item__analysis").get(pk=decided.pk)
+            context["row"] = row(fresh, asked, at=at, current=shown, is_decided=fresh.triaged_at is not None)
+    context["item"] = _open(shown, context.get("queue"), actor, at=at)
+    return render(request, "triage/_decided.html", context)
+
+
+def _toast(request: HttpRequest) -> dict[str, str] | None:
+    """What the decision before this page did, and where it is taken back: without the script the toast comes with the page."""
+    last = list(messages.get_messages(request))
+    return {"sentence": str(last[-1]), "undo_url": last[-1].extra_tags or ""} if last else None
+
+
+def _list(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dict[str, Any]:
+    return {
+        "queue": queue(asked, actor, at=at, current=current),
+        "query": asked.q,
+        "bulk_url": reverse("triage:bulk"),
+        "teams": Team.objects.filter(is_active=True).order_by("name").values("slug", "name"),
+    }
+
+
+def _open(reference: str, listed: dict[str, Any] | None, actor: Actor, *, at: datetime) -> dict[str, Any] | None:
+    """The item to show: the one asked for, else the first of the list. One that is gone for this reader is simply not shown,
+    unless it was asked for by name."""
+    if reference:
+        return item_context(decisions.find(reference, by=actor), actor, at=at, is_chosen=True)
+    rows = [each for group in (listed or {}).get("groups", []) for each in group["rows"]]
+    if not rows:
+        return None
+    rows[0]["is_current"] = True
+    return item_context(decisions.find(rows[0]["reference"], by=actor), actor, at=at, is_chosen=False)
+
+
+def _form(
+    request: HttpRequest,
+    found: Ticket,
+    verb: str,
+    actor: Actor,
+    *,
+    values: dict[str, Any],
+    errors: dict[str, list[str]],
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "item": {"reference": found.reference, "title": found.item.headline, "version": found.version},
+        "query": request.POST.get("q", request.GET.get("q", "")),
+        "verb": verb,
+        "values": values,
+        "errors": errors,
+    } | _choices(verb, found, actor)
+    page = verb if verb in {"route", "resolve", "snooze", "tag", "merge"} else "note"
+    return render(request, f"triage/{page}.html", context, status=status)
+
+
+def _choices(verb: str, found: Ticket, actor: Actor) -> dict[str, Any]:
+    if verb == "route":
+        teams = Team.objects.filter(is_active=True).order_by("name").select_related("stage")
+        here = found.team_id
+        return {
+            "teams": [
+                {"slug": team.slug, "name": team.name, "detail": str(team.stage or ""), "is_suggested": team.pk == here}
+                for team in teams
+            ],
+            "people": [],
+        }
+    if verb == "resolve":
+        return {
+            "resolutions": [
+                {"value": value, "label": Resolution(value).label, "detail": detail}
+                for value, detail in _OUTCOMES.items()
+            ]
+        }
+    if verb == "snooze":
+        return {"times": _times(timezone.localtime()), "due": due(found, at=timezone.now())}
+    if verb == "tag":
+        standing = {row.topic_id: row.source for row in Tagging.objects.standing().filter(item=found.item_id)}
+        return {
+            "topics": [
+                {
+                    "slug": topic.slug,
+                    "name": topic.name,
+                    "parent": str(topic.parent or ""),
+                    "is_on": topic.pk in standing,
+                    "is_suggested": standing.get(topic.pk) == "model",
+                }
+                for topic in Topic.objects.filter(is_active=True).select_related("parent").order_by("name")
+            ]
+        }
+    if verb == "merge":
+        return {"candidates": _likely_originals(found, actor)}
+    return {}
+
+
+def _times(now: datetime) -> list[dict[str, str]]:
+    morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
+    monday = morning + timedelta(days=(7 - now.weekday()) % 7 or 7)
+    usual = [
+        ("In 3 hours", now + timedelta(hours=3)),
+        ("Tomorrow", morning + timedelta(days=1)),
+        ("Monday", monday),
+        ("In two weeks", morning + timedelta(days=14)),
+    ]
+    return [{"value": at.isoformat(), "label": label, "detail": f"{at:%a %-d %b, %H:%M}"} for label, at in usual]
+
+
+def _likely_originals(found: Ticket, actor: Actor) -> list[dict[str, Any]]:
+    """Open tickets of the same customer or with the same surest topic and product: where an original is usually found."""
+    item = found.item
+    others = (
+        Ticket.objects.visible_to(actor)
+        .filter(status__in=sorted(OPEN))
+        .exclude(pk=found.pk)
+        .select_related("item", "team")
+    )
+    same: list[Ticket] = []
+    if item.customer_id:
+        same += others.filter(item__customer=item.customer_id).order_by("-received_at")[:3]
+    if item.product:
+        topics = Tagging.objects.standing().filter(item=item).values("topic")
+        alike = others.filter(
+            item__product=item.product, item__taggings__topic__in=topics, item__taggings__removed_at=None
+        )
+        same += alike.order_by("-received_at").distinct()[:5]
+    return [
+        {
+            "reference": other.reference,
+            "title": other.item.headline,
+            "excerpt": other.item.excerpt,
+            "score": "same customer" if other.item.customer_id == item.customer_id else "same topic and product",
+            "detail": str(other.team),
+        }
+        for other in {other.pk: other for other in same}.values()
+    ]
