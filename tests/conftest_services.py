@@ -194,7 +194,7 @@ def pytest_unconfigure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "browser" in item.path.relative_to(PROJECT).parts:
+        if item.path.is_relative_to(PROJECT / "tests" / "browser"):
             item.add_marker("browser")
 
 
