@@ -229,7 +229,7 @@ def verb(request: HttpRequest, reference: str, verb: str, **more: Any) -> HttpRe
                 "reference": "F-20377",
                 "title": "Leaks from the left",
                 "excerpt": "It drips.",
-                "score": "0.91",
+                "score": "same customer",
                 "detail": "open",
             }
         ],
