@@ -11,10 +11,11 @@ from typing import Any
 from django.db.models import F
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.codes import action_number
 from feedback_portal.refusals import Refused
 from triage import lifecycle
 from triage.lifecycle import Status, Verb
-from triage.models import Event, Tagging, Ticket
+from triage.models import ActionLink, Event, Tagging, Ticket
 from triage.models.events import mark_changed
 
 UNDO_WITHIN = timedelta(hours=24)
@@ -140,6 +141,7 @@ def take_back(ticket: Ticket, *, by: Actor, at: datetime) -> int:
         raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
     done = list(ticket.events.filter(version=last.version).order_by("id"))
     _restore_tags(ticket, done, at)
+    _restore_links(ticket, done, at)
     before = last.data["before"]
     _set(ticket, statuses=Status.values, **{name: before[name] for name in (*_STATE, "explanation") if name in before})
     Event.objects.bulk_create(
@@ -157,6 +159,15 @@ def _restore_tags(ticket: Ticket, done: list[Event], at: datetime) -> None:
             rows.update(removed_at=at)
         elif event.type == Event.Type.UNTAGGED:
             rows.update(removed_at=None)
+
+
+def _restore_links(ticket: Ticket, done: list[Event], at: datetime) -> None:
+    for event in done:
+        rows = ActionLink.objects.filter(ticket=ticket, action=action_number(event.data.get("action") or ""))
+        if event.type == Event.Type.ACTION_LINKED:
+            rows.filter(unlinked_at=None).update(unlinked_at=at)
+        elif event.type == Event.Type.ACTION_UNLINKED:
+            rows.filter(pk__in=rows.order_by("-pk").values("pk")[:1]).update(unlinked_at=None)
 
 
 def stale(ticket: Ticket) -> StaleTicket:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from triage.views import attachments, workbench
+from triage.views import actions, attachments, workbench
 
 app_name = "triage"
 
@@ -14,4 +14,7 @@ urlpatterns = [
     path("triage/<str:reference>/decide/", workbench.decide, name="decide"),
     path("triage/<str:reference>/undo/", workbench.undo, name="undo"),
     path("triage/<str:reference>/<str:verb>/", workbench.verb, name="verb"),
+    path("actions/", actions.actions, name="actions"),
+    path("actions/<str:reference>/", actions.action, name="action"),
+    path("actions/<str:reference>/<slug:verb>/", actions.act, name="action_verb"),
 ]

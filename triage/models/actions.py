@@ -1,12 +1,24 @@
 """An improvement in Plan-Do-Check-Act, and the tickets it answers."""
 
+from typing import Self
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from feedback_portal.accounts.models import Stage, Team, User
+from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_code
 from triage.models.tickets import Ticket
+
+
+class ActionQuerySet(models.QuerySet["Action"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """Actions that exist for this actor; everything else answers 404."""
+        return self if actor.sees_everything else self.filter(team__in=actor.team_ids)
+
+    def under_way(self) -> Self:
+        return self.filter(withdrawn_at=None).exclude(step="act")
 
 
 class Action(models.Model):
@@ -37,6 +49,8 @@ class Action(models.Model):
     public_text = models.TextField(blank=True, default="")
     version = models.PositiveIntegerField(default=1, db_default=1)
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = ActionQuerySet.as_manager()
 
     class Meta:
         constraints = [
