@@ -18,7 +18,7 @@ def customer_code(number: int) -> str:
     """The code of a submission's row number, one-to-one below 32^7; it orders nothing and counts nothing."""
     if not 0 <= number < _SIZE:
         raise ValueError(f"no code for {number}")
-    mixed = number * _STEP % _SIZE
+    mixed = _fold(_fold(number * _STEP % _SIZE) * _STEP % _SIZE)
     letters = "".join(_ALPHABET[mixed >> shift & 31] for shift in range(30, -1, -5))
     return f"FB-{letters[:4]}-{letters[4:]}"
 
@@ -31,7 +31,7 @@ def customer_number(code: str) -> int | None:
     mixed = 0
     for letter in found[1] + found[2]:
         mixed = mixed << 5 | _ALPHABET.index(letter)
-    return mixed * _BACK % _SIZE
+    return _fold_back(_fold_back(mixed) * _BACK % _SIZE) * _BACK % _SIZE
 
 
 def ticket_code(number: int) -> str:
@@ -50,6 +50,15 @@ def action_code(number: int) -> str:
 def action_number(code: str) -> int | None:
     found = _ACTION.match(code.strip().upper())
     return int(found[1]) - 100 if found and int(found[1]) > 100 else None
+
+
+def _fold(number: int) -> int:
+    """Stirs the high bits into the low ones, which multiplying alone leaves in order."""
+    return number ^ number >> 17
+
+
+def _fold_back(number: int) -> int:
+    return number ^ number >> 17 ^ number >> 34
 
 
 _MISREAD_AFTER_PREFIX = str.maketrans({"O": "0", "I": "1", "L": "1"})
