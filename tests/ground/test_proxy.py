@@ -20,7 +20,9 @@ import pytest
 
 from feedback_portal.local.paths import PROJECT
 
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+# An ordinary account's path leaves out where Debian puts it.
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 MEGABYTE = 1024 * 1024
 
@@ -88,7 +90,7 @@ class Proxy:
             written = (nginx / name).read_text()
             written = written.replace("8080", f"127.0.0.1:{self.port}").replace("8443", f"127.0.0.1:{self.tls_port}")
             (nginx / name).write_text(written.replace("http2 on;\n", ""))  # nginx before 1.25 spells it differently
-        command = ["nginx", "-c", str(nginx / "nginx.conf"), "-e", str(folder / "error.log")]
+        command = [str(NGINX), "-c", str(nginx / "nginx.conf"), "-e", str(folder / "error.log")]
         self.process = subprocess.Popen(command)
         end = time.monotonic() + 20
         while socket.socket().connect_ex(("127.0.0.1", self.port)):
