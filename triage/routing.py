@@ -40,13 +40,13 @@ class Router:
         *,
         stored: Sequence[Rule],
         teams: Mapping[str, Team],
-        topic_teams: Mapping[str, Team],
+        topics: Mapping[str, tuple[str, Team]],
         people: Mapping[str, int],
     ) -> None:
         self._stored = stored
         self._rules = RuleSet(rules.parse(rule.definition) for rule in stored)
         self._teams = teams
-        self._topic_teams = topic_teams
+        self._topics = topics
         self._people = people
         self._catch_all = next(team for team in teams.values() if team.is_catch_all)
 
@@ -55,12 +55,12 @@ class Router:
         # Stages come with their teams, since a ticket takes its team's stage.
         teams = {team.slug: team for team in Team.objects.filter(is_active=True).select_related("stage")}
         by_id = {team.pk: team for team in teams.values()}
-        topics = Topic.objects.filter(is_active=True, team__in=by_id).values_list("slug", "team_id")
+        topics = Topic.objects.filter(is_active=True, team__in=by_id).values_list("slug", "name", "team_id")
         people = Team.people.through.objects.filter(user__is_active=True).values_list("user__email", "user_id")
         return cls(
             stored=list(Rule.objects.in_order()),
             teams=teams,
-            topic_teams={slug: by_id[team] for slug, team in topics if team},
+            topics={slug: (name, by_id[team]) for slug, name, team in topics if team},
             people=dict(people),
         )
 
@@ -103,11 +103,11 @@ class Router:
             act = rule.act("route")
             team = self._teams.get(str(act.argument)) if act else None
             if team is not None:
-                return team, "rule", f'The rule "{stored.name}" sends it to {team.name}.', stored
+                return team, "rule", f"The rule “{stored.name}” sends it to {team.name}.", stored
         for slug, confidence in sorted(topics, key=lambda pair: -pair[1]):
-            if confidence >= SURE_ENOUGH and slug in self._topic_teams:
-                team = self._topic_teams[slug]
-                return team, "topic", f'Its topic "{slug}" belongs to {team.name}.', None
+            if confidence >= SURE_ENOUGH and slug in self._topics:
+                name, team = self._topics[slug]
+                return team, "topic", f"Its topic “{name}” belongs to {team.name}.", None
         return self._catch_all, "catch_all", f"No rule and no sure topic, so {self._catch_all.name} looks at it.", None
 
 
