@@ -129,6 +129,9 @@
   let before = {};
   let deciding = false; // a second press while the first is on its way is not a second decision
 
+  // What a timer or scrolling asked for changes neither the notice, nor the item, nor where the list stands.
+  const inBackground = (target) => ["new", "more"].includes(target.id);
+
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.elt.matches("[data-decides]")) return;
     const row = rowOf(shown());
@@ -137,11 +140,12 @@
   });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const { elt, requestConfig } = event.detail;
+    const { elt, requestConfig, target } = event.detail;
+    if (inBackground(target)) return;
     const posts = requestConfig.verb !== "get";
     if (elt.matches(".row h3 a")) mark((wanted = elt.closest(".row").dataset.reference));
     // The form whose answer is awaited must stay: htmx finds no region from an element that has left the page.
-    if (deciding && !["queue", "new", "more"].includes(event.detail.target.id)) return event.preventDefault();
+    if (deciding && target.id !== "queue") return event.preventDefault();
     const sheet = byId("sheet");
     $(".notice[role=alert]", sheet.open ? sheet : document)?.remove();
     if (!posts) return;
@@ -167,6 +171,7 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr, requestConfig, elt } = event.detail;
     if (new URL(xhr.responseURL || location.href).pathname.startsWith("/sign-in/")) return location.assign("/sign-in/?next=" + encodeURIComponent(location.pathname + location.search));
+    if (inBackground(requestConfig.target)) return settle(), refocus(byId(before.id), linkIn(currentRow()));
     const sheet = byId("sheet");
     const posted = requestConfig.verb !== "get";
     const decided = posted && xhr.status >= 200 && xhr.status < 300;
@@ -188,6 +193,7 @@
       address.searchParams.set("item", shown());
       history.replaceState(history.state, "", address);
     }
+    if (decided) currentRow()?.scrollIntoView({ block: "nearest" });
     if (decided && document.activeElement.closest(".row")) linkIn(currentRow())?.focus();
     refocus(byId(before.id), linkIn(rowOf(before.row)), linkIn(currentRow()), byId(before.region));
   });
@@ -203,7 +209,6 @@
     if (!byId("queue")) return;
     if (wanted === shown()) wanted = null;
     mark(wanted || shown());
-    currentRow()?.scrollIntoView({ block: "nearest" });
     const words = $("[data-draft]");
     if (words && !words.value) words.value = sessionStorage.getItem("draft " + words.dataset.draft) || "";
   }
@@ -243,6 +248,7 @@
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
   settle();
+  currentRow()?.scrollIntoView({ block: "nearest" });
   // On a phone the list is read from its top.
   if (document.activeElement === document.body && byId("queue") && matchMedia("(min-width: 721px)").matches) refocus(linkIn(currentRow()));
 })();

@@ -89,7 +89,7 @@ def queue(request: HttpRequest, current: str | None) -> dict[str, Any]:
         "empty_note": "You placed 47 items in 31 minutes.",
         "empty_links": [{"label": "See unclaimed items", "url": "/triage/?tab=all", "is_primary": True}],
         "new": {"label": "3 new since you started", "url": "/triage/?q=" + asked},
-        "poll_url": "",
+        "poll_url": "/triage/?since=7" if asked == "polled" else "",
     }
 
 
@@ -196,6 +196,9 @@ def workbench(request: HttpRequest) -> HttpResponse:
     shown = queue(request, reference)
     context = {"user": ADA, "query": _query(request), "queue": shown, **_BULK}
     target = request.htmx.target  # type: ignore[attr-defined]
+    if target == "new":
+        fresh = {"label": "4 new since you started", "url": "/triage/"}
+        return render(request, "triage/_new_bar.html", {"queue": {"new": fresh, "poll_url": ""}})
     if target == "more":
         older = [row(reference, current=None) | {"reference": reference + "0"} for reference in TITLES]
         return render(

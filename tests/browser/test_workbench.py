@@ -281,6 +281,25 @@ def test_older_rows_come_when_they_are_scrolled_to(page: "Page") -> None:
     assert page.locator("#more-link").count() == 0
 
 
+def test_what_comes_by_itself_moves_nothing(new_context: "Callable[..., BrowserContext]") -> None:
+    page = new_context(height=420).new_page()
+    page.clock.install()
+    page.goto("/triage/?q=polled")
+    page.locator("#compose-text").fill("break")
+    page.keyboard.press("Control+Enter")
+    page.locator(".talk [role=alert]").wait_for()
+    page.locator("#rows").evaluate("rows => rows.scrollTop = 300")
+    scrolled = page.locator("#rows").evaluate("rows => rows.scrollTop")
+    assert scrolled > 0
+
+    with page.expect_response(lambda response: "since=" in response.url):
+        page.clock.run_for(21_000)
+    page.get_by_text("4 new since you started").wait_for()
+
+    assert page.locator("#rows").evaluate("rows => rows.scrollTop") == scrolled
+    assert page.locator(".talk [role=alert]").count() == 1
+
+
 def test_what_was_begun_is_there_after_a_reload(page: "Page") -> None:
     page.goto("/triage/?item=F-20493")
     page.locator("#compose-text").fill("The new seal is")
