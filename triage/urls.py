@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from triage.views import actions, attachments, workbench
+from triage.views import actions, attachments, dev_mail, parked, workbench
 
 app_name = "triage"
 
@@ -17,4 +17,8 @@ urlpatterns = [
     path("actions/", actions.actions, name="actions"),
     path("actions/<str:reference>/", actions.action, name="action"),
     path("actions/<str:reference>/<slug:verb>/", actions.act, name="action_verb"),
+    path("settings/parked/", parked.parked, name="parked"),
+    path("settings/parked/replay/", parked.replay, name="replay"),
+    path("dev/mail/", dev_mail.mails, name="dev_mail"),
+    path("dev/mail/<str:name>/", dev_mail.mail, name="dev_mail_message"),
 ]
