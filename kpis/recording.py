@@ -8,7 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from feedback_portal.pending import Drained, drain
@@ -165,6 +165,12 @@ def split(
         for each, parts in counted.items():
             found[getattr(each, by)].append(parts)
     return {key: _reading(kpi, period, each, moment, _total(found[key])) for key, each in slices.items()}
+
+
+def first_day() -> date | None:
+    """The earliest day of arrival that was measured; None while nothing was."""
+    found: date | None = Measurement.objects.aggregate(day=Min("day"))["day"]
+    return found
 
 
 def items_behind(

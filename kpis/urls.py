@@ -1,7 +1,17 @@
 """Addresses of kpis."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from kpis import api, views
 
 app_name = "kpis"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("kpis/", views.show_dashboard, name="dashboard"),
+    path("kpis/backlog/", views.list_backlog, name="backlog"),
+    path("kpis/<slug:slug>/", views.show_kpi, name="kpi"),
+    path("kpis/<slug:slug>/items/", views.list_items, name="items"),
+    path("api/v1/kpis/", api.KpisView.as_view(), name="api_kpis"),
+    path("api/v1/kpis/<slug:slug>/", api.KpiView.as_view(), name="api_kpi"),
+    path("api/v1/kpis/<slug:slug>/items/", api.KpiItemsView.as_view(), name="api_kpi_items"),
+]

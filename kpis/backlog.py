@@ -1,0 +1,71 @@
+"""What is still open, by how long ago it came in."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+
+from feedback_portal.refusals import BadInput, InputError
+from kpis.questions import Question
+from triage.models import Ticket
+
+
+@dataclass(frozen=True)
+class Band:
+    """Tickets at least `start` and less than `end` full days old; the last band has no end."""
+
+    slug: str
+    name: str
+    start: int
+    end: int | None
+
+    @property
+    def is_old(self) -> bool:
+        return self.start > 60
+
+
+BANDS = (
+    Band("0-2", "0 to 2 days", 0, 3),
+    Band("3-7", "3 to 7", 3, 8),
+    Band("8-14", "8 to 14", 8, 15),
+    Band("15-30", "15 to 30", 15, 31),
+    Band("31-60", "31 to 60", 31, 61),
+    Band("61-90", "61 to 90", 61, 91),
+    Band("over-90", "Over 90", 91, None),
+)
+
+
+def open_tickets(question: Question) -> QuerySet[Ticket]:
+    """The open tickets that the asker may see, under the filters other than the period: a backlog is of now."""
+    tickets = Ticket.objects.visible_to(question.actor).open().filter(item__is_test=False)
+    wanted = {"team": question.team, "item__channel": question.channel, "stage": question.stage}
+    return tickets.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def by_age(question: Question) -> dict[Band, int]:
+    """How many lie in each band; one statement."""
+    number = Case(
+        *(When(_within(band, question.at), then=Value(place)) for place, band in enumerate(BANDS)),
+        output_field=IntegerField(),
+    )
+    rows = open_tickets(question).order_by().values_list(number).annotate(n=Count("pk"))
+    counted = dict(rows)
+    return {band: counted.get(place, 0) for place, band in enumerate(BANDS)}
+
+
+def in_band(question: Question, band: Band) -> QuerySet[Ticket]:
+    return open_tickets(question).filter(_within(band, question.at))
+
+
+def band_called(slug: str) -> Band:
+    for band in BANDS:
+        if band.slug == slug:
+            return band
+    message = f"Write `band` as one of {', '.join(band.slug for band in BANDS)}."
+    raise BadInput(message, errors=(InputError("band", message),))
+
+
+def _within(band: Band, at: datetime) -> Q:
+    """By full days of 24 hours since arrival; what an import dates into the future has just come in."""
+    within = Q(received_at__lte=at - timedelta(days=band.start)) if band.start else Q()
+    return within if band.end is None else within & Q(received_at__gt=at - timedelta(days=band.end))

@@ -1,0 +1,381 @@
+"""The dashboard: what changed, the headline numbers, and the charts that say why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from kpis import backlog, recording
+from kpis.charts import Bar, BarChart, Chart, Curve, CurveChart, CurveMark, Sparkline, Table, draw, draw_sparkline
+from kpis.charts.units import HOURS, WHOLE_DAYS
+from kpis.definitions import definitions
+from kpis.definitions.base import FEW, Kpi
+from kpis.figures import NO_COMPARISON, Change
+from kpis.questions import Question, in_order
+from kpis.recording import Reading
+from kpis.trends import Trend, trend, weeks_around, whole_weeks
+from kpis.words import Told, change_in_words, interval_in_words, plainly, unit_of, value_in_words
+from triage.models import ChangedDay
+
+SPARK_WEEKS = 13
+CHART_WEEKS = 26
+_MOST_FINDINGS = 3
+
+FindingKind = Literal["signal", "worse", "better", "changed", "noise", "unknown"]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A KPI over the period, over the one before, and over its last weeks."""
+
+    now: Reading
+    before: Reading
+    change: Change
+    weeks: Sequence[Reading]
+
+    @property
+    def kpi(self) -> Kpi:
+        return self.now.kpi
+
+
+@dataclass(frozen=True)
+class Tile:
+    name: str
+    url: str
+    value: str
+    suffix: str
+    interval: str
+    change: Told
+    spark: SafeString
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of what changed: its verdict, the claim, the digits behind it and where to look."""
+
+    kind: FindingKind
+    label: str
+    claim: str
+    digits: str
+    url: str
+    opens: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `kpis/_chart.html` shows."""
+
+    title: str
+    about: str
+    picture: SafeString
+    table: Table
+    href: str = ""
+    opens: str = ""
+
+
+@dataclass(frozen=True)
+class StageRow:
+    name: str
+    url: str
+    items: int
+    items_url: str
+    acted_on: float | None
+    acted_words: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    tiles: tuple[Tile, ...]
+    findings: tuple[Finding, ...]
+    flow: Card
+    steps: Card
+    resolution: Card
+    ages: Card
+    stages: tuple[StageRow, ...]
+    without_stage: int
+    days_behind: int
+    """Days of the period whose facts changed and that are still to be counted again."""
+
+
+def dashboard(question: Question) -> Dashboard | None:
+    """Everything on the page, or None while nothing has been measured at all."""
+    began = recording.first_day()
+    if began is None:
+        return None
+    headlines = {kpi.slug: _headline(kpi, question, began) for kpi in in_order()}
+    received = headlines["items-received"].now
+    flow = _flow(question, began)
+    stages = _stages(question)
+    return Dashboard(
+        tiles=tuple(_tile(headline, question) for headline in headlines.values()),
+        findings=_findings(list(headlines.values()), flow, question),
+        flow=_flow_card(flow, received, question),
+        steps=_steps_card({slug: headline.now for slug, headline in headlines.items()}, question),
+        resolution=_resolution_card(headlines["time-to-resolution"], question),
+        ages=_ages_card(question),
+        stages=stages,
+        without_stage=received.figure.numerator - sum(row.items for row in stages) if question.stage is None else 0,
+        days_behind=ChangedDay.objects.filter(
+            Q(day__gte=question.period.first, day__lt=question.period.end), completed_at=None, parked_at=None
+        ).count(),
+    )
+
+
+def _headline(kpi: Kpi, question: Question, began: date) -> Headline:
+    period, at, slice = question.period, question.at, question.slice
+    previous = period.previous()
+    periods = [period, previous, *whole_weeks(period, at=at, most=SPARK_WEEKS)]
+    now, before, *weeks = recording.series(kpi, periods, at=at, slice=slice)
+    return Headline(now, before, compared(now, began=began, at=at, before=before), weeks)
+
+
+def compared(now: Reading, *, began: date, at: datetime, before: Reading) -> Change:
+    """The change against the period before, over the days that each was really watched.
+
+    A KPI that ripens is compared with what the period before had come to at the same age, or every new period would look
+    worse than the last.
+    """
+    kpi, period, previous = now.kpi, now.period, before.period
+    watched = (previous.end - max(previous.first, began)).days
+    if watched < min(7, period.day_count):
+        return NO_COMPARISON
+    if kpi.ripens:
+        age = at - (period.starts_at - previous.starts_at)
+        before = recording.read(kpi, previous, at=at, as_of=age, slice=now.slice)
+    passed = (min(at, period.ends_at) - period.starts_at).total_seconds() / 86_400
+    return kpi.change(now.figure, before.figure, days=(max(passed, 1 / 24), watched))
+
+
+def _tile(headline: Headline, question: Question) -> Tile:
+    kpi, figure = headline.kpi, headline.now.figure
+    value, suffix = value_in_words(kpi, figure)
+    return Tile(
+        kpi.name,
+        question.page_url(kpi),
+        value,
+        suffix,
+        interval_in_words(kpi, figure),
+        change_in_words(kpi, headline.change),
+        draw_sparkline(Sparkline(tuple(week.figure.value for week in headline.weeks))),
+    )
+
+
+def _flow(question: Question, began: date) -> Trend:
+    kpi = definitions.get("items-received")
+    weeks = weeks_around(question.period, at=question.at, fewest=CHART_WEEKS)
+    # The week in which the first item ever arrived is not a whole one, and before it there was no portal.
+    lived = [week for week in weeks if week.first >= began] or list(weeks[-1:])
+    readings = recording.series(kpi, lived, at=question.at, slice=question.slice)
+    return trend(readings, at=question.at, opens=lambda each: question.items_url(kpi, "numerator", period=each.period))
+
+
+def _findings(headlines: Sequence[Headline], flow: Trend, question: Question) -> tuple[Finding, ...]:
+    """At most three, what left its limits first, and always one "no change" when there is one."""
+    loud = [_signal(reading, flow, question) for reading in flow.signals if reading is _newest_finished(flow, question)]
+    for kind in ("worse", "better", "changed"):
+        loud += [_moved(each, question) for each in headlines if each.change.verdict == kind]
+    quiet = [_moved(each, question) for each in headlines if each.change.verdict == "noise"][:1]
+    if not loud and not quiet:
+        return (
+            Finding(
+                "unknown",
+                "Too early",
+                "There is too little to compare with yet.",
+                "Two periods with enough items in each are needed before a change can be told from chance.",
+                reverse("kpis:kpi", args=[headlines[0].kpi.slug]),
+                "How this is judged",
+            ),
+        )
+    return tuple(loud[: _MOST_FINDINGS - len(quiet)] + quiet)
+
+
+def _newest_finished(flow: Trend, question: Question) -> Reading | None:
+    return next((each for each in reversed(flow.readings) if each.period.is_over(question.at)), None)
+
+
+def _signal(reading: Reading, flow: Trend, question: Question) -> Finding:
+    kpi, limits = reading.kpi, flow.limits
+    place = flow.readings.index(reading)
+    assert limits is not None
+    n, upper, lower = reading.figure.numerator, limits.upper[place] or 0, limits.lower[place] or 0
+    side, limit = ("above", upper) if n > upper else ("below", lower)
+    return Finding(
+        "signal",
+        "Signal",
+        f"{kpi.name} went {side} the limit last week.",
+        f"{n:,} items in the week of {reading.period.first:%-d %B}; the limit is {limit:,.0f}.",
+        question.items_url(kpi, "numerator", period=reading.period),
+        f"See {n:,} items",
+    )
+
+
+_LABELS: Mapping[str, str] = {"worse": "Worse", "better": "Better", "changed": "Changed", "noise": "No change"}
+
+
+def _moved(headline: Headline, question: Question) -> Finding:
+    kpi, change = headline.kpi, headline.change
+    told = change_in_words(kpi, change).words
+    was, now = plainly(kpi, headline.before.figure), plainly(kpi, headline.now.figure)
+    went = f"{kpi.name} went from {was} to {now}"
+    if kpi.ripens or change.ratio is not None or headline.before.figure.value is None:
+        # Periods of unlike age or length are not set side by side in digits.
+        went = f"{kpi.name} is {now}"
+    n = headline.now.figure.denominator
+    if change.verdict == "noise":
+        claim = (
+            f"{went}, a change within noise."
+            if went.endswith(now) and "went" not in went
+            else f"{went}, which is noise."
+        )
+        digits = f"{told.removesuffix(', within noise')}, n = {n:,}: chance alone moves it as far."
+    else:
+        claim, digits = f"{went}.", f"{told} against the {headline.before.period.day_count} days before, n = {n:,}."
+    verdict: FindingKind = change.verdict
+    return Finding(verdict, _LABELS[verdict], claim, digits, question.page_url(kpi), "How this is judged")
+
+
+def _flow_card(flow: Trend, received: Reading, question: Question) -> Card:
+    n = received.figure.numerator
+    if flow.limits is None:
+        about = "By week of arrival. Limits are drawn from eight finished weeks on."
+    else:
+        about = "By week of arrival. Limits are as wide as these weeks vary; diamonds are outside, the hollow week still runs."
+    return _card(
+        "Items received, weekly", about, flow.chart, question.items_url(received.kpi, "numerator"), f"{n:,} items"
+    )
+
+
+def _steps_card(now: Mapping[str, Reading], question: Question) -> Card:
+    received, triaged = now["items-received"], now["time-to-triage"]
+    resolved, acted = now["time-to-resolution"], now["acted-on"]
+    total = received.figure.numerator
+    steps = (
+        ("Received", received, "numerator", total),
+        ("Triaged", triaged, "numerator", triaged.figure.numerator),
+        ("Actionable", acted, "denominator", acted.figure.denominator),
+        ("Resolved", resolved, "numerator", resolved.figure.numerator),
+        ("Acted on", acted, "numerator", acted.figure.numerator),
+    )
+    bars = tuple(
+        Bar(
+            name,
+            n,
+            f"{n:,}",
+            note=f"{n / total:.0%}" if total and name != "Received" else "",
+            href=question.items_url(reading.kpi, "numerator" if side == "numerator" else "denominator") if n else "",
+        )
+        for name, reading, side, n in steps
+    )
+    sentence = f"Of {total:,} items received, " + ", ".join(
+        f"{n:,} {name.lower()}" for name, _, _, n in steps if name != "Received"
+    )
+    return _card(
+        "From received to acted on",
+        "Of the items that came in during the period; right, the share of them.",
+        BarChart(f"{sentence}.", bars, ("Step", "Items", "Of received")),
+        question.items_url(received.kpi, "numerator"),
+        f"{total:,} items",
+    )
+
+
+def _resolution_card(headline: Headline, question: Question) -> Card:
+    now, before = headline.now.figure, headline.before.figure
+    kpi = headline.kpi
+    ends = [curve["table"][-1]["time"] for curve in (now.curve, before.curve) if curve is not None and curve["table"]]
+    unit = unit_of(kpi, *ends)
+    per, axis = (1.0, HOURS) if unit is HOURS else (24.0, WHOLE_DAYS)
+    curves = [
+        Curve.of(name, curve, per=per, is_previous=is_previous)
+        for name, curve, is_previous in (("This period", now.curve, False), ("The period before", before.curve, True))
+        if curve is not None and curve["table"]
+    ]
+    marks = []
+    for share, words, value, was in (
+        (0.5, "Half", now.value, before.value),
+        (0.9, "90%", now.curve and now.curve["p90"], before.curve and before.curve["p90"]),
+    ):
+        if value is not None:
+            text = f"{words} within {unit.write(value)}" + (f", was {unit.write(was)}" if was is not None else "")
+            marks.append(CurveMark(value / per, share, text))
+    still = now.denominator - now.numerator
+    sentence = marks[0].text if marks else (now.note or "Fewer than half are resolved so far.").rstrip(".")
+    return _card(
+        kpi.name,
+        f"{still:,} items still open count as open (Kaplan and Meier, 95% band); dashed, the period before.",
+        CurveChart(f"{sentence}.", tuple(curves), tuple(marks), axis, horizon=_horizon(curves)),
+        question.items_url(kpi, "denominator"),
+        f"{now.denominator:,} items",
+    )
+
+
+def _horizon(curves: Sequence[Curve]) -> float | None:
+    """Where the picture may end: one item that stays open for a year must not squeeze all others into a corner."""
+    ends = [curve.first_time(0.95) or curve.steps[-1].time for curve in curves if curve.steps]
+    return max(ends) * 1.25 if ends and max(ends) > 0 else None
+
+
+def _ages_card(question: Question) -> Card:
+    ages = backlog.by_age(question)
+    total = sum(ages.values())
+    bars = tuple(
+        Bar(
+            band.name,
+            n,
+            f"{n:,}",
+            href=backlog_url(question, band.slug) if n else "",
+            tone="signal" if band.is_old else "plain",
+        )
+        for band, n in ages.items()
+    )
+    old = sum(n for band, n in ages.items() if band.is_old)
+    sentence = f"{total:,} tickets are open now, {old:,} of them for more than 60 days."
+    about = "Tickets open now, by days since they came in"
+    return _card(
+        "Age of the backlog",
+        f"{about}, whenever that was.",
+        BarChart(sentence, bars, ("Age", "Tickets", "")),
+        backlog_url(question) if total else "",
+        f"{total:,} open",
+    )
+
+
+def backlog_url(question: Question, band: str = "") -> str:
+    query = question.query(**{"from": None, "to": None, "band": band})
+    return f"{reverse('kpis:backlog')}?{query}" if query else reverse("kpis:backlog")
+
+
+def _stages(question: Question) -> tuple[StageRow, ...]:
+    stages = question.among("stage")
+    received, acted_on = definitions.get("items-received"), definitions.get("acted-on")
+    keys = [stage.pk for stage in stages]
+    items, acted = (
+        recording.split(kpi, question.period, "stage", keys, at=question.at, slice=question.slice)
+        for kpi in (received, acted_on)
+    )
+    rows = []
+    for stage in stages:
+        n, figure = items[stage.pk].figure.numerator, acted[stage.pk].figure
+        low, high = figure.low, figure.high
+        rows.append(
+            StageRow(
+                stage.name,
+                question.page_url(acted_on, stage=stage.slug),
+                n,
+                question.items_url(received, "numerator", stage=stage.slug) if n else "",
+                figure.value,
+                f"{figure.value:.0f}%" if figure.value is not None else f"{figure.numerator} of {figure.denominator}",
+                f"{low:.0f} to {high:.0f}%"
+                if low is not None and high is not None and figure.denominator >= FEW
+                else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _card(title: str, about: str, chart: Chart, href: str, opens: str) -> Card:
+    return Card(title, about, draw(chart), chart.table(), href, opens)

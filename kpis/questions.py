@@ -1,0 +1,143 @@
+"""Which numbers somebody asks for: a period and a slice, within what they may see, as an address that can be shared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from feedback_portal.accounts.models import Stage, Team
+from feedback_portal.accounts.permissions import Actor
+from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
+from feedback_portal.registry import UnknownSlug
+from intake.models import Channel
+from kpis.definitions import definitions
+from kpis.definitions.base import Kpi, Side
+from kpis.facts import Slice
+from kpis.periods import Period, as_of_asked
+from kpis.recording import DIMENSIONS, Dimension, reporting_zone
+
+SIDES: tuple[Side, ...] = ("numerator", "denominator")
+FILTERS = ("from", "to", *DIMENSIONS)
+
+Named = TypeVar("Named", Team, Channel, Stage)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an address asks. `teams` are those the asker may ask about; who does not see every team asks about one."""
+
+    actor: Actor
+    period: Period
+    at: datetime
+    as_of: datetime
+    teams: tuple[Team, ...]
+    channels: tuple[Channel, ...]
+    stages: tuple[Stage, ...]
+    team: Team | None
+    channel: Channel | None
+    stage: Stage | None
+    asked: Mapping[str, str]
+    """The filters as they stand in the address, for links that change one of them."""
+
+    @cached_property
+    def slice(self) -> Slice:
+        return Slice(*(each.pk if each else None for each in (self.team, self.channel, self.stage)))
+
+    def among(self, by: Dimension) -> tuple[Team, ...] | tuple[Channel, ...] | tuple[Stage, ...]:
+        """The groups of a split, without those that the filters leave empty."""
+        chosen: dict[Dimension, tuple[Team | Channel | Stage | None, tuple[Team | Channel | Stage, ...]]] = {
+            "team": (self.team, self.teams),
+            "channel": (self.channel, self.channels),
+            "stage": (self.stage, self.stages),
+        }
+        one, every = chosen[by]
+        return (one,) if one else every  # type: ignore[return-value]
+
+    def query(self, **changes: str | None) -> str:
+        """The filters with some changed, or with `None` taken away."""
+        wanted = {**self.asked, **changes}
+        return urlencode({name: value for name, value in wanted.items() if value})
+
+    def page_url(self, kpi: Kpi, **changes: str | None) -> str:
+        return _address(reverse("kpis:kpi", args=[kpi.slug]), self.query(**changes))
+
+    def items_url(self, kpi: Kpi, side: Side, *, period: Period | None = None, **changes: str | None) -> str:
+        """The list of exactly the items counted, as of the moment they were counted."""
+        days = (period or self.period).query
+        moment = self.as_of.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        query = self.query(**{"from": days["from"], "to": days["to"], **changes})
+        return _address(reverse("kpis:items", args=[kpi.slug]), f"side={side}&{query}&{urlencode({'as_of': moment})}")
+
+
+def ask(query: Mapping[str, str], *, actor: Actor, at: datetime, looks_back: bool = False) -> Question:
+    """The question of an address. Another team's slug is as unknown as one that does not exist.
+
+    With `looks_back` it may ask for what was known at an earlier moment. Raises NotAllowed, NotFound, PeriodRefused.
+    """
+    if not actor.may_steer:
+        raise NotAllowed(
+            "KPIs are shown to leads, managers and administrators. Ask an administrator if you need to see them."
+        )
+    zone = reporting_zone()
+    teams = Team.objects.order_by("name", "pk")
+    visible = tuple(teams if actor.sees_everything else teams.filter(pk__in=actor.team_ids))
+    channels = tuple(Channel.objects.order_by("name", "pk"))
+    stages = tuple(Stage.objects.order_by("position", "pk"))
+    team = _named(query, "team", visible)
+    if team is None and not actor.sees_everything:
+        if not visible:
+            raise NotAllowed("You lead no team yet. Ask an administrator to make you a member of yours.")
+        team = visible[0]
+    return Question(
+        actor=actor,
+        period=Period.asked(query, zone=zone, at=at),
+        at=at,
+        as_of=as_of_asked(query, zone=zone, at=at) if looks_back else at,
+        teams=visible,
+        channels=channels,
+        stages=stages,
+        team=team,
+        channel=_named(query, "channel", channels),
+        stage=_named(query, "stage", stages),
+        asked={name: query[name].strip() for name in FILTERS if query.get(name, "").strip()},
+    )
+
+
+def kpi_called(slug: str) -> Kpi:
+    try:
+        return definitions.get(slug)
+    except UnknownSlug:
+        known = ", ".join(kpi.slug for kpi in in_order())
+        raise NotFound(f"There is no KPI of this name. Choose one of {known}.") from None
+
+
+def in_order() -> list[Kpi]:
+    """Every KPI, in the order of the dashboard."""
+    return sorted(definitions.all(), key=lambda kpi: (kpi.position, kpi.slug))
+
+
+def side_asked(query: Mapping[str, str]) -> Side:
+    text = query.get("side", "").strip() or "denominator"
+    for side in SIDES:
+        if side == text:
+            return side
+    message = "Write `side` as numerator or denominator."
+    raise BadInput(message, errors=(InputError("side", message),))
+
+
+def _named(query: Mapping[str, str], name: str, known: tuple[Named, ...]) -> Named | None:
+    slug = query.get(name, "").strip()
+    if not slug:
+        return None
+    for each in known:
+        if each.slug == slug:
+            return each
+    raise NotFound(f"There is no {name} of this name, or you may not see it. Take `{name}` out of the address.")
+
+
+def _address(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path

@@ -1,0 +1,100 @@
+"""A KPI week by week, with the limits it keeps to by chance and the weeks that left them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from kpis.charts import LineChart, Point
+from kpis.figures import Limits
+from kpis.periods import Period, local_day
+from kpis.recording import Reading
+from kpis.words import plainly, unit_of
+
+FEWEST = 8
+"""Limits drawn from fewer weeks than this say nothing."""
+
+_WEEK = timedelta(weeks=1)
+
+
+@dataclass(frozen=True)
+class Trend:
+    """`signals` are the readings of finished weeks outside the limits, from old to new."""
+
+    readings: Sequence[Reading]
+    limits: Limits | None
+    signals: tuple[Reading, ...]
+    chart: LineChart
+
+
+def whole_weeks(period: Period, *, at: datetime, most: int) -> tuple[Period, ...]:
+    """The `most` last weeks from Monday to Sunday that were over by then and end within the period."""
+    end = min(period.end, local_day(at, period.zone))
+    end -= timedelta(days=end.weekday())
+    return tuple(replace(period, first=end - back * _WEEK, end=end - (back - 1) * _WEEK) for back in range(most, 0, -1))
+
+
+def weeks_around(period: Period, *, at: datetime, fewest: int) -> tuple[Period, ...]:
+    """Every week that touches the period, and earlier ones until there are `fewest`; the last may still run."""
+    last = min(period.last, local_day(at, period.zone))
+    end = last - timedelta(days=last.weekday()) + _WEEK
+    first = min(period.first - timedelta(days=period.first.weekday()), end - fewest * _WEEK)
+    return replace(period, first=first, end=end).weeks()
+
+
+def trend(readings: Sequence[Reading], *, at: datetime, opens: Callable[[Reading], str]) -> Trend:
+    """The weeks as a chart; `opens` gives the address of a week's items."""
+    kpi = readings[0].kpi
+    finished = [place for place, reading in enumerate(readings) if reading.period.is_over(at)]
+    known = sum(readings[place].figure.value is not None for place in finished)
+    limits = None
+    # While an item can still come to count, a newer week is lower than an older one for no other reason.
+    if known >= FEWEST and not kpi.ripens:
+        limits = kpi.limits([readings[place].figure for place in finished])
+    unit = unit_of(kpi, *(reading.figure.value for reading in readings))
+    points = []
+    for place, reading in enumerate(readings):
+        figure = reading.figure
+        lower, upper = figure.low, figure.high
+        if limits is not None:
+            lower = upper = None
+            if place in finished:
+                lower, upper = (side[finished.index(place)] for side in (limits.lower, limits.upper))
+        points.append(
+            Point(
+                f"Week of {reading.period.first:%-d %b %Y}",
+                figure.value,
+                lower if figure.value is not None else None,
+                upper if figure.value is not None else None,
+                short_label=f"{reading.period.first:%-d %b}",
+                note=figure.note or (f"n = {figure.denominator:,}" if kpi.unit != "items" else ""),
+                href=opens(reading) if figure.denominator else "",
+                is_signal=limits is not None and place in finished and finished.index(place) in limits.outside,
+                is_complete=place in finished,
+            )
+        )
+    signals = tuple(reading for reading, point in zip(readings, points, strict=True) if point.is_signal)
+    chart = LineChart(
+        _sentence(readings, signals, limits),
+        unit,
+        tuple(points),
+        centre=limits.centre if limits else None,
+        band="limits" if limits else "interval",
+        starts_at_zero=kpi.unit != "points",
+        names=("Week", kpi.name),
+    )
+    return Trend(readings, limits, signals, chart)
+
+
+def _sentence(readings: Sequence[Reading], signals: Sequence[Reading], limits: Limits | None) -> str:
+    kpi = readings[0].kpi
+    known = [reading for reading in readings if reading.figure.value is not None]
+    if not known:
+        return f"{kpi.name} has no value in these weeks."
+    newest = known[-1]
+    said = f"{kpi.name} by week of arrival: {plainly(kpi, newest.figure)} in the week of {newest.period.first:%-d %B}."
+    if limits is None:
+        return said
+    if not signals:
+        return f"{said} No week left its limits."
+    weeks = ", ".join(f"{reading.period.first:%-d %B}" for reading in signals)
+    return f"{said} Outside the limits: the week of {weeks}."

@@ -1,0 +1,275 @@
+"""KPI pages: the dashboard, one KPI with its definition, and exactly the items behind a number."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from feedback_portal.accounts.permissions import actor_of
+from feedback_portal.api import after, cursor_of
+from intake.models import FeedbackItem
+from kpis import backlog, recording
+from kpis.charts import draw
+from kpis.dashboard import backlog_url, compared, dashboard
+from kpis.definitions.base import Kpi
+from kpis.questions import Question, ask, in_order, kpi_called, side_asked
+from kpis.recording import Dimension, Reading
+from kpis.trends import trend, weeks_around
+from kpis.words import change_in_words, interval_in_words, plainly, value_in_words
+from triage.models import Ticket
+
+ITEMS_A_PAGE = 50
+TREND_WEEKS = 13
+_BY_ARRIVAL = ("-received_at", "-submission_id")
+_TICKETS_BY_ARRIVAL = ("-received_at", "-id")
+
+
+@login_required
+@require_safe
+def show_dashboard(request: HttpRequest) -> HttpResponse:
+    question = _asked(request)
+    board = dashboard(question)
+    return render(request, "kpis/dashboard.html", _shell(question, reverse("kpis:dashboard")) | {"board": board})
+
+
+@login_required
+@require_safe
+def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
+    kpi, question = kpi_called(slug), _asked(request)
+    at, slice, period = question.at, question.slice, question.period
+    weeks = weeks_around(period, at=at, fewest=TREND_WEEKS)
+    now, before, *readings = recording.series(kpi, [period, period.previous(), *weeks], at=at, slice=slice)
+    shown = trend(readings, at=at, opens=lambda each: question.items_url(kpi, "denominator", period=each.period))
+    began = recording.first_day()
+    change = compared(now, began=began, at=at, before=before) if began else None
+    value, suffix = value_in_words(kpi, now.figure)
+    return render(
+        request,
+        "kpis/kpi.html",
+        _shell(question, question.page_url(kpi).partition("?")[0])
+        | {
+            "kpi": kpi,
+            "reading": now,
+            "value": value,
+            "suffix": suffix,
+            "interval": interval_in_words(kpi, now.figure),
+            "change": change_in_words(kpi, change) if change else None,
+            "sides": _sides(question, now),
+            "card": {
+                "title": f"{kpi.name}, weekly",
+                "about": _about(kpi, has_limits=shown.limits is not None),
+                "picture": draw(shown.chart),
+                "table": shown.chart.table(),
+            },
+            "splits": [_split(question, kpi, by) for by in ("team", "channel", "stage")],
+        },
+    )
+
+
+@login_required
+@require_safe
+def list_items(request: HttpRequest, slug: str) -> HttpResponse:
+    """The items of one side of a number: as many as the number says, when it is asked for as of the same moment."""
+    kpi, question = kpi_called(slug), _asked(request, looks_back=True)
+    side = side_asked(request.GET.dict())
+    items = recording.items_behind(kpi, question.period, side, as_of=question.as_of, slice=question.slice)
+    count = items.count()
+    page = items.select_related("channel").defer("text", "context")
+    found, next_url = _page(request, page, order=_BY_ARRIVAL)
+    tickets = _first_tickets(found)
+    return render(
+        request,
+        "kpis/items.html",
+        _shell(question, request.path, side=side, as_of=request.GET.get("as_of"))
+        | {
+            "title": f"{kpi.name}: {kpi.numerator if side == 'numerator' else kpi.denominator}",
+            "back": (question.page_url(kpi), kpi.name),
+            "noun": "item",
+            "count": count,
+            "rows": [_row(item, tickets.get(item.pk)) for item in found],
+            "next_url": next_url,
+        },
+    )
+
+
+@login_required
+@require_safe
+def list_backlog(request: HttpRequest) -> HttpResponse:
+    """The open tickets of one band of the backlog, or all of them."""
+    question, slug = _asked(request), request.GET.get("band", "").strip()
+    band = backlog.band_called(slug) if slug else None
+    tickets = backlog.in_band(question, band) if band else backlog.open_tickets(question)
+    page = tickets.select_related("item__channel", "team").defer("item__text", "item__context", "explanation")
+    found, next_url = _page(request, page, order=_TICKETS_BY_ARRIVAL)
+    age = f", {band.name.lower().removesuffix(' days')} days old" if band else ""
+    return render(
+        request,
+        "kpis/items.html",
+        _shell(question, backlog_url(question).partition("?")[0], band=slug)
+        | {
+            "title": f"Open tickets{age}",
+            "back": (_joined(reverse("kpis:dashboard"), question.query()), "KPIs"),
+            "noun": "ticket",
+            "is_of_now": True,
+            "count": tickets.count(),
+            "rows": [_row(ticket.item, ticket) for ticket in found],
+            "next_url": next_url,
+        },
+    )
+
+
+def _asked(request: HttpRequest, *, looks_back: bool = False) -> Question:
+    return ask(request.GET.dict(), actor=actor_of(request), at=timezone.now(), looks_back=looks_back)
+
+
+@dataclass(frozen=True)
+class _Filter:
+    """One filter as it stands above a page; `removed` is the address without it."""
+
+    name: str
+    value: str
+    removed: str = ""
+
+
+def _shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
+    """What every KPI page says about itself: its filters, how to change them, and what it is true of."""
+    period, asked = question.period, question.asked
+
+    def without(*names: str) -> str:
+        return _joined(path, question.query(**kept, **dict.fromkeys(names)))
+
+    days = _Filter(
+        "Period",
+        f"{period.first:%-d %b} to {period.last:%-d %b %Y}",
+        without("from", "to") if {"from", "to"} & set(asked) else "",
+    )
+    filters = [days, _Filter("Against", f"the {period.day_count} days before")]
+    for name, chosen in (("team", question.team), ("channel", question.channel), ("stage", question.stage)):
+        removable = name in asked and (name != "team" or question.actor.sees_everything or len(question.teams) > 1)
+        filters.append(_Filter(name.capitalize(), chosen.name if chosen else "All", without(name) if removable else ""))
+    versions = sorted({kpi.version for kpi in in_order()})
+    return {
+        "question": question,
+        "period": period,
+        "filters": filters,
+        "filter_path": path,
+        "kept": {name: value for name, value in kept.items() if value},
+        "as_of": question.as_of,
+        "zone": period.zone.key,
+        "versions": ", ".join(f"v{version}" for version in versions),
+        "kpis": [(kpi, question.page_url(kpi)) for kpi in in_order()],
+        "dashboard_url": _joined(reverse("kpis:dashboard"), question.query()),
+    }
+
+
+def _sides(question: Question, reading: Reading) -> list[tuple[str, int, str]]:
+    """(words, number, address of its list): one line where both sides are the same items."""
+    kpi, figure = reading.kpi, reading.figure
+    counted = (kpi.denominator, figure.denominator, question.items_url(kpi, "denominator"))
+    if kpi.numerator == kpi.denominator:
+        return [counted]
+    return [(kpi.numerator, figure.numerator, question.items_url(kpi, "numerator")), counted]
+
+
+@dataclass(frozen=True)
+class _Group:
+    name: str
+    url: str
+    value: str
+    interval: str
+    n: int
+    items_url: str
+
+
+@dataclass(frozen=True)
+class _Split:
+    by: str
+    groups: Sequence[_Group]
+
+
+def _split(question: Question, kpi: Kpi, by: Dimension) -> _Split:
+    among = question.among(by)
+    readings = recording.split(
+        kpi, question.period, by, [each.pk for each in among], at=question.at, slice=question.slice
+    )
+    return _Split(
+        by,
+        [
+            _Group(
+                each.name,
+                question.page_url(kpi, **{by: each.slug}),
+                plainly(kpi, figure),
+                interval_in_words(kpi, figure).partition(", n =")[0],
+                figure.denominator,
+                question.items_url(kpi, "denominator", period=None, **{by: each.slug}) if figure.denominator else "",
+            )
+            for each in among
+            for figure in (readings[each.pk].figure,)
+        ],
+    )
+
+
+def _about(kpi: Kpi, *, has_limits: bool) -> str:
+    if has_limits:
+        return "By week of arrival. Weeks within the limits differ by chance; diamonds are outside, the hollow week still runs."
+    if kpi.ripens:
+        return "By week of arrival, with 95% intervals. Newer weeks have had less time, so no limits are drawn."
+    return "By week of arrival, with 95% intervals. Limits are drawn from eight finished weeks on."
+
+
+@dataclass(frozen=True)
+class _Row:
+    reference: str
+    url: str
+    headline: str
+    received_at: datetime
+    channel: str
+    team: str
+    rating: str
+    status: str
+
+
+def _row(item: FeedbackItem, ticket: Ticket | None) -> _Row:
+    reference = ticket.reference if ticket else item.reference
+    rating = f"{item.rating_value.normalize():f} ({item.rating_scale})" if item.rating_value is not None else ""
+    return _Row(
+        reference,
+        f"/triage/?item={reference}" if ticket else "",
+        item.headline,
+        item.received_at,
+        item.channel.name,
+        ticket.team.name if ticket else "",
+        rating,
+        ticket.get_status_display() if ticket else "",
+    )
+
+
+def _first_tickets(items: Sequence[FeedbackItem]) -> dict[int, Ticket]:
+    """The ticket by which each item is counted."""
+    tickets = Ticket.objects.filter(item__in=items).select_related("team").defer("explanation").order_by("-pk")
+    return {ticket.item_id: ticket for ticket in tickets}
+
+
+def _page(request: HttpRequest, rows: Any, *, order: tuple[str, ...]) -> tuple[list[Any], str]:
+    """The rows behind the address' cursor, and the address of those behind them."""
+    query = request.GET.dict()
+    found = list(after(rows, order=order, cursor=query.get("cursor", "")).order_by(*order)[: ITEMS_A_PAGE + 1])
+    if len(found) <= ITEMS_A_PAGE:
+        return found, ""
+    shown = found[:ITEMS_A_PAGE]
+    following: Mapping[str, str] = query | {"cursor": cursor_of(shown[-1], order=order)}
+    parameters = request.GET.copy()
+    for name, value in following.items():
+        parameters[name] = value
+    return shown, f"{request.path}?{parameters.urlencode()}"
+
+
+def _joined(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
