@@ -94,7 +94,7 @@ _WORD = re.compile(
     rf"|(?P<word>[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['\u2019](?i:t|s|re|ve|ll|d|m)\b)?)"
     r"|(?P<smiley>[:=]['\u2019]?-?[)(DPp/|](?!\w)|;-?\))"
     r"|(?P<end>[.!?;\n\u3002\uff01\uff1f]+(?!\d))"
-    r"|(?P<emoji>[\u2600-\u27bf\U0001f300-\U0001faff])"
+    r"|(?P<emoji>[\u2600-\u27bf\u2b50\U0001f300-\U0001faff])"
     r"|(?P<name>@\w+)"
 )
 # Latin, Greek and Cyrillic accents, and Arabic vowel marks; the marks of Indic scripts and kana are letters and stay.

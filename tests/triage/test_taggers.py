@@ -64,7 +64,15 @@ def test_no_text_breaks_a_tagger_and_every_place_lies_in_the_text(tagger: Tagger
 @pytest.mark.parametrize("tagger", taggers.all(), ids=lambda tagger: tagger.slug)
 @pytest.mark.parametrize(
     "text",
-    ["e" + "\u0301" * 70_000, "not " * 30_000, "leak" * 40_000, "🧑\u200d🚀" * 20_000, "?!" * 40_000, "\n" * 70_000],
+    [
+        "e" + "\u0301" * 70_000,
+        "not " * 30_000,
+        "leak" * 40_000,
+        "🧑\u200d🚀" * 20_000,
+        "?!" * 40_000,
+        "\n" * 70_000,
+        "but good " * 20_000,
+    ],
 )
 def test_long_and_hostile_texts_are_answered(tagger: Tagger, text: str) -> None:
     assert len(tagger.tag([Text(1, title=text, text=text)], TAXONOMY)) == 1

@@ -37,6 +37,13 @@ class Text:
     rating_value: Decimal | float | None = None
     product: str = ""
     context: Mapping[str, object] = field(default_factory=dict)
+    _derived: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def derive(self, find: Callable[["Text"], T]) -> T:
+        """What `find` finds in this text, found at the first call; so taggers may lean on each other and be asked alone."""
+        if find not in self._derived:
+            self._derived[find] = find(self)
+        return self._derived[find]  # type: ignore[return-value]
 
     @cached_property
     def words(self) -> Words:

@@ -58,6 +58,10 @@ class Language(Tagger):
 
 def detect(text: Text) -> Guess:
     """The language of a text. What was declared counts where the text itself says little."""
+    return text.derive(_detect)
+
+
+def _detect(text: Text) -> Guess:
     declared = text.declared_language.lower().partition("-")[0].partition("_")[0]
     rivals = _RIVALS.get(_script(text.whole), ())
     if not rivals or (declared in _UNLEARNED and len(rivals) > 1):
