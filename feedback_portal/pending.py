@@ -161,7 +161,7 @@ def backlog(model: type[PendingWork]) -> dict[str, Any]:
         cursor.execute(
             f"SELECT (SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {waits} LIMIT 10001) w),"
             f" (SELECT count(*) FROM (SELECT 1 FROM {table} WHERE parked_at IS NOT NULL LIMIT 10001) p),"
-            f" (SELECT extract(epoch FROM now() - min(next_attempt_at)) FROM {table} WHERE {waits})"
+            f" (SELECT extract(epoch FROM statement_timestamp() - min(next_attempt_at)) FROM {table} WHERE {waits})"
         )
         waiting, parked, age = cursor.fetchone()
     return {
@@ -174,7 +174,7 @@ def backlog(model: type[PendingWork]) -> dict[str, Any]:
 def _claim(model: type[PendingWork], token: uuid.UUID, batch: int, lease: timedelta) -> list[int]:
     """Rows of one attempt count at a time: the more often rows failed, the fewer share a batch and so a fate."""
     table = connection.ops.quote_name(model._meta.db_table)
-    due = "completed_at IS NULL AND parked_at IS NULL AND next_attempt_at <= now()"
+    due = "completed_at IS NULL AND parked_at IS NULL AND next_attempt_at <= statement_timestamp()"
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -189,7 +189,7 @@ def _claim(model: type[PendingWork], token: uuid.UUID, batch: int, lease: timede
             )
             UPDATE {table} AS waiting
             SET attempts = waiting.attempts + 1, lease_token = %(token)s,
-                next_attempt_at = now()
+                next_attempt_at = statement_timestamp()
                     + greatest(%(lease)s, %(pause)s * power(2, least(waiting.attempts, 20))) * interval '1 second'
             FROM taken WHERE waiting.id = taken.id
             RETURNING waiting.id

@@ -30,7 +30,7 @@ def stages_due(stages: Sequence[Stage] = PIPELINE) -> list[Stage]:
         table = connection.ops.quote_name(apps.get_model(stage.model)._meta.db_table)
         probes.append(
             f"SELECT {number} WHERE EXISTS (SELECT FROM {table} WHERE completed_at IS NULL"
-            " AND parked_at IS NULL AND next_attempt_at <= now())"
+            " AND parked_at IS NULL AND next_attempt_at <= statement_timestamp())"
         )
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(probes))
