@@ -1,14 +1,21 @@
 """What a connector is: pure translation from a channel's bytes into drafts of feedback. No ORM, no Django, no clock."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 
 class Unreadable(Exception):
-    """The payload cannot become feedback; the sentence says why, and is shown to staff beside the raw bytes."""
+    """The payload cannot become feedback; the sentence says why, and is shown to staff beside the raw bytes.
+
+    `place` names the column or member that is to blame, where one is.
+    """
+
+    def __init__(self, reason: str, *, place: str = "") -> None:
+        super().__init__(reason)
+        self.place = place
 
 
 class Ignored(Exception):
@@ -68,10 +75,18 @@ class File:
 
 
 @dataclass(frozen=True)
-class Draft:
-    """Feedback as a connector read it; `receiving` cleans its text, finds the customer and stores it.
+class Remark:
+    """What was left out of a draft and why: nobody's words are refused for the sake of a date beside them."""
 
-    Either `text`, `title` or `rating` must be there, or the draft is no feedback.
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Feedback as a connector read it; `normalizing` cleans its text, finds the customer and stores it.
+
+    Either `text`, `title` or `rating` must be there, or the draft is no feedback. `remarks` are for whoever imports it.
     """
 
     text: str = ""
@@ -85,6 +100,7 @@ class Draft:
     submitted_at: datetime | None = None
     context: Mapping[str, str] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 class Connector:
@@ -104,10 +120,34 @@ class Connector:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Row:
+    """One thing a file holds; `number` is its place as a person counts, the header being 1."""
+
+    number: int
+    raw: RawItem
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A place in a file that cannot be taken apart; `column` is empty when the row as a whole is to blame, `cells` when
+    they cannot be told."""
+
+    number: int
+    reason: str
+    column: str = ""
+    cells: Mapping[str, str] = field(default_factory=dict)
+
+
 class FileConnector(Connector):
-    """A connector whose channel is fed by files: `rows` splits a file into raw items, each then parsed like any other."""
+    """A connector whose channel is fed by files: `rows` splits a file into raw items, each then parsed like any other.
+
+    `rows` reads a seekable file from its start, as often as it is asked, in bounded memory, and gives the same items each
+    time: an id comes from the row, so that the same file sent again is known again. It raises `Unreadable` where the file
+    as a whole cannot be read.
+    """
 
     extensions: ClassVar[tuple[str, ...]]
 
-    def rows(self, lines: Iterator[bytes], *, settings: Mapping[str, Any]) -> Iterator[RawItem]:
+    def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:
         raise NotImplementedError

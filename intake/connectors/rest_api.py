@@ -22,7 +22,9 @@ class RestApi(Connector):
             raise Unreadable(f"It is not JSON: {error}.") from None
         if not isinstance(said, dict):
             raise Unreadable("It is JSON, but not an object.")
-        customer = said.get("customer") or {}
+        customer, context = said.get("customer") or {}, said.get("context") or {}
+        if not isinstance(customer, dict) or not isinstance(context, dict):
+            raise Unreadable("Its customer and its context are objects, or are left out.")
         return Draft(
             text=str(said.get("text") or ""),
             title=str(said.get("title") or ""),
@@ -40,7 +42,7 @@ class RestApi(Connector):
             product_version=str(said.get("product_version") or ""),
             url=str(said.get("url") or ""),
             submitted_at=_moment(said.get("submitted_at")),
-            context={str(name): str(value) for name, value in (said.get("context") or {}).items()},
+            context={str(name): str(value) for name, value in context.items()},
         )
 
 
