@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,8 @@ from psycopg2 import Binary
 from feedback_portal.accounts.models import RememberedAnswer, hashed
 from feedback_portal.api import ANSWERS_KEPT
 from feedback_portal.refusals import Refused
-from intake.connectors.base import RawItem
+from intake import allowances, attachments
+from intake.connectors.base import File, RawItem
 from intake.models import Channel, Submission
 
 QUARANTINE_KEPT = timedelta(days=30)
@@ -37,41 +38,60 @@ class Received:
     is_new: bool
 
 
-def receive(channel: Channel, raw: RawItem, *, at: datetime, quarantine: str = "") -> Received:
-    """Store one thing; durable when this returns. The same (channel, external_id) gives the first one back.
+def receive(
+    channel: Channel, raw: RawItem, *, at: datetime, quarantine: str = "", files: Sequence[File] = ()
+) -> Received:
+    """Store one thing and the files that came with it; durable when this returns. The same (channel, external_id) gives the
+    first one back, and its files again are dropped.
 
     `quarantine` says why it is held back from everything that follows, without telling its sender.
     """
-    return receive_many(channel, [raw], at=at, quarantine=quarantine)[0]
+    if not files:
+        return receive_many(channel, [raw], at=at, quarantine=quarantine)[0]
+    rows = attachments.stored(files)
+    try:
+        with transaction.atomic():
+            received = receive_many(channel, [raw], at=at, quarantine=quarantine)[0]
+            if received.is_new:
+                attachments.kept(rows, [received.submission] * len(rows))
+    except BaseException:
+        attachments.discard(rows)
+        raise
+    if not received.is_new:
+        attachments.discard(rows)
+    return received
 
 
 def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, quarantine: str = "") -> list[Received]:
-    """Store many, in the order given, in one statement and one transaction; repeats inside the batch are the first one.
+    """Store many, in the order given, in one statement; repeats inside the batch are the first one.
 
-    A different payload under a known id does not replace the first: it is kept beside it for staff to see.
+    A different payload under a known id does not replace the first: it is kept beside it for staff to see. The one
+    INSERT is a transaction of its own; what follows for repeats only reads, or adds to what is safe already.
     """
     if not channel.is_enabled:
         raise ChannelClosed(f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.')
     if not raws:
         return []
     fresh = [_submission(channel, raw, at, quarantine) for raw in raws]
-    with transaction.atomic():
-        inserted = _insert(fresh)
-        known = {row.external_id: row for row in fresh if row.public_id in inserted}
-        for row in known.values():
-            row.pk = inserted[row.public_id]
-        repeated = {row.external_id for row in fresh} - known.keys()
-        if repeated:
-            rows = Submission.objects.defer("payload", "headers", "conflicting_payload")
-            known |= {row.external_id: row for row in rows.filter(channel=channel, external_id__in=repeated)}
-            _keep_conflicts([row for row in fresh if row.external_id in repeated], known)
-    seen: set[str] = set()
-    received = []
-    for row in fresh:
-        is_new = row.external_id not in repeated and row.external_id not in seen
-        seen.add(row.external_id)
-        received.append(Received(known[row.external_id], is_new))
-    return received
+    inserted = _insert(fresh)
+    known = {row.external_id: row for row in fresh if row.public_id in inserted}
+    for row in known.values():
+        row.pk = inserted[row.public_id]
+    repeated = {row.external_id for row in fresh} - known.keys()
+    if repeated:
+        rows = Submission.objects.defer("payload", "headers", "conflicting_payload")
+        known |= {row.external_id: row for row in rows.filter(channel=channel, external_id__in=repeated)}
+    again = [row for row in fresh if row is not known[row.external_id]]
+    _keep_conflicts(again, known)
+    late = {id(row) for row in again}
+    return [Received(known[row.external_id], is_new=id(row) not in late) for row in fresh]
+
+
+def arrived_before(channel: Channel, external_ids: Iterable[str]) -> set[str]:
+    """Those of the ids under which the channel holds something; a channel not yet saved holds nothing."""
+    stored = {_short(external_id): external_id for external_id in external_ids}
+    rows = Submission.objects.filter(channel_id=channel.pk, external_id__in=stored)
+    return {stored[found] for found in rows.values_list("external_id", flat=True)}
 
 
 def tracking_token(submission: Submission) -> str:
@@ -98,11 +118,12 @@ def release(submission: Submission) -> bool:
 
 
 def forget_expired(*, at: datetime) -> int:
-    """Delete remembered API answers and quarantined submissions that are too old; how many rows went."""
+    """Delete what is too old to keep (remembered API answers, quarantined submissions, spent allowances) and files that no
+    row knows; how many went."""
     answers, _ = RememberedAnswer.objects.filter(created_at__lt=at - ANSWERS_KEPT).delete()
     old = Submission.objects.quarantined().filter(received_at__lt=at - QUARANTINE_KEPT, item=None)
     held, _ = old.delete()
-    return answers + held
+    return answers + held + allowances.forget(at=at) + attachments.sweep(at=at)
 
 
 def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str) -> Submission:
@@ -155,7 +176,17 @@ def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
 
 
 def _keep_conflicts(again: Sequence[Submission], known: dict[str, Submission]) -> None:
-    for row in again:
-        first = known[row.external_id]
-        if bytes(first.sha256) != row.sha256:
-            Submission.objects.filter(pk=first.pk, conflicting_payload=None).update(conflicting_payload=row.payload)
+    """Whatever says something else under a known id, the last of it: all in one statement, and none when nothing does."""
+    other = {
+        known[row.external_id].pk: bytes(row.payload)
+        for row in again
+        if bytes(known[row.external_id].sha256) != bytes(row.sha256)
+    }
+    if not other:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE intake_submission AS first SET conflicting_payload = other.payload"
+            " FROM unnest(%s::bigint[], %s::bytea[]) AS other (id, payload) WHERE first.id = other.id",
+            [list(other), [Binary(payload) for payload in other.values()]],
+        )
