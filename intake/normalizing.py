@@ -1,21 +1,19 @@
 """Reading what arrived: submissions become feedback items in batches, and what cannot be read is parked with its reason."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db.models import Q
 
 from feedback_portal.pending import Drained, GiveUp, drain
 from feedback_portal.registry import UnknownSlug
+from intake import attachments
 from intake.cleaning import clean_line, clean_text, excerpt
-from intake.connectors.base import SCALES, Draft, File, Ignored, Rating, RawItem, Sender, Unreadable
-from intake.models import Account, Arrival, Attachment, Customer, FeedbackItem, Submission
+from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Sender, Unreadable
+from intake.models import Account, Arrival, Customer, FeedbackItem, Submission
 
 log = structlog.get_logger("portal.normalizing")
 
@@ -69,7 +67,7 @@ def _normalize(rows: Sequence[Submission], at: datetime) -> Mapping[int, GiveUp]
     customers = _customers([each.draft.sender for each in found])
     items = [_item(each, customers, at) for each in found]
     FeedbackItem.objects.bulk_create(items)
-    Attachment.objects.bulk_create([_stored(each.submission, file) for each in found for file in each.draft.files])
+    _keep_files(found)
     Arrival.objects.bulk_create([Arrival(item=item) for item in items])
     return hopeless
 
@@ -204,14 +202,7 @@ def _learn(customer: Customer, key: _Key, account: Account | None) -> None:
     customer.learned = learned or getattr(customer, "learned", False)  # type: ignore[attr-defined]
 
 
-def _stored(submission: Submission, file: File) -> Attachment:
-    """The file first, then its row: a row without a file would be a lie, a file without a row is swept up."""
-    row = Attachment(
-        submission=submission,
-        name=clean_line(file.name, longest=160) or "file",
-        content_type=file.content_type[:80],
-        size=len(file.content),
-        sha256=hashlib.sha256(file.content).digest(),
-    )
-    row.stored_as = default_storage.save(f"attachments/{row.public_id.hex}", ContentFile(file.content))
-    return row
+def _keep_files(found: Sequence[_Read]) -> None:
+    files = [(each.submission, file) for each in found for file in each.draft.files]
+    if files:
+        attachments.kept(attachments.stored(file for _, file in files), [submission for submission, _ in files])

@@ -72,3 +72,20 @@ class FormVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["form", "number"], name="form_version_once")]
+
+
+class Allowance(models.Model):
+    """When one address has used up what it may send through one channel; see `allowances`.
+
+    Kept in the database, where every process counts the same, in a table that is not written ahead: after a crash it is
+    empty, which harms nobody. Addresses are kept as hashes only.
+    """
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+")
+    address = models.CharField(max_length=64)
+    minute_used_until = models.DateTimeField()
+    hour_used_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "address"], name="allowance_once_per_address")]
+        indexes = [models.Index(fields=["hour_used_until"], name="allowance_by_age")]
