@@ -17,7 +17,7 @@ from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
 from triage import lifecycle, notifications
-from triage.journal import NotNow, StaleTicket, move, stale, summary, take_back, touch
+from triage.journal import NotNow, Said, StaleTicket, move, stale, summary, take_back, touch
 from triage.lifecycle import Resolution, Status, Verb
 from triage.models import Event, Tagging, Ticket, Topic
 
@@ -25,6 +25,8 @@ __all__ = ["VERBS", "NotNow", "StaleTicket", "decide", "find", "summary"]
 
 LONGEST_SNOOZE = timedelta(days=366)
 LONGEST_NOTE = 10_000
+# A customer who gives this or less was not helped.
+BAD_RATING = 2
 
 
 def decide(
@@ -283,15 +285,19 @@ def unmerge(ticket: Ticket, *, by: Actor, at: datetime) -> None:
 
 
 def hear(ticket: Ticket, *, at: datetime, text: str) -> None:
-    """The customer answered on their page: what they say opens what was waiting, resting or resolved."""
-    by = Actor()
+    """The customer answered on their page: what they say opens what was waiting, resting or done."""
     events = [(Event.Type.CUSTOMER_REPLIED, {"text": _prose(text, "text")})]
-    if not lifecycle.can_move(ticket.status, Verb.HEAR):
-        touch(ticket, events, source=Event.Source.CUSTOMER, by=by, at=at)
-        return
-    if ticket.status == Status.RESOLVED:
-        events.append((Event.Type.REOPENED, {"reason": "The customer answered."}))
-    move(ticket, Verb.HEAR, events, source=Event.Source.CUSTOMER, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+    _take_from_customer(ticket, events, "The customer answered.", at=at, opens=True)
+
+
+def rate(ticket: Ticket, *, at: datetime, value: int) -> None:
+    """The customer says on their page how it was handled, 1 badly to 5 very well; a bad answer opens it again."""
+    if not 1 <= value <= 5:
+        raise BadInput("Choose a number from 1 to 5.", errors=(_wrong("value", "Choose a number from 1 to 5."),))
+    if ticket.status not in lifecycle.DONE:
+        raise NotNow("There is no outcome to rate yet. Write what you want to add instead.")
+    events = [(Event.Type.SCORE, {"kind": "handling", "value": value})]
+    _take_from_customer(ticket, events, "The customer was not helped.", at=at, opens=value <= BAD_RATING)
 
 
 def undo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -341,6 +347,17 @@ def _put(ticket: Ticket, topic: Topic, by: Actor) -> bool:
         return False
     Tagging.objects.filter(pk=row.pk).update(removed_at=None, confidence=1.0, **mine)
     return True
+
+
+def _take_from_customer(ticket: Ticket, said: Said, reason: str, *, at: datetime, opens: bool) -> None:
+    by, source = Actor(), Event.Source.CUSTOMER
+    done = ticket.status in lifecycle.DONE
+    verb = Verb.REOPEN if done else Verb.HEAR
+    if not opens or not lifecycle.can_move(ticket.status, verb):
+        touch(ticket, said, source=source, by=by, at=at)
+        return
+    events = [*said, (Event.Type.REOPENED, {"reason": reason})] if done else said
+    move(ticket, verb, events, source=source, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
 
 
 def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime) -> None:

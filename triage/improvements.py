@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
@@ -21,6 +21,7 @@ from triage import decisions, journal
 from triage.lifecycle import DONE, Resolution
 from triage.models import Action, ActionLink, Event, Ticket
 from triage.models.events import mark_changed
+from triage.models.tickets import TicketQuerySet
 
 Step = Action.Step
 STEPS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -138,7 +139,7 @@ def withdraw(action: Action, *, by: Actor, at: datetime, version: int | None = N
     return withdrawn
 
 
-def linked(action: Action) -> QuerySet[Ticket]:
+def linked(action: Action) -> TicketQuerySet:
     """The tickets it answers now."""
     return Ticket.objects.filter(action_links__action=action, action_links__unlinked_at=None).order_by("pk")
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from triage.views import actions, attachments, dev_mail, parked, workbench
+from triage.views import actions, attachments, dev_mail, parked, tracking, workbench
 
 app_name = "triage"
 
@@ -17,6 +17,12 @@ urlpatterns = [
     path("actions/", actions.actions, name="actions"),
     path("actions/<str:reference>/", actions.action, name="action"),
     path("actions/<str:reference>/<slug:verb>/", actions.act, name="action_verb"),
+    path("t/<str:token>/", tracking.page, name="tracking"),
+    path("t/<str:token>/reply/", tracking.reply, name="tracking_reply"),
+    path("t/<str:token>/rate/", tracking.rate, name="tracking_rate"),
+    path("t/<str:token>/mail/", tracking.mail, name="tracking_mail"),
+    path("t/<str:token>/delete/", tracking.delete, name="tracking_delete"),
+    path("t/<str:token>/export/", tracking.export, name="tracking_export"),
     path("settings/parked/", parked.parked, name="parked"),
     path("settings/parked/replay/", parked.replay, name="replay"),
     path("dev/mail/", dev_mail.mails, name="dev_mail"),

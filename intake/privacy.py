@@ -1,0 +1,47 @@
+"""Erasing what a person said and who they were: the only code that changes a stored submission or its item."""
+
+import secrets
+from datetime import datetime
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from feedback_portal.accounts.models import hashed
+from intake.models import Attachment, Customer, FeedbackItem, Submission
+
+ERASED = "Deleted by the customer."
+
+
+def erase(submission: Submission, *, at: datetime) -> None:
+    """Words, files and identity go, inside the caller's transaction; the row that is counted stays, and so does the sender's
+    own id for it with the hash of its bytes, so that the same thing arriving again is not taken in anew. The private link dies."""
+    files = list(submission.attachments.values_list("stored_as", flat=True))
+    Attachment.objects.filter(submission=submission).delete()
+    # A file outlives its row if the process dies between the two; the other way round a row would name no file.
+    transaction.on_commit(lambda: _delete(files))
+    item = FeedbackItem.objects.filter(pk=submission.pk).first()
+    if item is not None:
+        _erase_sender(item, at=at)
+        FeedbackItem.objects.filter(pk=item.pk).update(
+            title="", text=ERASED, excerpt=ERASED, url="", context={}, may_contact=False
+        )
+    Submission.objects.filter(pk=submission.pk).update(
+        payload=b"", headers={}, conflicting_payload=None, tracking_hash=hashed(secrets.token_urlsafe(32))
+    )
+
+
+def _delete(files: list[str]) -> None:
+    for name in files:
+        default_storage.delete(name)
+
+
+def _erase_sender(item: FeedbackItem, *, at: datetime) -> None:
+    """Who said nothing else becomes a nameless row, so that customers are still counted; who did keeps their other items."""
+    if item.customer_id is None:
+        return
+    if FeedbackItem.objects.filter(customer=item.customer_id).exclude(pk=item.pk).exists():
+        FeedbackItem.objects.filter(pk=item.pk).update(customer=None)
+        return
+    Customer.objects.filter(pk=item.customer_id).update(
+        external_id=None, email="", name="", language="", account=None, erased_at=at
+    )

@@ -1,0 +1,63 @@
+"""Erasing one item on every table of this floor and the one below, while everything that is counted stays counted."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from intake import privacy
+from intake.models import Submission
+from triage.models import Analysis, Event, Notification, SearchText, Tagging, Ticket
+from triage.models.events import mark_changed
+
+_NOWHERE = "erased@invalid.invalid"
+# What events hold of anybody's words; everything else in them is codes and times.
+_WORDS = ("text", "reason")
+
+
+def erase(submission: Submission, *, at: datetime) -> None:
+    """Whatever was said, quoted, found in it or written about it to its sender is gone when this returns."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # The one transaction in which events may be changed.
+            cursor.execute("SET LOCAL portal.erasing = 'on'")
+        item = submission.pk
+        tickets = list(Ticket.objects.select_for_update().filter(item=item).order_by("pk"))
+        for ticket in tickets:
+            Ticket.objects.filter(pk=ticket.pk).update(
+                explanation=_without_seen(ticket.explanation),
+                resolution_reason=privacy.ERASED if ticket.resolution_reason else "",
+            )
+        events = list(Event.objects.filter(item=item))
+        for event in events:
+            event.data = _without_words(event.data)
+        Event.objects.bulk_update(events, ["data"])
+        SearchText.objects.filter(item=item).delete()
+        Analysis.objects.filter(item=item).update(evidence={}, failures={})
+        Tagging.objects.filter(item=item).update(evidence={})
+        Notification.objects.filter(item=item, completed_at=None).delete()
+        Notification.objects.filter(item=item).update(recipient=_NOWHERE, subject="", body="", last_error="")
+        privacy.erase(submission, at=at)
+        if tickets:
+            said = {"text": "The customer deleted this. It stays counted, without its words."}
+            Event.objects.create(
+                item_id=item, ticket=tickets[0], type=Event.Type.NOTED, source="customer", data=said, occurred_at=at
+            )
+            mark_changed([tickets[0].received_at])
+
+
+def _without_words(data: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in data.items() if name not in _WORDS}
+    before = kept.get("before")
+    if isinstance(before, dict):
+        reason = privacy.ERASED if before.get("resolution_reason") else ""
+        kept["before"] = before | {"resolution_reason": reason}
+        if "explanation" in before:
+            kept["before"]["explanation"] = _without_seen(before["explanation"])
+    return kept
+
+
+def _without_seen(explanation: dict[str, Any]) -> dict[str, Any]:
+    """The rules that held stay named; what they saw of the words does not."""
+    held = [{"rule": told.get("rule"), "matched": told.get("matched")} for told in explanation.get("held", [])]
+    return explanation | {"held": [told | {"conditions": []} for told in held]}

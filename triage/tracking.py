@@ -1,0 +1,398 @@
+"""The customer's private page: what became of their words, told from the events that KPIs count, and what they may add."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from feedback_portal.accounts.models import User
+from feedback_portal.refusals import NotFound
+from intake import receiving
+from intake.models import Customer, FeedbackItem, Submission
+from triage import decisions
+from triage.lifecycle import DONE, Resolution, Status
+from triage.models import Action, Event, Notification, Ticket
+
+EXPIRES_AFTER = timedelta(days=180)
+"""After the last thing that happened, the link leads nowhere."""
+
+_WHAT_CUSTOMERS_SEE = frozenset(
+    {
+        Event.Type.RECEIVED,
+        Event.Type.REPLY,
+        Event.Type.TRIAGED,
+        Event.Type.ROUTED,
+        Event.Type.MERGED,
+        Event.Type.UNMERGED,
+        Event.Type.WAITING,
+        Event.Type.CUSTOMER_REPLIED,
+        Event.Type.ACTION_LINKED,
+        Event.Type.WORK_STARTED,
+        Event.Type.RESOLVED,
+        Event.Type.REOPENED,
+        Event.Type.CUSTOMER_TOLD,
+        Event.Type.SCORE,
+    }
+)
+"""Notes, tags and severities are for colleagues, whatever else is added to the list of events."""
+
+_OUTCOMES: Mapping[str, tuple[str, str]] = {
+    Resolution.SHIPPED: (
+        "We changed something because of what you told us.",
+        "It is done, and you can read below what it was.",
+    ),
+    Resolution.ANSWERED: ("You have our answer.", "If it does not help you, write below and we look at it again."),
+    Resolution.DECLINED: (
+        "We decided not to change this.",
+        "You can read the reason below, and tell us what we missed.",
+    ),
+    Resolution.NOT_REPRODUCIBLE: (
+        "We looked for the fault and could not find it.",
+        "If it is still there, tell us below when and how it shows.",
+    ),
+    Resolution.DUPLICATE: (
+        "Others told us the same.",
+        "We treat it together with theirs, and you hear what comes of it.",
+    ),
+    Resolution.SPAM: ("We closed this message.", "If we were wrong, write below and a person looks at it again."),
+}
+
+
+@dataclass(frozen=True)
+class Journey:
+    """Everything one private page is drawn from."""
+
+    submission: Submission
+    item: FeedbackItem | None
+    tickets: tuple[Ticket, ...]
+    events: tuple[Event, ...]
+    """Oldest first; what was taken back is not among them."""
+
+    @property
+    def voice(self) -> Ticket | None:
+        """The ticket an answer goes to: the one somebody still works on, else the first."""
+        return next((ticket for ticket in self.tickets if ticket.is_open), self.tickets[0] if self.tickets else None)
+
+    @property
+    def deciding(self) -> Ticket | None:
+        """The ticket whose outcome is theirs: a duplicate ends as its original does."""
+        voice = self.voice
+        return voice.duplicate_of if voice is not None and voice.duplicate_of is not None else voice
+
+    @property
+    def customer(self) -> Customer | None:
+        return self.item.customer if self.item else None
+
+    def first(self, *types: str) -> Event | None:
+        return next((event for event in self.events if event.type in types), None)
+
+    def last(self, *types: str) -> Event | None:
+        return next((event for event in reversed(self.events) if event.type in types), None)
+
+
+def journey(token: str, *, at: datetime) -> Journey:
+    """What the link leads to; `NotFound` for a token that is unknown, revoked or too old, in the same words."""
+    submission = receiving.find_by_token(token)
+    if submission is None:
+        raise NotFound("There is nothing here.")
+    items = FeedbackItem.objects.select_related("customer", "channel").filter(pk=submission.pk)
+    item = items.first() if not submission.quarantine_reason else None
+    events: list[Event] = []
+    tickets: list[Ticket] = []
+    if item is not None:
+        tickets = list(Ticket.objects.filter(item=item).select_related("team", "duplicate_of__team").order_by("pk"))
+        known = Event.objects.filter(item=item, undone_by=None).exclude(type=Event.Type.UNDONE)
+        events = list(known.select_related("person").order_by("occurred_at", "id"))
+    found = Journey(submission, item, tuple(tickets), tuple(events))
+    newest = events[-1].occurred_at if events else submission.received_at
+    if newest < at - EXPIRES_AFTER:
+        raise NotFound("There is nothing here.")
+    return found
+
+
+def page(found: Journey) -> dict[str, Any]:
+    """The context of `tracking.html`, apart from the addresses of its forms."""
+    headline, lead = _headline(found)
+    item = found.item
+    return {
+        "reference": found.submission.reference,
+        "sent_at": found.submission.received_at,
+        "headline": headline,
+        "lead": lead,
+        "steps": _steps(found),
+        "said": {
+            "text": item.text or item.headline,
+            "title": item.title if item.text else "",
+            "language": item.declared_language,
+        }
+        if item
+        else None,
+        "did": _did(found),
+        "log": [entry for event in reversed(found.events) if (entry := _told(event))] or [_received(found.submission)],
+    }
+
+
+def add_words(token: str, *, at: datetime, text: str) -> None:
+    """What the customer writes on their page; it opens what was waiting, resting or done."""
+    with transaction.atomic():
+        decisions.hear(_locked(token, at), at=at, text=text)
+
+
+def rate(token: str, *, at: datetime, value: int) -> None:
+    """How well they were helped, 1 to 5, once there is an outcome."""
+    with transaction.atomic():
+        decisions.rate(_locked(token, at), at=at, value=value)
+
+
+def set_mail(token: str, *, at: datetime, wanted: bool) -> None:
+    """Whether we may write to them at all; what waits to be sent is dropped when they say no."""
+    customer = journey(token, at=at).customer
+    if customer is None:
+        raise NotFound("There is nothing here.")
+    with transaction.atomic():
+        Customer.objects.filter(pk=customer.pk).update(opted_out_at=None if wanted else at)
+        if not wanted:
+            waiting = Notification.objects.filter(item__customer=customer, completed_at=None, attempts=0)
+            waiting.exclude(kind=Notification.Kind.STAFF).delete()
+
+
+def export(found: Journey) -> dict[str, Any]:
+    """Everything we hold about this one item that is the customer's, in names a program can read."""
+    item, customer = found.item, found.customer
+    about: dict[str, Any] = {
+        "reference": found.submission.reference,
+        "received_at": found.submission.received_at,
+        "original": bytes(found.submission.payload).decode("utf-8", "replace"),
+    }
+    if item is not None:
+        about |= {
+            "channel": item.channel.name,
+            "submitted_at": item.submitted_at,
+            "title": item.title,
+            "text": item.text,
+            "rating": {"scale": item.rating_scale, "value": item.rating_value} if item.rating_scale else None,
+            "product": item.product,
+            "product_version": item.product_version,
+            "language": item.declared_language,
+            "url": item.url,
+            "context": item.context,
+            "may_contact": item.may_contact,
+            "files": [
+                {"name": file.name, "size": file.size, "content_type": file.content_type}
+                for file in found.submission.attachments.order_by("pk")
+            ],
+        }
+    if customer is not None:
+        about["customer"] = {
+            "name": customer.name,
+            "email": customer.email,
+            "external_id": customer.external_id,
+            "language": customer.language,
+            "opted_out_at": customer.opted_out_at,
+        }
+    about["events"] = [
+        {"at": event.occurred_at, "type": event.type} | _words(event)
+        for event in found.events
+        if event.type in _WHAT_CUSTOMERS_SEE
+    ]
+    mails = Notification.objects.filter(item=item).exclude(kind=Notification.Kind.STAFF).order_by("pk") if item else []
+    about["mails"] = [
+        {
+            "kind": mail.kind,
+            "to": mail.recipient,
+            "subject": mail.subject,
+            "body": mail.body,
+            "sent_at": mail.completed_at,
+        }
+        for mail in mails
+    ]
+    return about
+
+
+def _locked(token: str, at: datetime) -> Ticket:
+    """The ticket an answer goes to, held for the rest of the transaction: a customer is never told that somebody was quicker."""
+    voice = journey(token, at=at).voice
+    if voice is None:
+        raise NotFound("We received your feedback, but nobody has it yet. Try again in a minute.")
+    return Ticket.objects.select_for_update().get(pk=voice.pk)
+
+
+def _headline(found: Journey) -> tuple[str, str]:
+    ticket = found.deciding
+    if ticket is None:
+        return (
+            "We received your feedback.",
+            "A person at our side reads it. Keep this page: it shows what happens next.",
+        )
+    team = ticket.team.name
+    if ticket.status in DONE:
+        headline, lead = _OUTCOMES[ticket.resolution]
+        return headline, lead
+    if found.voice is not None and found.voice.duplicate_of is not None:
+        return _OUTCOMES[Resolution.DUPLICATE]
+    if ticket.status == Status.WAITING:
+        return "We have a question for you.", "You find it below. Your answer goes straight to the person who asked."
+    if _action(found) is not None:
+        return "We are changing something because of it.", f"{team} works on it, and you read here when it is done."
+    if ticket.status == Status.NEW and found.last(Event.Type.REOPENED) is None:
+        return "We received your feedback.", f"It is with {team}, where a person reads it next."
+    if found.last(Event.Type.REOPENED) is not None and found.last(
+        Event.Type.REOPENED, Event.Type.RESOLVED
+    ) == found.last(Event.Type.REOPENED):
+        return "We took it up again.", f"{team} looks at it once more."
+    return f"{team} is looking into it.", "You do not need to do anything. You can add something below."
+
+
+def _steps(found: Journey) -> list[dict[str, Any]]:
+    """Five steps, each done by an event and by nothing else; the first that is not done is where it stands now."""
+    ticket = found.deciding
+    person = Event.Source.PERSON
+    read = next((event for event in found.events if event.source == person and event.type in _READ), None)
+    triaged = found.first(Event.Type.TRIAGED, Event.Type.MERGED)
+    started = found.first(Event.Type.WORK_STARTED, Event.Type.ACTION_LINKED)
+    over = ticket is not None and ticket.status in DONE
+    action = _action(found)
+    due = f"Expected {action.due_at:%-d %B}" if action and action.due_at and not over else ""
+    steps = [
+        ("Received", _moment(found.submission.received_at), True),
+        (f"Read by {_first_name(read.person)}" if read else "Read by a person", _moment_of(read), read is not None),
+        (
+            f"With {ticket.team.name}" if ticket else "With the right team",
+            _moment_of(triaged),
+            triaged is not None,
+        ),
+        (
+            "Change under way" if action else "Worked on",
+            due or _moment_of(started),
+            started is not None or over,
+        ),
+        (
+            "Done, and you know",
+            _moment(ticket.resolved_at) if over and ticket and ticket.resolved_at else _how_we_tell(found),
+            over,
+        ),
+    ]
+    reached = next((place for place, (_, _, done) in enumerate(steps) if not done), len(steps))
+    return [
+        {"name": name, "detail": detail, "state": "done" if done else "now" if place == reached else "todo"}
+        for place, (name, detail, done) in enumerate(steps)
+    ]
+
+
+_READ = frozenset(
+    {
+        Event.Type.TRIAGED,
+        Event.Type.MERGED,
+        Event.Type.REPLY,
+        Event.Type.ROUTED,
+        Event.Type.RESOLVED,
+        Event.Type.WORK_STARTED,
+    }
+)
+
+
+def _did(found: Journey) -> dict[str, Any] | None:
+    """What we did, in the words of whoever did it; nothing where nobody has written anything yet."""
+    ticket = found.deciding
+    if ticket is None:
+        return None
+    resolved = found.last(Event.Type.RESOLVED) if ticket == found.voice else None
+    if ticket.status in DONE and ticket.resolution_reason:
+        heading = "We decided" if ticket.resolution == Resolution.DECLINED else "We did"
+        who = _face(resolved.person, ticket) if resolved and resolved.person else None
+        return {"heading": heading, "paragraphs": _paragraphs(ticket.resolution_reason), "who": who}
+    reply = found.last(Event.Type.REPLY)
+    if reply is None:
+        return None
+    who = _face(reply.person, ticket) if reply.person else None
+    return {"heading": "We wrote", "paragraphs": _paragraphs(str(reply.data.get("text", ""))), "who": who}
+
+
+def _told(event: Event) -> dict[str, Any] | None:
+    """One entry of the log; None for what customers do not see."""
+    if event.type not in _WHAT_CUSTOMERS_SEE:
+        return None
+    title = _TITLES[event.type](event)
+    return {"at": event.occurred_at, "title": title, "text": _words(event).get("text", "")} if title else None
+
+
+def _words(event: Event) -> dict[str, Any]:
+    """What was written to or by the customer; the reason inside a reopening is ours."""
+    if event.type in {Event.Type.REPLY, Event.Type.CUSTOMER_REPLIED}:
+        return {"text": str(event.data.get("text", ""))}
+    if event.type == Event.Type.RESOLVED:
+        return {"text": str(event.data.get("reason", "")), "resolution": event.data.get("resolution")}
+    if event.type == Event.Type.SCORE:
+        return {"value": event.data.get("value")}
+    return {}
+
+
+def _triaged(event: Event) -> str:
+    return f"{_first_name(event.person)} read your message" if event.person else "Your message reached its team"
+
+
+def _routed(event: Event) -> str:
+    # Where the portal itself laid it first is said by the step; a person who sends it on is news.
+    return f"{_first_name(event.person)} sent it to the team that can act" if event.person else ""
+
+
+_TITLES: Mapping[str, Callable[[Event], str]] = {
+    Event.Type.RECEIVED: lambda event: "We received your feedback",
+    Event.Type.REPLY: lambda event: f"{_first_name(event.person)} wrote to you",
+    Event.Type.TRIAGED: _triaged,
+    Event.Type.ROUTED: _routed,
+    Event.Type.MERGED: lambda event: "Others told us the same, so it is treated as one problem",
+    Event.Type.UNMERGED: lambda event: "It is treated by itself again",
+    Event.Type.WAITING: lambda event: "We wait for your answer",
+    Event.Type.CUSTOMER_REPLIED: lambda event: "You added something",
+    Event.Type.ACTION_LINKED: lambda event: "It became part of a planned change",
+    Event.Type.WORK_STARTED: lambda event: "Work on the change began",
+    Event.Type.RESOLVED: lambda event: _OUTCOMES.get(str(event.data.get("resolution")), ("It has an outcome", ""))[
+        0
+    ].rstrip("."),
+    Event.Type.REOPENED: lambda event: "We took it up again",
+    Event.Type.CUSTOMER_TOLD: lambda event: "We wrote to you about the outcome",
+    Event.Type.SCORE: lambda event: f"You rated how we handled it: {event.data.get('value')} of 5",
+}
+
+
+def _received(submission: Submission) -> dict[str, Any]:
+    return {"at": submission.received_at, "title": "We received your feedback", "text": ""}
+
+
+def _action(found: Journey) -> Action | None:
+    """The change under way that answers it: linked now, not withdrawn."""
+    numbers = [ticket.pk for ticket in (found.voice, found.deciding) if ticket is not None]
+    links = Action.objects.filter(
+        links__ticket__in=numbers, links__unlinked_at=None, withdrawn_at=None, shipped_at=None
+    )
+    return links.order_by("pk").first() if numbers else None
+
+
+def _how_we_tell(found: Journey) -> str:
+    item = found.item
+    writes = item is not None and item.may_contact and item.customer is not None and not item.customer.opted_out_at
+    return "We write to you" if writes else "You see it on this page"
+
+
+def _first_name(person: User | None) -> str:
+    return person.name.split()[0] if person is not None and person.name.split() else "A person"
+
+
+def _face(person: User, ticket: Ticket) -> dict[str, Any]:
+    return {"name": str(person), "initials": person.initials, "colour": person.colour, "team": ticket.team.name}
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in text.split("\n\n") if part.strip()]
+
+
+def _moment(at: datetime) -> str:
+    return f"{timezone.localtime(at, timezone.get_default_timezone()):%-d %b, %H:%M}"
+
+
+def _moment_of(event: Event | None) -> str:
+    return _moment(event.occurred_at) if event else ""

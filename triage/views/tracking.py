@@ -1,0 +1,134 @@
+"""The private page of one item, for whoever has its link. Reading changes nothing; every act is a POST from the page."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from feedback_portal.refusals import BadInput, NotFound
+from triage import erasing, tracking
+from triage.lifecycle import DONE
+from triage.models import Event
+from triage.views.answering import errors_of
+
+
+def private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Whoever has the link may read, and nobody hears of the link from us. Unknown, revoked and expired are one same 404."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, token: str) -> HttpResponse:
+        try:
+            response = view(request, token)
+        except NotFound:
+            raise Http404 from None
+        response["Cache-Control"] = "no-store"
+        response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return answer
+
+
+@require_safe
+@private
+def page(request: HttpRequest, token: str) -> HttpResponse:
+    return _page(request, token)
+
+
+@require_POST
+@private
+def reply(request: HttpRequest, token: str) -> HttpResponse:
+    text = request.POST.get("text", "")
+    try:
+        tracking.add_words(token, at=timezone.now(), text=text)
+    except BadInput as refused:
+        return _page(request, token, text=text, errors=errors_of(refused).get("text", [refused.message]), status=422)
+    return _back(request, token, "We have what you added, and it is with the people who work on it.")
+
+
+@require_POST
+@private
+def rate(request: HttpRequest, token: str) -> HttpResponse:
+    given = request.POST.get("value", "")
+    tracking.rate(token, at=timezone.now(), value=int(given) if given in {"1", "2", "3", "4", "5"} else 0)
+    return _back(request, token, "Thank you. We count your answer, and look again at what did not help.")
+
+
+@require_POST
+@private
+def mail(request: HttpRequest, token: str) -> HttpResponse:
+    wanted = request.POST.get("wanted") == "yes"
+    tracking.set_mail(token, at=timezone.now(), wanted=wanted)
+    said = (
+        "We write to you when something happens."
+        if wanted
+        else "We send you no more mails. This page still shows everything."
+    )
+    return _back(request, token, said)
+
+
+@require_POST
+@private
+def delete(request: HttpRequest, token: str) -> HttpResponse:
+    erasing.erase(tracking.journey(token, at=timezone.now()).submission, at=timezone.now())
+    return render(request, "triage/erased.html")
+
+
+@require_safe
+@private
+def export(request: HttpRequest, token: str) -> HttpResponse:
+    found = tracking.journey(token, at=timezone.now())
+    response = JsonResponse(tracking.export(found), json_dumps_params={"ensure_ascii": False, "indent": 2})
+    response["Content-Disposition"] = f'attachment; filename="{found.submission.reference}.json"'
+    return response
+
+
+def _page(
+    request: HttpRequest, token: str, *, text: str = "", errors: list[str] | None = None, status: int = 200
+) -> HttpResponse:
+    found = tracking.journey(token, at=timezone.now())
+
+    def address(name: str) -> str:
+        return reverse(f"triage:tracking_{name}", args=[token])
+
+    context: dict[str, Any] = tracking.page(found)
+    ticket, item = found.deciding, found.item
+    if found.voice is not None:
+        asked = found.last(Event.Type.REPLY)
+        person = asked.person.name.split()[0] if asked and asked.person and asked.person.name.split() else ""
+        context["reply"] = {
+            "url": address("reply"),
+            "placeholder": "A detail, or a question",
+            "button": f"Send to {person}" if person else "Send",
+            "text": text,
+            "errors": errors or [],
+        }
+    if found.voice is not None and found.voice.status in DONE and ticket is not None and ticket.status in DONE:
+        scored = found.last(Event.Type.SCORE)
+        context["rating"] = {
+            "url": address("rate"),
+            "question": "How did we handle this?",
+            "value": scored.data.get("value") if scored else "",
+        }
+    if item is not None:
+        customer = item.customer
+        can_write = item.may_contact and customer is not None and bool(customer.email)
+        context["choices"] = {
+            "sentence": "Only people with this link see this page.",
+            "mail_url": address("mail") if can_write else "",
+            "is_written_to": can_write and customer is not None and customer.opted_out_at is None,
+            "export_url": address("export"),
+            "delete_url": address("delete"),
+        }
+    return render(request, "triage/tracking.html", context, status=status)
+
+
+def _back(request: HttpRequest, token: str, sentence: str) -> HttpResponse:
+    messages.success(request, sentence)
+    return redirect("triage:tracking", token)
