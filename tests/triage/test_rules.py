@@ -3,7 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.conditions import FIELDS, LONGEST_VALUE, OPS, ORDERS
@@ -333,12 +333,14 @@ facts = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(rules)
 def test_parse_is_the_inverse_of_dump_also_through_json_text(one: Rule) -> None:
     assert parse(dump(one)) == one
     assert parse(json.loads(json.dumps(dump(one)))) == one
 
 
+@settings(deadline=None)
 @given(rules, facts)
 def test_the_answers_of_the_conditions_add_up_to_the_verdict(one: Rule, seen: Facts) -> None:
     result = match(one, seen)
@@ -363,6 +365,7 @@ guarded: st.SearchStrategy[Node] = st.one_of(
 mixed = st.builds(Rule, guarded | _groups(guarded | leaves()), st.just((Act("route", "quality"),)))
 
 
+@settings(deadline=None)
 @given(st.lists(mixed | rules, max_size=12), facts)
 def test_a_rule_set_finds_what_trying_every_rule_would_find(many: list[Rule], seen: Facts) -> None:
     ruleset = RuleSet(many)

@@ -2,7 +2,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.search import (
@@ -189,6 +189,7 @@ anything = st.text(st.sampled_from('abor :,"()-<>.=%é🙂1279tagisvalue\t\u202e
 )
 
 
+@settings(deadline=None)
 @given(anything)
 def test_any_text_is_a_query_or_refused_with_a_sentence(text: str) -> None:
     try:
@@ -245,6 +246,7 @@ leaves: st.SearchStrategy[Query] = st.builds(Term, plain) | st.builds(Term, phra
 queries: st.SearchStrategy[Query] = leaves | groups(leaves | groups(leaves))
 
 
+@settings(deadline=None)
 @given(queries.filter(lambda query: len(dump(query)) <= LONGEST_QUERY))
 def test_parse_is_the_inverse_of_dump(query: Query) -> None:
     assert parse(dump(query)) == query

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.taggers import Span, Tagger, Taxonomy, Text, Topic, taggers
@@ -46,6 +46,7 @@ texts = st.builds(
 
 
 @pytest.mark.parametrize("tagger", taggers.all(), ids=lambda tagger: tagger.slug)
+@settings(deadline=None)
 @given(batch=st.lists(texts, max_size=3))
 def test_no_text_breaks_a_tagger_and_every_place_lies_in_the_text(tagger: Tagger, batch: list[Text]) -> None:
     answers = tagger.tag(batch, TAXONOMY)

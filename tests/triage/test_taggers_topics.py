@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.taggers import Taxonomy, Text, Topic, taggers
@@ -95,6 +95,7 @@ def test_topics_of_the_same_slug_are_refused() -> None:
         Taxonomy((Topic("a", "A"), Topic("a", "B")))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from("leak lid late refund invoice .!"), max_size=60), max_size=4))
 def test_suggestions_come_surest_first_and_do_not_depend_on_the_batch(texts: list[str]) -> None:
     topics = taggers.get("topics")

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.phrases import Hit, Phrases
@@ -53,6 +53,7 @@ def test_different_words_keep_different_stems(pair: str) -> None:
     assert len({stem(word) for word in pair.split()}) == 2
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_word_stands_where_it_is_said_to_stand(text: str) -> None:
     found = words(text)
@@ -99,6 +100,7 @@ alphabet = st.sampled_from("abc.")
 texts = st.lists(alphabet, max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), max_size=6), texts)
 def test_the_tree_finds_what_looking_everywhere_would_find(listed: list[list[str]], said: list[str]) -> None:
     phrases = Phrases((" ".join(phrase), number) for number, phrase in enumerate(listed))
