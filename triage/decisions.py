@@ -41,7 +41,7 @@ def decide(
         raise BadInput(
             f'There is no verb "{verb[:40]}". Use one of {", ".join(VERBS)}.', errors=(_wrong("verb", "Unknown verb."),)
         )
-    ticket = find(reference, by=by)
+    ticket = _own(reference, by) if verb == "undo" else find(reference, by=by)
     if version is not None and version != ticket.version:
         raise stale(ticket)
     try:
@@ -81,6 +81,14 @@ def find(reference: str, *, by: Actor) -> Ticket:
     if ticket is None:
         raise NotFound("There is no such ticket, or it belongs to a team you are not in. Its team can tell you more.")
     return ticket
+
+
+def dismiss(ticket: Ticket, *, by: Actor, at: datetime) -> None:
+    """Not this: the proposal is not shown again on this ticket, and counts as not kept once it goes elsewhere."""
+    if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
+        raise NotNow(f"There is no proposal on {ticket.reference} (any more).")
+    events = [(Event.Type.DISMISSED, {name: ticket.explanation.get(name) for name in ("by", "rule", "topic")})]
+    touch(ticket, events, by=by, at=at, explanation=ticket.explanation | {"dismissed": True})
 
 
 def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -322,7 +330,7 @@ def wake_due(*, at: datetime) -> int:
 VERBS: Mapping[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
-        accept, route, assign, claim, tag, untag, tags, severity, note, reply, snooze, wake,
+        accept, dismiss, route, assign, claim, tag, untag, tags, severity, note, reply, snooze, wake,
         resolve, reopen, close, merge, unmerge, undo,
     )
 }  # fmt: skip
@@ -358,6 +366,16 @@ def _take_from_customer(ticket: Ticket, said: Said, reason: str, *, at: datetime
         return
     events = [*said, (Event.Type.REOPENED, {"reason": reason})] if done else said
     move(ticket, verb, events, source=source, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+
+
+def _own(reference: str, by: Actor) -> Ticket:
+    """The ticket whose last decision was this person's, even if that decision took it out of their sight."""
+    number = ticket_number(reference)
+    rows = Ticket.objects.select_related("team", "stage", "assignee", "item__channel", "item__customer")
+    ticket = rows.filter(pk=number).first() if number and by.user else None
+    if ticket is not None and ticket.events.filter(version=ticket.version, person=by.user).exists():
+        return ticket
+    return find(reference, by=by)
 
 
 def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime) -> None:

@@ -75,6 +75,15 @@ def test_routing_to_a_team_that_has_the_item_already_is_refused(quality: Team, l
         do(ticket, "route", tariq, team="logistics")
 
 
+def test_a_proposal_turned_down_is_not_shown_again_and_decides_nothing(quality: Team, tariq: User) -> None:
+    ticket = do(make_ticket(team=quality), "dismiss", tariq)
+
+    assert (ticket.status, ticket.triaged_at, ticket.explanation["dismissed"]) == ("new", None, True)
+    with pytest.raises(NotNow):
+        do(ticket, "dismiss", tariq)
+    assert "dismissed" not in do(ticket, "undo", tariq).explanation
+
+
 def test_omar_cannot_see_the_ticket_of_another_team(quality: Team, omar: User) -> None:
     ticket = make_ticket(team=quality)
 
@@ -250,6 +259,21 @@ class TestUndo:
 
         assert {name: getattr(back, name) for name in before} == before
         assert events(back) == ["triaged", "routed", "undone", "undone"]
+
+    def test_what_was_routed_out_of_sight_can_be_taken_back(self, quality: Team) -> None:
+        make_team("logistics")
+        mina = make_person("Mina", quality)
+        moved = do(make_ticket(team=quality), "route", mina, team="logistics")
+
+        with pytest.raises(NotFound):
+            do(moved, "note", mina, text="Mine no more")
+        assert do(moved, "undo", mina).team == quality
+
+    def test_a_stranger_learns_nothing_by_undoing(self, quality: Team, tariq: User, omar: User) -> None:
+        ticket = do(make_ticket(team=quality), "accept", tariq)
+
+        with pytest.raises(NotFound):
+            do(ticket, "undo", omar)
 
     def test_a_message_that_has_not_gone_out_is_taken_back_too(self, quality: Team, tariq: User) -> None:
         ticket = do(make_ticket(team=quality, item_customer=make_customer()), "resolve", tariq, resolution="answered")

@@ -45,6 +45,7 @@ class Event(models.Model):
         CLOSED = "closed", "closed"
         CUSTOMER_TOLD = "customer_told", "told the customer"
         SCORE = "score", "rated how we handled it"
+        DISMISSED = "dismissed", "turned the proposal down"
         UNDONE = "undone", "took back"
 
     class Source(models.TextChoices):

@@ -51,6 +51,7 @@ PHRASES = {
     "closed": ("check", "put it away"),
     "customer_told": ("mail", "told the customer"),
     "score": ("user", "rated how we handled it: {value} of 5"),
+    "dismissed": ("cross", "turned the proposal down"),
     "undone": ("retry", "took the last decision back"),
 }
 """Icon and words of each kind of event; the words are filled from its data."""
@@ -91,6 +92,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "severity": {"label": SEVERITIES[ticket.severity], "is_high": ticket.severity <= 2},
         "tags": [tagging.topic.name for tagging in taggings],
         "due": due(ticket, at=at),
+        "duplicates_title": "Merged into this",
         "duplicates": [
             {
                 "reference": other.reference,
@@ -194,7 +196,9 @@ def _suggestion(
     ticket: Ticket, taggings: list[Tagging], analysis: Analysis | None, at: datetime
 ) -> dict[str, Any] | None:
     is_safety = ticket.severity == 1
-    if ticket.status != Status.NEW or (ticket.explanation.get("by") not in {"rule", "topic"} and not is_safety):
+    if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
+        return None
+    if ticket.explanation.get("by") not in {"rule", "topic"} and not is_safety:
         return None
     kept, n = record(ticket, at=at)
     if n >= _ENOUGH and kept / n < _WORTH_PROPOSING and not is_safety:
@@ -212,7 +216,7 @@ def _suggestion(
         "sample": f"n = {n}" if n >= _ENOUGH else "",
         "is_safety": is_safety,
         "accept": [{"name": "verb", "value": "accept"}],
-        "dismiss": None,
+        "dismiss": [{"name": "verb", "value": "dismiss"}],
     }
 
 

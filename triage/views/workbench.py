@@ -27,6 +27,7 @@ from triage.views.rail import MOST_COUNTED, capped
 FORMS = ("route", "resolve", "snooze", "tag", "merge", "note", "reply", "ask")
 _SENTENCES = {
     "accept": "Kept {reference} with {team}",
+    "dismiss": "Turned the proposal on {reference} down",
     "route": "Routed {reference} to {team}",
     "claim": "{reference} is yours",
     "release": "Let {reference} go",
