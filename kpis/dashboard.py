@@ -81,7 +81,7 @@ class Card:
 class StageRow:
     name: str
     url: str
-    items: int
+    items: str
     items_url: str
     acted_on: float | None
     acted_words: str
@@ -110,7 +110,7 @@ def dashboard(question: Question) -> Dashboard | None:
     headlines = {kpi.slug: _headline(kpi, question, began) for kpi in in_order()}
     received = headlines["items-received"].now
     flow = _flow(question, began)
-    stages = _stages(question)
+    stages, at_a_stage = _stages(question)
     return Dashboard(
         tiles=tuple(_tile(headline, question) for headline in headlines.values()),
         findings=_findings(list(headlines.values()), flow, question),
@@ -119,7 +119,7 @@ def dashboard(question: Question) -> Dashboard | None:
         resolution=_resolution_card(headlines["time-to-resolution"], question),
         ages=_ages_card(question),
         stages=stages,
-        without_stage=received.figure.numerator - sum(row.items for row in stages) if question.stage is None else 0,
+        without_stage=received.figure.numerator - at_a_stage if question.stage is None else 0,
         days_behind=ChangedDay.objects.filter(
             Q(day__gte=question.period.first, day__lt=question.period.end), completed_at=None, parked_at=None
         ).count(),
@@ -160,7 +160,7 @@ def _tile(headline: Headline, question: Question) -> Tile:
         value,
         suffix,
         interval_in_words(kpi, figure),
-        change_in_words(kpi, headline.change),
+        change_in_words(kpi, headline.change, figure),
         draw_sparkline(Sparkline(tuple(week.figure.value for week in headline.weeks))),
     )
 
@@ -219,7 +219,7 @@ _LABELS: Mapping[str, str] = {"worse": "Worse", "better": "Better", "changed": "
 
 def _moved(headline: Headline, question: Question) -> Finding:
     kpi, change = headline.kpi, headline.change
-    told = change_in_words(kpi, change).words
+    told = change_in_words(kpi, change, headline.now.figure).words
     was, now = plainly(kpi, headline.before.figure), plainly(kpi, headline.now.figure)
     went = f"{kpi.name} went from {was} to {now}"
     if kpi.ripens or change.ratio is not None or headline.before.figure.value is None:
@@ -244,7 +244,7 @@ def _flow_card(flow: Trend, received: Reading, question: Question) -> Card:
     if flow.limits is None:
         about = "By week of arrival. Limits are drawn from eight finished weeks on."
     else:
-        about = "By week of arrival. Limits are as wide as these weeks vary; diamonds are outside, the hollow week still runs."
+        about = "By week of arrival. Limits are as wide as these weeks vary; diamonds are outside. The week that still runs is left out."
     return _card(
         "Items received, weekly", about, flow.chart, question.items_url(received.kpi, "numerator"), f"{n:,} items"
     )
@@ -315,8 +315,8 @@ def _resolution_card(headline: Headline, question: Question) -> Card:
 
 def _horizon(curves: Sequence[Curve]) -> float | None:
     """Where the picture may end: one item that stays open for a year must not squeeze all others into a corner."""
-    ends = [curve.first_time(0.95) or curve.steps[-1].time for curve in curves if curve.steps]
-    return max(ends) * 1.25 if ends and max(ends) > 0 else None
+    ends = [(curve.first_time(0.9) or curve.steps[-1].time) * 1.3 for curve in curves if curve.steps]
+    return max(ends) if ends and max(ends) > 0 else None
 
 
 def _ages_card(question: Question) -> Card:
@@ -349,7 +349,8 @@ def backlog_url(question: Question, band: str = "") -> str:
     return f"{reverse('kpis:backlog')}?{query}" if query else reverse("kpis:backlog")
 
 
-def _stages(question: Question) -> tuple[StageRow, ...]:
+def _stages(question: Question) -> tuple[tuple[StageRow, ...], int]:
+    """The rows, and how many items they hold together."""
     stages = question.among("stage")
     received, acted_on = definitions.get("items-received"), definitions.get("acted-on")
     keys = [stage.pk for stage in stages]
@@ -365,16 +366,16 @@ def _stages(question: Question) -> tuple[StageRow, ...]:
             StageRow(
                 stage.name,
                 question.page_url(acted_on, stage=stage.slug),
-                n,
+                f"{n:,}",
                 question.items_url(received, "numerator", stage=stage.slug) if n else "",
                 figure.value,
-                f"{figure.value:.0f}%" if figure.value is not None else f"{figure.numerator} of {figure.denominator}",
+                f"{figure.value:.0f}%" if figure.value is not None else plainly(acted_on, figure),
                 f"{low:.0f} to {high:.0f}%"
                 if low is not None and high is not None and figure.denominator >= FEW
                 else "",
             )
         )
-    return tuple(rows)
+    return tuple(rows), sum(reading.figure.numerator for reading in items.values())
 
 
 def _card(title: str, about: str, chart: Chart, href: str, opens: str) -> Card:

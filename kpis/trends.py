@@ -44,6 +44,9 @@ def weeks_around(period: Period, *, at: datetime, fewest: int) -> tuple[Period, 
 def trend(readings: Sequence[Reading], *, at: datetime, opens: Callable[[Reading], str]) -> Trend:
     """The weeks as a chart; `opens` gives the address of a week's items."""
     kpi = readings[0].kpi
+    if kpi.unit == "items":
+        # A count of half a week is half of one and would look like a fall.
+        readings = [reading for reading in readings if reading.period.is_over(at)] or readings[-1:]
     finished = [place for place, reading in enumerate(readings) if reading.period.is_over(at)]
     known = sum(readings[place].figure.value is not None for place in finished)
     limits = None

@@ -22,7 +22,7 @@ from kpis.definitions.base import Kpi
 from kpis.questions import Question, ask, in_order, kpi_called, side_asked
 from kpis.recording import Dimension, Reading
 from kpis.trends import trend, weeks_around
-from kpis.words import change_in_words, interval_in_words, plainly, value_in_words
+from kpis.words import change_in_words, interval_in_words, plainly, unit_of, value_in_words
 from triage.models import Ticket
 
 ITEMS_A_PAGE = 50
@@ -60,7 +60,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
             "value": value,
             "suffix": suffix,
             "interval": interval_in_words(kpi, now.figure),
-            "change": change_in_words(kpi, change) if change else None,
+            "change": change_in_words(kpi, change, now.figure) if change else None,
             "sides": _sides(question, now),
             "card": {
                 "title": f"{kpi.name}, weekly",
@@ -92,7 +92,8 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
             "title": f"{kpi.name}: {kpi.numerator if side == 'numerator' else kpi.denominator}",
             "back": (question.page_url(kpi), kpi.name),
             "noun": "item",
-            "count": count,
+            "count": f"{count:,}",
+            "is_one": count == 1,
             "rows": [_row(item, tickets.get(item.pk)) for item in found],
             "next_url": next_url,
         },
@@ -108,6 +109,7 @@ def list_backlog(request: HttpRequest) -> HttpResponse:
     tickets = backlog.in_band(question, band) if band else backlog.open_tickets(question)
     page = tickets.select_related("item__channel", "team").defer("item__text", "item__context", "explanation")
     found, next_url = _page(request, page, order=_TICKETS_BY_ARRIVAL)
+    count = tickets.count()
     age = f", {band.name.lower().removesuffix(' days')} days old" if band else ""
     return render(
         request,
@@ -118,7 +120,8 @@ def list_backlog(request: HttpRequest) -> HttpResponse:
             "back": (_joined(reverse("kpis:dashboard"), question.query()), "KPIs"),
             "noun": "ticket",
             "is_of_now": True,
-            "count": tickets.count(),
+            "count": f"{count:,}",
+            "is_one": count == 1,
             "rows": [_row(ticket.item, ticket) for ticket in found],
             "next_url": next_url,
         },
@@ -150,7 +153,7 @@ def _shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
         f"{period.first:%-d %b} to {period.last:%-d %b %Y}",
         without("from", "to") if {"from", "to"} & set(asked) else "",
     )
-    filters = [days, _Filter("Against", f"the {period.day_count} days before")]
+    filters = [days]
     for name, chosen in (("team", question.team), ("channel", question.channel), ("stage", question.stage)):
         removable = name in asked and (name != "team" or question.actor.sees_everything or len(question.teams) > 1)
         filters.append(_Filter(name.capitalize(), chosen.name if chosen else "All", without(name) if removable else ""))
@@ -169,13 +172,13 @@ def _shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
     }
 
 
-def _sides(question: Question, reading: Reading) -> list[tuple[str, int, str]]:
-    """(words, number, address of its list): one line where both sides are the same items."""
+def _sides(question: Question, reading: Reading) -> list[tuple[str, str, str]]:
+    """(words, number in words, address of its list): one line where both sides are the same items."""
     kpi, figure = reading.kpi, reading.figure
-    counted = (kpi.denominator, figure.denominator, question.items_url(kpi, "denominator"))
-    if kpi.numerator == kpi.denominator:
-        return [counted]
-    return [(kpi.numerator, figure.numerator, question.items_url(kpi, "numerator")), counted]
+    sides = [(kpi.denominator, figure.denominator, question.items_url(kpi, "denominator"))]
+    if kpi.numerator != kpi.denominator:
+        sides.insert(0, (kpi.numerator, figure.numerator, question.items_url(kpi, "numerator")))
+    return [(words, f"{n:,} item{'' if n == 1 else 's'}", url if n else "") for words, n, url in sides]
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ class _Group:
     url: str
     value: str
     interval: str
-    n: int
+    n: str
     items_url: str
 
 
@@ -199,15 +202,16 @@ def _split(question: Question, kpi: Kpi, by: Dimension) -> _Split:
     readings = recording.split(
         kpi, question.period, by, [each.pk for each in among], at=question.at, slice=question.slice
     )
+    unit = unit_of(kpi, *(reading.figure.value for reading in readings.values()))
     return _Split(
         by,
         [
             _Group(
                 each.name,
                 question.page_url(kpi, **{by: each.slug}),
-                plainly(kpi, figure),
-                interval_in_words(kpi, figure).partition(", n =")[0],
-                figure.denominator,
+                unit.write(figure.value) if figure.value is not None else plainly(kpi, figure),
+                interval_in_words(kpi, figure, unit=unit).partition(", n =")[0],
+                f"{figure.denominator:,}",
                 question.items_url(kpi, "denominator", period=None, **{by: each.slug}) if figure.denominator else "",
             )
             for each in among

@@ -43,16 +43,17 @@ def value_in_words(kpi: Kpi, figure: Figure) -> tuple[str, str]:
         if kpi.unit == "%" and figure.denominator:
             return f"{figure.numerator} of {figure.denominator}", ""
         return "\N{EN DASH}", ""
-    unit = unit_of(kpi, figure.value)
+    unit = _unit_of_figure(kpi, figure)
     return unit.write(figure.value).removesuffix(unit.suffix), unit.suffix.strip()
 
 
-def interval_in_words(kpi: Kpi, figure: Figure) -> str:
+def interval_in_words(kpi: Kpi, figure: Figure, *, unit: Unit | None = None) -> str:
+    """The 95 % interval and n; with `unit` in that unit, as the column it stands in."""
     if figure.value is None and kpi.unit != "%":
         return figure.note or "Not defined yet"
     if figure.denominator == 0:
         return figure.note
-    unit = unit_of(kpi, figure.value, figure.low, figure.high)
+    unit = unit or _unit_of_figure(kpi, figure)
     low, high = (unit.write(limit) for limit in (figure.low, figure.high))
     span = f"{low.removesuffix(unit.suffix)} to {high}"
     if figure.high is None:
@@ -62,39 +63,16 @@ def interval_in_words(kpi: Kpi, figure: Figure) -> str:
     return f"{span}, n = {figure.denominator:,}"
 
 
-def change_in_words(kpi: Kpi, change: Change) -> Told:
+def change_in_words(kpi: Kpi, change: Change, now: Figure) -> Told:
     """What the tile says under its number. No direction is coloured unless the change is more than noise."""
     if change.verdict == "unknown":
         return Told("Too little to compare", "flat", "plain")
-    if change.ratio is not None:
-        percent = Unit(suffix="%", factor=100)
-        low, high = (
-            None if limit is None else percent.write(limit - 1, signed=True) for limit in (change.low, change.high)
-        )
-        moved, span = percent.write(change.ratio - 1, signed=True), f" ({low} to {high})" if low and high else ""
-        rose = change.ratio > 1
-    else:
-        unit = unit_of(
-            kpi, *(abs(part) if part is not None else None for part in (change.difference, change.low, change.high))
-        )
-        if kpi.unit in {"%", "points"}:
-            unit = Unit(suffix=" pts", decimals=1)
-        moved = unit.write(change.difference, signed=True) if change.difference is not None else ""
-        span = ""
-        if change.low is not None and change.high is not None:
-            low, high = (
-                unit.write(limit, signed=True).removesuffix(unit.suffix) for limit in (change.low, change.high)
-            )
-            span = f" ({low} to {high})"
-        elif change.p is not None:
-            span = f", p {_p(change.p)}" if moved else f"p {_p(change.p)}"
-        rose = (change.difference or 0) > 0
+    moved = _moved(kpi, change, now)
     if not change.is_clear:
-        return Told(f"{moved}{span}, within noise", "flat", "plain")
+        return Told(f"{moved}, within noise", "flat", "plain")
+    rise = change.difference or 0 if change.ratio is None else change.ratio - 1
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
-    if change.difference is None and change.ratio is None:
-        return Told(f"{change.verdict}, {span}", "flat", tones.get(change.verdict, "plain"))
-    return Told(f"{moved}{span}", "up" if rose else "down", tones.get(change.verdict, "plain"))
+    return Told(moved, "up" if rise > 0 else "down" if rise < 0 else "flat", tones.get(change.verdict, "plain"))
 
 
 def plainly(kpi: Kpi, figure: Figure) -> str:
@@ -103,5 +81,25 @@ def plainly(kpi: Kpi, figure: Figure) -> str:
     return f"{value}{suffix}" if suffix == "%" else f"{value} {suffix}".strip()
 
 
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+def _unit_of_figure(kpi: Kpi, figure: Figure) -> Unit:
+    return unit_of(kpi, figure.value, figure.low, figure.high)
+
+
+def _moved(kpi: Kpi, change: Change, now: Figure) -> str:
+    if change.ratio is not None:
+        limits = (None if limit is None else limit - 1 for limit in (change.low, change.high))
+        return _with_span(Unit(suffix="%", factor=100), change.ratio - 1, *limits)
+    if change.p is None:
+        return _with_span(Unit(suffix=" pts", decimals=1), change.difference, change.low, change.high)
+    test = f"log-rank p {'< 0.001' if change.p < 0.001 else f'= {change.p:.3f}'}"
+    if change.difference is None:
+        # Half is not reached in one of the periods, so there are no two medians to subtract.
+        return f"{change.verdict.capitalize()}, {test}" if change.is_clear else test
+    return f"{_unit_of_figure(kpi, now).write(change.difference, signed=True)}, {test}"
+
+
+def _with_span(unit: Unit, moved: float | None, low: float | None, high: float | None) -> str:
+    said = unit.write(moved, signed=True)
+    if low is None or high is None:
+        return said
+    return f"{said} ({unit.write(low, signed=True).removesuffix(unit.suffix)} to {unit.write(high, signed=True)})"

@@ -1,5 +1,6 @@
 """How many are done after how long, counting those still open: Kaplan-Meier curves, turned to rise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -103,7 +104,7 @@ class CurveChart:
     def table(self) -> Table:
         rows = []
         for curve in self.curves:
-            for step in curve.steps:
+            for step in _told(curve.steps):
                 cells = (curve.name, self.unit.write(step.time), *map(PERCENT.write, (step.share, step.low, step.high)))
                 rows.append(Row(cells))
         return Table(self.sentence, ("Period", "Within", "Share done", "Low", "High"), tuple(rows))
@@ -135,6 +136,18 @@ class CurveChart:
                 href=mark.href,
             )
             paper.text(start, height, mark.text, "chart-strong")
+
+
+def _told(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps that reach another twentieth, and the last: hundreds of rows would tell no more."""
+    told = []
+    reached = -1
+    for step in steps:
+        level = math.floor(step.share * 20 + 1e-9)
+        if level > reached or step is steps[-1]:
+            told.append(step)
+            reached = level
+    return told
 
 
 def _draw_curve(paper: Paper, curve: Curve, *, x: Scale, y: Scale) -> None:

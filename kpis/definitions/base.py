@@ -98,7 +98,7 @@ class Share(Kpi):
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
         n, hits = parts.get("denominator", 0), parts.get("numerator", 0)
         if n == 0:
-            return Figure(None, None, None, 0, 0, note="No answers in this period.", parts=parts)
+            return Figure(None, None, None, 0, 0, note=f"No {self.denominator} in this period.", parts=parts)
         share = statistics.wilson(hits, n)
         low, high = share["low"], share["high"]
         assert low is not None
