@@ -1,7 +1,6 @@
 """Files of feedback, taken in row by row: what is good is stored as if it had come alone, what is not is told by its place."""
 
 import csv
-import json
 import os
 import secrets
 from collections import Counter
@@ -74,7 +73,7 @@ def import_file(
 ) -> Report:
     """Take the rows of a file in through a channel. The same file again creates nothing, so a broken import is repeated.
 
-    A dry run counts the same and writes nothing at all; its channel need not be saved. `progress` is told how many rows
+    A channel not yet saved is saved with the first row. A dry run counts the same and writes nothing at all. `progress` is told how many rows
     were read after each chunk, `notice` what the errors file holds.
     """
     connector = _file_connector(channel)
@@ -183,17 +182,17 @@ def _judge(channel: Channel, row: Row | BadRow, errors: "_ErrorsFile") -> str:
     try:
         draft = normalizing.read(_unsaved(channel, row.raw))
     except Ignored as reason:
-        errors.add(Notice(row.number, "", str(reason), _cells(row.raw)))
+        errors.add(Notice(row.number, "", str(reason), _cells(row)))
         return "skipped"
     except Unreadable as reason:
-        errors.add(Notice(row.number, reason.place, str(reason), _cells(row.raw)))
+        errors.add(Notice(row.number, reason.place, str(reason), _cells(row)))
         return "failed"
     except Exception as error:  # a connector is a plugin: what breaks in it costs its row, not the file
         log.warning("connector failed", connector=channel.kind, row=row.number, exc_info=error)
-        errors.add(Notice(row.number, "", f"The connector failed on it ({type(error).__name__}).", _cells(row.raw)))
+        errors.add(Notice(row.number, "", f"The connector failed on it ({type(error).__name__}).", _cells(row)))
         return "failed"
     for remark in draft.remarks:
-        errors.add(Notice(row.number, remark.place, f"{remark.reason} It was left out.", _cells(row.raw)))
+        errors.add(Notice(row.number, remark.place, f"{remark.reason} It was left out.", _cells(row)))
     return ""
 
 
@@ -207,14 +206,8 @@ def _unsaved(channel: Channel, raw: RawItem) -> Submission:
     )
 
 
-def _cells(raw: RawItem) -> Mapping[str, str]:
-    """The row as its sender knows it, where the payload is an object of columns; else in one cell."""
-    text = raw.payload.decode("utf-8", "replace")
-    try:
-        said = json.loads(text)
-    except ValueError:
-        said = None
-    return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {"original": text}
+def _cells(row: Row) -> Mapping[str, str]:
+    return row.cells or {"original": row.raw.payload.decode("utf-8", "replace")}
 
 
 class _Storage:
@@ -230,6 +223,8 @@ class _Storage:
         pass
 
     def add(self, raws: Sequence[RawItem]) -> Counter[str]:
+        if self._channel._state.adding:
+            self._channel.save()  # now that the file turned out to be one
         received = receiving.receive_many(self._channel, raws, at=self._at)
         return Counter("created" if each.is_new else "duplicate" for each in received)
 

@@ -122,10 +122,11 @@ class Connector:
 
 @dataclass(frozen=True)
 class Row:
-    """One thing a file holds; `number` is its place as a person counts, the header being 1."""
+    """One thing a file holds; `number` is its place as a person counts, the header being 1, `cells` how it stands there."""
 
     number: int
     raw: RawItem
+    cells: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -152,9 +152,10 @@ def _rows(text: io.TextIOWrapper, settings: Mapping[str, Any], before: Occurrenc
             yield bad or BadRow(record.row, "It cannot be read.")
             continue
         values = dict(zip(columns, record.fields, strict=False))
+        # Sorted, so that a file with its columns in another order is still the same feedback.
         payload = json.dumps(values, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
         own = values[ids[0]].strip() if ids else ""
-        yield Row(record.row, RawItem(own or _hashed(payload, before), payload))
+        yield Row(record.row, RawItem(own or _hashed(payload, before), payload), values)
     if is_empty:
         raise Unreadable(f"The file has a header in line {header.line} and no row below it.")
 

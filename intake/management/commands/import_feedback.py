@@ -1,7 +1,6 @@
 """`import_feedback`: take a file of feedback in through a channel."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from feedback_portal.refusals import Refused
 from intake import importing
 from intake.importing import Notice
 
-MOST_SHOWN = 20
+MOST_TOLD = 20
 
 
 class Command(BaseCommand):
@@ -28,6 +27,8 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would come of it, and write nothing")
 
     def handle(self, *args: Any, file: Path, channel: str, connector: str, dry_run: bool, **options: Any) -> None:
+        on_terminal = self.stderr.isatty()
+        self._told = 0
         try:
             through = importing.channel_for(channel, kind=connector, path=file)
             report = importing.import_file(
@@ -35,24 +36,24 @@ class Command(BaseCommand):
                 file,
                 at=timezone.now(),
                 dry_run=dry_run,
-                progress=self._show if self.stderr.isatty() else None,
-                notice=self._tell() if dry_run else None,
+                progress=self._show if on_terminal else None,
+                notice=self._tell if dry_run else None,
             )
         except Refused as refused:
             raise CommandError(refused.message) from None
+        if on_terminal:
+            self.stderr.write("", str)
+        if self._told > MOST_TOLD:
+            more = f"{self._told - MOST_TOLD:,} more rows have something to tell; import the file to read of them all."
+            self.stderr.write(more, str)
         self.stdout.write(json.dumps(asdict(report)))
 
     def _show(self, read: int) -> None:
-        self.stderr.write(f"\r{read:,} rows read", ending="")
+        self.stderr.write(f"\r{read:,} rows read", str, ending="")
 
-    def _tell(self) -> Callable[[Notice], None]:
-        left = MOST_SHOWN
-
-        def tell(notice: Notice) -> None:
-            nonlocal left
-            left -= 1
-            if left >= 0:
-                where = f"Row {notice.row}" + (f", {notice.column}" if notice.column else "")
-                self.stderr.write(f"{where}: {notice.reason}")
-
-        return tell
+    def _tell(self, notice: Notice) -> None:
+        """A dry run writes no errors file, so the first of its reasons are told here."""
+        self._told += 1
+        if self._told <= MOST_TOLD:
+            column = f", {notice.column}" if notice.column else ""
+            self.stderr.write(f"Row {notice.row}{column}: {notice.reason}", str)
