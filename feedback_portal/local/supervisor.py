@@ -158,7 +158,8 @@ class Supervisor:
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+            # nohup stays nohup; but a shell that starts us in the background ignores SIGINT for us without being asked.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._told_to_stop)
 
     def _told_to_stop(self) -> None:
