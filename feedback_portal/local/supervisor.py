@@ -51,21 +51,21 @@ class Supervisor:
         self._listen_for_signals()
         booting = asyncio.ensure_future(boot())
         told = asyncio.create_task(self.stopping.wait())
+        failure = ""
         try:
             await asyncio.wait({booting, told}, return_when=asyncio.FIRST_COMPLETED)
             if booting.done():
                 booting.result()
                 await told
         except CannotStart as reason:
-            self.say("portal", str(reason))
-            return 1
-        else:
-            return 0
+            failure = str(reason)
         finally:
             booting.cancel()
             told.cancel()
             await asyncio.gather(booting, told, return_exceptions=True)
             await self._stop_all()
+        self.say("portal", failure or "Everything has stopped.")
+        return 1 if failure else 0
 
     async def start(self, service: Service) -> None:
         """Start the service and wait until it is ready; from then on it is kept running."""
