@@ -11,8 +11,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("", include("feedback_portal.accounts.urls")),
-    path("", include("intake.urls")),
+    # Before intake: what intake lets programs send, triage lets them read at the same address.
     path("", include("triage.urls")),
+    path("", include("intake.urls")),
     path("", include("kpis.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),

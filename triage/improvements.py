@@ -16,8 +16,8 @@ from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
-from intake.cleaning import clean_line, clean_text
-from triage import decisions, journal
+from intake.cleaning import clean_text
+from triage import decisions, inputs, journal
 from triage.lifecycle import DONE, Resolution
 from triage.models import Action, ActionLink, Event, Ticket
 from triage.models.events import mark_changed
@@ -36,7 +36,6 @@ STEPS: Mapping[str, frozenset[str]] = MappingProxyType(
 """Where an action may be moved from each step; from Do to Check leads only shipping it."""
 
 LONGEST_TEXT = 10_000
-_CHANGEABLE = ("title", "problem", "kind", "team", "stage", "owner", "due_at")
 
 
 class StaleAction(Refused):
@@ -65,13 +64,13 @@ def find(reference: str, *, by: Actor) -> Action:
 
 def create(*, by: Actor, at: datetime, title: str, team: str, **details: Any) -> Action:
     """A new action of a team, in its first step. `details` as in `change`."""
-    values = _values({"title": title, "team": team} | details, by=by)
+    values = inputs.read({"title": title, "team": team} | details, _readers(by))
     return Action.objects.create(created_at=at, **values)
 
 
 def change(action: Action, *, by: Actor, version: int | None = None, **details: Any) -> Action:
     """Change title, problem, kind, team (slug), stage (slug or ""), owner (e-mail or ""), due_at (date or None)."""
-    return _set(action, version, **_values(details, by=by))
+    return _set(action, version, **inputs.read(details, _readers(by)))
 
 
 def link(action: Action, ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -205,48 +204,17 @@ def _resolve(tickets: Sequence[Ticket], text: str, *, by: Actor, at: datetime) -
             continue
 
 
-def _values(given: Mapping[str, Any], *, by: Actor) -> dict[str, Any]:
-    """Columns for what was given, or `BadInput` naming every place that is wrong."""
-    errors: list[InputError] = []
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in _CHANGEABLE:
-            errors.append(InputError(name, "There is no such field, or it cannot be changed."))
-            continue
-        try:
-            values[name] = _READ[name](value, by)
-        except ValueError as error:
-            errors.append(InputError(name, str(error)))
-    if errors:
-        raise BadInput("Correct what is marked and save again.", errors=tuple(errors))
-    return values
+def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
+    def team(given: Any) -> Team:
+        found = Team.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
+        if found is None or not by.may_see(found):
+            raise ValueError("There is no such team, or you are not in it.")
+        return found
+
+    return _FIELDS | {"team": team}
 
 
-def _title(given: Any, by: Actor) -> str:
-    title = clean_line(given if isinstance(given, str) else "", longest=160)
-    if not title:
-        raise ValueError("Say in a few words what will be changed.")
-    return title
-
-
-def _problem(given: Any, by: Actor) -> str:
-    return clean_text(given if isinstance(given, str) else "", longest=LONGEST_TEXT)
-
-
-def _kind(given: Any, by: Actor) -> str:
-    if given not in Action.Kind.values:
-        raise ValueError(f"Choose one of {', '.join(Action.Kind.values)}.")
-    return str(given)
-
-
-def _team(given: Any, by: Actor) -> Team:
-    team = Team.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
-    if team is None or not by.may_see(team):
-        raise ValueError("There is no such team, or you are not in it.")
-    return team
-
-
-def _stage(given: Any, by: Actor) -> Stage | None:
+def _stage(given: Any) -> Stage | None:
     if not given:
         return None
     stage = Stage.objects.filter(slug=given).first() if isinstance(given, str) else None
@@ -255,7 +223,7 @@ def _stage(given: Any, by: Actor) -> Stage | None:
     return stage
 
 
-def _owner(given: Any, by: Actor) -> User | None:
+def _owner(given: Any) -> User | None:
     if not given:
         return None
     person = (
@@ -266,7 +234,7 @@ def _owner(given: Any, by: Actor) -> User | None:
     return person
 
 
-def _due(given: Any, by: Actor) -> date | None:
+def _due(given: Any) -> date | None:
     if not given or isinstance(given, date):
         return given or None
     try:
@@ -275,11 +243,10 @@ def _due(given: Any, by: Actor) -> date | None:
         raise ValueError("Write the day as 2026-03-31.") from None
 
 
-_READ: Mapping[str, Any] = {
-    "title": _title,
-    "problem": _problem,
-    "kind": _kind,
-    "team": _team,
+_FIELDS: dict[str, inputs.Reader] = {
+    "title": inputs.line(160, "Say in a few words what will be changed."),
+    "problem": inputs.prose(LONGEST_TEXT),
+    "kind": inputs.choice(Action.Kind.values),
     "stage": _stage,
     "owner": _owner,
     "due_at": _due,

@@ -2,6 +2,8 @@
 
 from django.urls import path
 
+from triage.api import actions as api_actions
+from triage.api import feedback, organisation, tickets
 from triage.views import actions, attachments, dev_mail, parked, tracking, workbench
 
 app_name = "triage"
@@ -27,4 +29,25 @@ urlpatterns = [
     path("settings/parked/replay/", parked.replay, name="replay"),
     path("dev/mail/", dev_mail.mails, name="dev_mail"),
     path("dev/mail/<str:name>/", dev_mail.mail, name="dev_mail_message"),
+    path("api/v1/feedback/", feedback.FeedbackView.as_view(), name="api_feedback"),
+    path("api/v1/feedback/<uuid:public_id>/", feedback.FeedbackItemView.as_view(), name="api_feedback_item"),
+    path("api/v1/customers/", feedback.CustomersView.as_view(), name="api_customers"),
+    path("api/v1/customers/<int:number>/", feedback.CustomerView.as_view(), name="api_customer"),
+    path("api/v1/tickets/", tickets.TicketsView.as_view(), name="api_tickets"),
+    path("api/v1/tickets/<str:reference>/", tickets.TicketView.as_view(), name="api_ticket"),
+    path("api/v1/tickets/<str:reference>/decisions/", tickets.DecisionsView.as_view(), name="api_decisions"),
+    path("api/v1/actions/", api_actions.ActionsView.as_view(), name="api_actions"),
+    path("api/v1/actions/<str:reference>/", api_actions.ActionView.as_view(), name="api_action"),
+    path(
+        "api/v1/actions/<str:reference>/decisions/",
+        api_actions.ActionDecisionsView.as_view(),
+        name="api_action_decisions",
+    ),
+    path("api/v1/topics/", organisation.TopicsView.as_view(), name="api_topics"),
+    path("api/v1/topics/<slug:slug>/", organisation.TopicView.as_view(), name="api_topic"),
+    path("api/v1/teams/", organisation.TeamsView.as_view(), name="api_teams"),
+    path("api/v1/teams/<slug:slug>/", organisation.TeamView.as_view(), name="api_team"),
+    path("api/v1/rules/", organisation.RulesView.as_view(), name="api_rules"),
+    path("api/v1/rules/preview/", organisation.RulePreviewView.as_view(), name="api_rule_preview"),
+    path("api/v1/rules/<int:number>/", organisation.RuleView.as_view(), name="api_rule"),
 ]

@@ -1,0 +1,226 @@
+"""Topics, teams and rules for programs: read by whoever reads tickets, changed by whoever sets the portal up."""
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from feedback_portal.accounts.models import Scope, Team
+from feedback_portal.api import caller, page, remembering
+from feedback_portal.refusals import BadInput, InputError, NotFound
+from triage import organisation
+from triage.api.shapes import PAGING, PROBLEMS, listed, time_told
+from triage.models import Rule, Topic
+
+Row = TypeVar("Row", bound=Model)
+
+_TOPIC: dict[str, Any] = {
+    "slug": serializers.SlugField(help_text="Fixed once it is made."),
+    "name": serializers.CharField(),
+    "description": serializers.CharField(required=False),
+    "keywords": serializers.ListField(child=serializers.CharField(), required=False),
+    "parent": serializers.SlugField(required=False, allow_null=True),
+    "team": serializers.SlugField(required=False, allow_null=True),
+    "is_active": serializers.BooleanField(required=False),
+}
+_TEAM: dict[str, Any] = {
+    "slug": serializers.SlugField(help_text="Fixed once it is made."),
+    "name": serializers.CharField(),
+    "stage": serializers.SlugField(required=False, allow_null=True),
+    "triage_hours": serializers.IntegerField(required=False),
+    "is_active": serializers.BooleanField(required=False),
+    "is_catch_all": serializers.BooleanField(required=False),
+}
+_RULE: dict[str, Any] = {
+    "id": serializers.IntegerField(read_only=True),
+    "name": serializers.CharField(),
+    "position": serializers.IntegerField(required=False),
+    "definition": serializers.JSONField(help_text='{"version": 1, "when": …, "then": […]}'),
+    "version": serializers.IntegerField(required=False, help_text="What you saw; a rule changed since answers 409."),
+    "is_enabled": serializers.BooleanField(required=False),
+    "changed_at": serializers.DateTimeField(read_only=True),
+}
+TOPIC, TEAM, RULE = (
+    inline_serializer(name, fields) for name, fields in (("Topic", _TOPIC), ("Team", _TEAM), ("Rule", _RULE))
+)
+TRIAL = inline_serializer("RuleTrial", {"definition": serializers.JSONField()})
+TRIED = inline_serializer(
+    "RuleTried", {"tried": serializers.IntegerField(), "matched": serializers.ListField(child=serializers.CharField())}
+)
+_SCOPES = {"GET": Scope.TICKETS_READ, "POST": Scope.ADMIN, "PATCH": Scope.ADMIN}
+
+
+class TopicsView(APIView):
+    """The topics, and new ones."""
+
+    scopes = _SCOPES
+
+    @extend_schema(
+        operation_id="topics_list", parameters=PAGING, responses={200: listed("TopicRow", _TOPIC), **PROBLEMS}
+    )
+    def get(self, request: Request) -> Response:
+        return page(request, _topics(), order=("slug",), show=topic_told)
+
+    @extend_schema(operation_id="topics_create", request=TOPIC, responses={201: TOPIC, **PROBLEMS})
+    def post(self, request: Request) -> Response:
+        by = caller(request)
+        return remembering(request, lambda: (201, topic_told(organisation.create_topic(request.data, by=by))))
+
+
+class TopicView(APIView):
+    """One topic."""
+
+    scopes = _SCOPES
+
+    @extend_schema(operation_id="topics_read", responses={200: TOPIC, **PROBLEMS})
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(topic_told(_one(_topics(), slug=slug)))
+
+    @extend_schema(operation_id="topics_change", request=TOPIC, responses={200: TOPIC, **PROBLEMS})
+    def patch(self, request: Request, slug: str) -> Response:
+        topic = organisation.change_topic(_one(_topics(), slug=slug), request.data, by=caller(request))
+        return Response(topic_told(topic))
+
+
+class TeamsView(APIView):
+    """The teams, and new ones."""
+
+    scopes = _SCOPES
+
+    @extend_schema(operation_id="teams_list", parameters=PAGING, responses={200: listed("TeamRow", _TEAM), **PROBLEMS})
+    def get(self, request: Request) -> Response:
+        return page(request, _teams(), order=("slug",), show=team_told)
+
+    @extend_schema(operation_id="teams_create", request=TEAM, responses={201: TEAM, **PROBLEMS})
+    def post(self, request: Request) -> Response:
+        by = caller(request)
+        return remembering(request, lambda: (201, team_told(organisation.create_team(request.data, by=by))))
+
+
+class TeamView(APIView):
+    """One team."""
+
+    scopes = _SCOPES
+
+    @extend_schema(operation_id="teams_read", responses={200: TEAM, **PROBLEMS})
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(team_told(_one(_teams(), slug=slug)))
+
+    @extend_schema(operation_id="teams_change", request=TEAM, responses={200: TEAM, **PROBLEMS})
+    def patch(self, request: Request, slug: str) -> Response:
+        return Response(
+            team_told(organisation.change_team(_one(_teams(), slug=slug), request.data, by=caller(request)))
+        )
+
+
+class RulesView(APIView):
+    """The rules in the order they are tried, and new ones."""
+
+    scopes = _SCOPES
+
+    @extend_schema(operation_id="rules_list", parameters=PAGING, responses={200: listed("RuleRow", _RULE), **PROBLEMS})
+    def get(self, request: Request) -> Response:
+        return page(request, Rule.objects.all(), order=("position", "id"), show=rule_told)
+
+    @extend_schema(operation_id="rules_create", request=RULE, responses={201: RULE, **PROBLEMS})
+    def post(self, request: Request) -> Response:
+        by, at = caller(request), timezone.now()
+        return remembering(request, lambda: (201, rule_told(organisation.create_rule(request.data, by=by, at=at))))
+
+
+class RuleView(APIView):
+    """One rule."""
+
+    scopes = _SCOPES
+
+    @extend_schema(operation_id="rules_read", responses={200: RULE, **PROBLEMS})
+    def get(self, request: Request, number: int) -> Response:
+        return Response(rule_told(_rule(number)))
+
+    @extend_schema(operation_id="rules_change", request=RULE, responses={200: RULE, **PROBLEMS})
+    def patch(self, request: Request, number: int) -> Response:
+        version, given = version_in(request.data)
+        rule = organisation.change_rule(_rule(number), given, by=caller(request), at=timezone.now(), version=version)
+        return Response(rule_told(rule))
+
+
+class RulePreviewView(APIView):
+    """What a rule would have done with the newest items, without doing it."""
+
+    scopes = {"POST": Scope.ADMIN}
+
+    @extend_schema(operation_id="rules_preview", request=TRIAL, responses={200: TRIED, **PROBLEMS})
+    def post(self, request: Request) -> Response:
+        given = request.data.get("definition") if isinstance(request.data, dict) else None
+        found = organisation.preview(given)
+        return Response({"tried": found.tried, "matched": [item.reference for item in found.matched]})
+
+
+def topic_told(topic: Topic) -> dict[str, Any]:
+    return {
+        "slug": topic.slug,
+        "name": topic.name,
+        "description": topic.description,
+        "keywords": topic.keywords,
+        "parent": topic.parent.slug if topic.parent else None,
+        "team": topic.team.slug if topic.team else None,
+        "is_active": topic.is_active,
+    }
+
+
+def team_told(team: Team) -> dict[str, Any]:
+    return {
+        "slug": team.slug,
+        "name": team.name,
+        "stage": team.stage.slug if team.stage else None,
+        "triage_hours": team.triage_hours,
+        "is_active": team.is_active,
+        "is_catch_all": team.is_catch_all,
+    }
+
+
+def rule_told(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.pk,
+        "name": rule.name,
+        "position": rule.position,
+        "definition": rule.definition,
+        "version": rule.version,
+        "is_enabled": rule.is_enabled,
+        "changed_at": time_told(rule.changed_at),
+    }
+
+
+def version_in(given: Any) -> tuple[int | None, dict[str, Any]]:
+    """The version a program saw, and the rest of what it sent."""
+    if not isinstance(given, dict):
+        raise BadInput("Send an object with named fields.")
+    version = given.get("version")
+    if version is not None and (type(version) is not int or not 0 < version < 2**31):
+        message = "Send the number you read."
+        raise BadInput(message, errors=(InputError("version", message),))
+    return version, {name: value for name, value in given.items() if name != "version"}
+
+
+def _topics() -> QuerySet[Topic]:
+    return Topic.objects.select_related("parent", "team")
+
+
+def _teams() -> QuerySet[Team]:
+    return Team.objects.select_related("stage")
+
+
+def _rule(number: int) -> Rule:
+    return _one(Rule.objects.all(), pk=number if number < 2**63 else 0)
+
+
+def _one(rows: QuerySet[Row], **named: Any) -> Row:
+    found = rows.filter(**named).first()
+    if found is None:
+        raise NotFound("There is nothing here, or this key may not see it.")
+    return found

@@ -1,0 +1,309 @@
+"""How the organisation sets its portal up: topics, teams, rules, people, keys and channels; changed here and nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Model
+
+from feedback_portal.accounts.models import ApiKey, Membership, Role, Scope, SignInLink, Stage, Team, User
+from feedback_portal.accounts.permissions import Actor
+from feedback_portal.refusals import BadInput, InputError, NotAllowed, Refused
+from intake.models import Channel, FeedbackItem
+from triage import inputs, rules
+from triage.models import Rule, Tagging, Ticket, Topic
+from triage.routing import facts_of
+
+Row = TypeVar("Row", bound=Model)
+
+PREVIEWED = 200
+"""So many of the newest items a rule is tried on before it is saved."""
+
+
+class StaleRule(Refused):
+    status = 409
+    code = "stale-rule"
+    title = "Somebody was quicker"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a rule would have done with the newest items: how many it was tried on, and those for which it holds."""
+
+    tried: int
+    matched: tuple[FeedbackItem, ...]
+
+
+def create_topic(given: Any, *, by: Actor) -> Topic:
+    _may(by)
+    values = inputs.read(given, _TOPIC | {"slug": inputs.slug}, required=("slug", "name"))
+    return _created(Topic, values)
+
+
+def change_topic(topic: Topic, given: Any, *, by: Actor) -> Topic:
+    _may(by)
+    values = inputs.read(given, _TOPIC)
+    above = values.get("parent")
+    while above is not None:
+        if above.pk == topic.pk:
+            raise _wrong("parent", "A topic cannot be inside itself. Choose another one above it.")
+        above = above.parent
+    Topic.objects.filter(pk=topic.pk).update(**values)
+    topic.refresh_from_db()
+    return topic
+
+
+def create_team(given: Any, *, by: Actor) -> Team:
+    _may(by)
+    values = inputs.read(given, _TEAM | {"slug": inputs.slug}, required=("slug", "name"))
+    with transaction.atomic():
+        _pass_catch_all(values)
+        return _created(Team, values)
+
+
+def change_team(team: Team, given: Any, *, by: Actor) -> Team:
+    """A team with open work stays active, and the catch-all is given to another team, never to none."""
+    _may(by)
+    values = inputs.read(given, _TEAM)
+    if team.is_catch_all and (values.get("is_catch_all") is False or values.get("is_active") is False):
+        raise _wrong("is_catch_all", "Every item needs an owner. Make another team the catch-all first.")
+    if team.is_active and values.get("is_active") is False and Ticket.objects.open().for_team(team).exists():
+        raise _wrong("is_active", f"{team.name} has open tickets. Route them to other teams first.")
+    with transaction.atomic():
+        _pass_catch_all(values)
+        Team.objects.filter(pk=team.pk).update(**values)
+    team.refresh_from_db()
+    return team
+
+
+def create_rule(given: Any, *, by: Actor, at: datetime) -> Rule:
+    _may(by)
+    values = inputs.read(given, _RULE, required=("name", "definition"))
+    return _created(Rule, values | {"changed_by": by.user, "changed_at": at})
+
+
+def change_rule(rule: Rule, given: Any, *, by: Actor, at: datetime, version: int | None = None) -> Rule:
+    _may(by)
+    values = inputs.read(given, _RULE)
+    seen = rule.version if version is None else version
+    try:
+        with transaction.atomic():
+            changed = Rule.objects.filter(pk=rule.pk, version=seen).update(
+                version=F("version") + 1, changed_by=by.user, changed_at=at, **values
+            )
+    except IntegrityError:
+        raise _wrong("name", "There is a rule with this name already. Choose another.") from None
+    if not changed:
+        raise StaleRule("Somebody changed this rule while you looked. Look at it as it is now, and change it again.")
+    rule.refresh_from_db()
+    return rule
+
+
+def preview(definition: Any) -> Preview:
+    """Try a rule on the newest items without doing anything; `BadInput` names the first place of it that is wrong."""
+    rule = rules.parse(definition)
+    items = list(
+        FeedbackItem.objects.select_related("channel", "customer__account", "analysis")
+        .filter(analysis__isnull=False)
+        .order_by("-received_at", "-pk")[:PREVIEWED]
+    )
+    topics: dict[int, set[str]] = {}
+    for item_id, topic in Tagging.objects.standing().filter(item__in=items).values_list("item_id", "topic__slug"):
+        topics.setdefault(item_id, set()).add(topic)
+    matched = tuple(
+        item
+        for item in items
+        if rules.match(rule, facts_of(item, item.analysis, topics=frozenset(topics.get(item.pk, ())))).holds
+    )
+    return Preview(len(items), matched)
+
+
+def invite(given: Any, *, by: Actor, at: datetime) -> tuple[User, str]:
+    """A new person, and the token of a link that signs them in, once, within a day."""
+    _may(by)
+    values = inputs.read(given, _PERSON | {"email": _email}, required=("email", "name"))
+    teams = values.pop("teams", [])
+    with transaction.atomic():
+        person = _created(User, values)
+        person.set_unusable_password()
+        person.save(update_fields=["password"])
+        _join(person, teams)
+        return person, SignInLink.issue(person, at=at)
+
+
+def change_person(person: User, given: Any, *, by: Actor) -> User:
+    """Name, role, teams, and whether they may sign in at all; at least one administrator stays."""
+    _may(by)
+    values = inputs.read(given, _PERSON)
+    teams = values.pop("teams", None)
+    with transaction.atomic():
+        # Locked, so that two administrators cannot demote each other at once.
+        admins = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk")
+        others = [admin for admin in admins if admin.pk != person.pk]
+        stays = values.get("role", person.role) == Role.ADMIN and values.get("is_active", person.is_active)
+        if not others and not stays:
+            raise _wrong(
+                "role", "Somebody has to be able to set the portal up. Make another person administrator first."
+            )
+        User.objects.filter(pk=person.pk).update(**values)
+        if teams is not None:
+            _join(person, teams)
+    person.refresh_from_db()
+    return person
+
+
+def new_link(person: User, *, by: Actor, at: datetime) -> str:
+    """The token of another link that signs this person in, for those who lost theirs."""
+    _may(by)
+    if not person.is_active:
+        raise BadInput(f"{person} may not sign in. Let them in again first.")
+    return SignInLink.issue(person, at=at)
+
+
+def issue_key(given: Any, *, by: Actor) -> tuple[ApiKey, str]:
+    """A program's key: its row and, this once, the key itself."""
+    _may(by)
+    readers = {"name": inputs.line(120, "Say which program it is for."), "scopes": _scopes, "team": _team}
+    values = inputs.read(given, readers, required=("name", "scopes"))
+    return ApiKey.issue(values["name"], scopes=values["scopes"], team=values.get("team"), created_by=by.user)
+
+
+def revoke_key(key: ApiKey, *, by: Actor, at: datetime) -> None:
+    _may(by)
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at)
+
+
+def switch_channel(channel: Channel, *, is_enabled: bool, by: Actor) -> None:
+    """Let a channel take feedback in, or close it; what it took in stays."""
+    _may(by)
+    Channel.objects.filter(pk=channel.pk).update(is_enabled=is_enabled)
+
+
+def _may(by: Actor) -> None:
+    if not by.may_set_up:
+        raise NotAllowed("Only administrators may set the portal up. Ask one of them.")
+
+
+def _created(model: type[Row], values: Mapping[str, Any]) -> Row:
+    try:
+        with transaction.atomic():
+            return model._default_manager.create(**values)
+    except IntegrityError:
+        path = next(name for name in ("slug", "email", "name") if name in values)
+        raise _wrong(path, f"There is one with this {path} already. Choose another.") from None
+
+
+def _pass_catch_all(values: dict[str, Any]) -> None:
+    """Exactly one team is the catch-all: it is taken from whoever had it."""
+    if values.get("is_catch_all") is False:
+        del values["is_catch_all"]
+    elif values.get("is_catch_all"):
+        values["is_active"] = True
+        Team.objects.filter(is_catch_all=True).update(is_catch_all=False)
+
+
+def _join(person: User, teams: Sequence[Team]) -> None:
+    person.memberships.exclude(team__in=teams).delete()
+    Membership.objects.bulk_create([Membership(user=person, team=team) for team in teams], ignore_conflicts=True)
+
+
+def _wrong(path: str, message: str) -> BadInput:
+    return BadInput(message, errors=(InputError(path, message),))
+
+
+def _team(given: Any) -> Team | None:
+    if not given:
+        return None
+    team = Team.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
+    if team is None:
+        raise ValueError("There is no such team.")
+    return team
+
+
+def _teams(given: Any) -> list[Team]:
+    slugs = given if isinstance(given, list) else []
+    teams = [team for each in slugs if (team := _team(each)) is not None]
+    if len(teams) != len(slugs) or not isinstance(given, list):
+        raise ValueError("Give a list of teams.")
+    return teams
+
+
+def _stage(given: Any) -> Stage | None:
+    if not given:
+        return None
+    stage = Stage.objects.filter(slug=given).first() if isinstance(given, str) else None
+    if stage is None:
+        raise ValueError("There is no such stage.")
+    return stage
+
+
+def _topic(given: Any) -> Topic | None:
+    if not given:
+        return None
+    topic = Topic.objects.filter(slug=given).first() if isinstance(given, str) else None
+    if topic is None:
+        raise ValueError("There is no such topic.")
+    return topic
+
+
+def _email(given: Any) -> str:
+    email = str(inputs.line(254, "Write their e-mail address.")(given)).lower()
+    name, at, host = email.partition("@")
+    if not (name and at and "." in host.strip(".")) or any(letter in email for letter in ' ,;<>"'):
+        raise ValueError("Write an address like name@example.com.")
+    return email
+
+
+def _scopes(given: Any) -> list[str]:
+    if not isinstance(given, list) or not given or not set(map(str, given)) <= set(Scope.values):
+        raise ValueError(f"Choose at least one of {', '.join(Scope.values)}.")
+    return sorted(set(map(str, given)))
+
+
+def _definition(given: Any) -> dict[str, Any]:
+    """A rule as its stored form; what it names must exist, since a rule that routes to nobody does nothing in silence."""
+    rule = rules.parse(given)
+    for place, act in enumerate(rule.then):
+        known = _KNOWN.get(act.verb)
+        if known is not None and not known.filter(**{_KEY[act.verb]: act.argument}).exists():
+            argument = rules.VERBS[act.verb]
+            raise rules.RuleError(f"then.{place}.{argument}", f'There is no {argument} "{act.argument}".')
+    return rules.dump(rule)
+
+
+_KNOWN = {
+    "route": Team.objects.filter(is_active=True),
+    "tag": Topic.objects.filter(is_active=True),
+    "assign": User.objects.filter(is_active=True),
+}
+_KEY = {"route": "slug", "tag": "slug", "assign": "email__iexact"}
+
+_TOPIC: dict[str, inputs.Reader] = {
+    "name": inputs.line(120, "Give it a name."),
+    "description": inputs.prose(2000),
+    "keywords": inputs.lines(50, 80),
+    "parent": _topic,
+    "team": _team,
+    "is_active": inputs.flag,
+}
+_TEAM: dict[str, inputs.Reader] = {
+    "name": inputs.line(80, "Give it a name."),
+    "stage": _stage,
+    "triage_hours": inputs.number(1, 8760),
+    "is_active": inputs.flag,
+    "is_catch_all": inputs.flag,
+}
+_RULE: dict[str, inputs.Reader] = {
+    "name": inputs.line(120, "Give it a name."),
+    "position": inputs.number(0, 1_000_000),
+    "definition": _definition,
+    "is_enabled": inputs.flag,
+}
+_PERSON: dict[str, inputs.Reader] = {
+    "name": inputs.line(120, "Write their name."),
+    "role": inputs.choice(Role.values),
+    "teams": _teams,
+    "is_active": inputs.flag,
+}
