@@ -86,6 +86,11 @@ def test_a_negation_turns_only_what_it_reaches() -> None:
     assert -0.3 < score("not bad") < 0.3
 
 
+def test_what_stands_after_a_but_outweighs_what_stands_before() -> None:
+    assert score("slow but great") > score("slow, great") > score("great but slow")
+    assert score("It is slow but. Great") == score("It is slow, but. Great.")
+
+
 def test_a_text_in_capitals_only_is_not_louder_in_one_word() -> None:
     assert score("IT IS TERRIBLE") == score("it is terrible")
 

@@ -32,7 +32,7 @@ _OVERLAP = 6.0
 _SURE = 18.0  # a lead, as log odds, that no further word overturns
 _AT_ONCE = 8
 _FARTHEST = 2 * MOST_WORDS
-_DECLARED = 1.5  # what the channel or the customer said of the language, as log odds
+_DECLARED = 3.0  # what the channel or the customer said of the language, as log odds
 _BY_SCRIPT = 0.99
 
 
