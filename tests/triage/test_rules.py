@@ -187,10 +187,10 @@ def test_patterns_that_explode_elsewhere_are_answered(pattern: str) -> None:
 
 
 def test_a_large_pattern_looks_at_the_beginning_of_a_long_text_only_and_an_ordinary_one_at_all_of_it() -> None:
-    far = Facts(text="a" * 30_000 + "leak")
-    assert Condition("text", "matches", r"\bleak|aleak$").holds(far)
-    assert not Condition("text", "matches", "([a-z]{0,9}){0,40}leak$").holds(far)
-    assert Condition("text", "matches", "([a-z]{0,9}){0,40}leak$").holds(Facts(text="aleak"))
+    far = Facts(text="1" * 30_000 + "leak")
+    assert Condition("text", "matches", r"1leak$").holds(far)
+    assert not Condition("text", "matches", "([0-9]{0,9}){0,40}leak$").holds(far)
+    assert Condition("text", "matches", "([0-9]{0,9}){0,40}leak$").holds(Facts(text="1leak"))
 
 
 def test_a_rule_nested_a_hundred_thousand_deep_is_refused_and_not_walked() -> None:
