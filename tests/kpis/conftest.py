@@ -13,7 +13,7 @@ from kpis.periods import local_day
 from tests.makers import make_channel, make_customer, make_person, make_team, make_ticket
 from triage.models import Action, ActionLink, Event, Ticket
 
-SEASON = 20
+SEASON = 8
 
 
 def happened(ticket: Ticket, kind: str, *, after: timedelta) -> None:
