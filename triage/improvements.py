@@ -85,6 +85,27 @@ def link(action: Action, ticket: Ticket, *, by: Actor, at: datetime) -> None:
         raise NotThisStep(f"{ticket.reference} is linked to {action.reference} already.") from None
 
 
+def answer(
+    reference: str, *, by: Actor, at: datetime, version: int | None = None, action: str = "", title: str = ""
+) -> Ticket:
+    """Link a ticket to an action from the ticket's side: to a known one, or with a `title` to a new plan of its team."""
+    ticket = decisions.find(reference, by=by)
+    if version is not None and version != ticket.version:
+        raise journal.stale(ticket)
+    with transaction.atomic():
+        if action:
+            number = action_number(action)
+            found = Action.objects.visible_to(by).filter(pk=number).first() if number else None
+            if found is None:
+                message = "There is no such action. Write its code, as in A-118, or plan a new one."
+                raise BadInput(message, errors=(InputError("action", message),))
+        else:
+            found = create(by=by, at=at, title=title, team=ticket.team.slug)
+        link(found, ticket, by=by, at=at)
+    ticket.refresh_from_db()
+    return ticket
+
+
 def unlink(action: Action, ticket: Ticket, *, by: Actor, at: datetime) -> None:
     """Take the link off; the row stays, for what was counted last month still counts it."""
     with transaction.atomic():

@@ -266,3 +266,57 @@ class TestPages:
             return len(queries)
 
         assert cost(2) == cost(20)
+
+
+class TestFromTheTicket:
+    @pytest.fixture
+    def signed_in(self, client: Client, tariq: User) -> Client:
+        client.force_login(tariq)
+        return client
+
+    def link(self, client: Client, ticket: Any, **fields: Any) -> Any:
+        return client.post(
+            f"/triage/{ticket.reference}/decide/", {"verb": "link_action", "version": ticket.version} | fields
+        )
+
+    def test_the_form_offers_what_is_under_way(
+        self, signed_in: Client, seal: Action, quality: Team, tariq: User
+    ) -> None:
+        theirs = improvements.create(
+            by=actor(make_person("Lena", role="manager")), at=AT, title="CANARY", team=make_team("marketing").slug
+        )
+        ticket = make_ticket(team=quality)
+
+        page = signed_in.get(f"/triage/{ticket.reference}/link_action/").content.decode()
+
+        assert seal.title in page
+        assert theirs.title not in page
+
+    def test_a_known_action_is_linked_and_a_new_one_planned(
+        self, signed_in: Client, seal: Action, quality: Team
+    ) -> None:
+        ticket = make_ticket(team=quality)
+
+        assert self.link(signed_in, ticket, action=seal.reference).status_code == 302
+        ticket.refresh_from_db()
+        assert self.link(signed_in, ticket, title="Order better seals").status_code == 302
+
+        linked = Action.objects.filter(links__ticket=ticket).values_list("title", "team__slug")
+        assert set(linked) == {("Re-seat the tank seal", "quality"), ("Order better seals", "quality")}
+
+    @pytest.mark.parametrize("fields", [{"action": "A-99999"}, {"action": "nonsense"}, {"title": " "}, {}])
+    def test_what_names_no_action_is_shown_in_place(
+        self, signed_in: Client, quality: Team, fields: dict[str, str]
+    ) -> None:
+        answer = self.link(signed_in, make_ticket(team=quality), **fields)
+
+        assert answer.status_code == 422
+        assert 'class="error"' in answer.content.decode()
+        assert not Action.objects.exists()
+
+    def test_a_stale_click_links_nothing(self, signed_in: Client, seal: Action, quality: Team, tariq: User) -> None:
+        ticket = make_ticket(team=quality)
+        decisions.decide(ticket.reference, "accept", by=actor(tariq), at=AT)
+
+        assert self.link(signed_in, ticket, action=seal.reference).status_code == 409
+        assert not improvements.linked(seal).exists()

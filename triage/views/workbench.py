@@ -1,11 +1,13 @@
 """The workbench: the queue and one item, and the decisions taken in it. One view answers pages and fragments."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,15 +18,16 @@ from django.views.decorators.vary import vary_on_headers
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import decisions
+from triage import decisions, improvements
 from triage.forms import arguments_of
 from triage.lifecycle import OPEN, Resolution
-from triage.models import Tagging, Ticket, Topic
+from triage.models import Action, Tagging, Ticket, Topic
 from triage.views.item import item as item_context
 from triage.views.queue import PAGE, Asked, due, new_since, queue, row
 from triage.views.rail import MOST_COUNTED, capped
 
-FORMS = ("route", "resolve", "snooze", "tag", "merge", "note", "reply", "ask")
+FORMS = ("route", "resolve", "snooze", "tag", "merge", "link_action", "note", "reply", "ask")
+_MOST_ACTIONS = 20
 _SENTENCES = {
     "accept": "Kept {reference} with {team}",
     "dismiss": "Turned the proposal on {reference} down",
@@ -43,6 +46,7 @@ _SENTENCES = {
     "reopen": "Opened {reference} again",
     "close": "Put {reference} away",
     "merge": "Merged {reference}",
+    "link_action": "Linked {reference}",
     "unmerge": "{reference} is a voice of its own again",
 }
 _OUTCOMES = {
@@ -105,8 +109,9 @@ def decide(request: HttpRequest, reference: str) -> HttpResponse:
     verb = request.POST.get("verb", "")
     try:
         call = arguments_of(verb, request.POST, zone=timezone.get_default_timezone())
-        version = call.version
-        decided = decisions.decide(reference, call.verb, by=actor, at=at, version=version, **call.arguments)
+        # An action is not the ticket's, so linking one is a verb of improvements.
+        do = improvements.answer if call.verb == "link_action" else partial(decisions.decide, verb=call.verb)
+        decided = do(reference, by=actor, at=at, version=call.version, **call.arguments)
     except BadInput as refused:
         if verb not in FORMS:
             raise
@@ -223,7 +228,7 @@ def _form(
         "values": values,
         "errors": errors,
     } | _choices(verb, found, actor)
-    page = verb if verb in {"route", "resolve", "snooze", "tag", "merge"} else "note"
+    page = "note" if verb in {"note", "reply", "ask"} else verb
     return render(request, f"triage/{page}.html", context, status=status)
 
 
@@ -261,6 +266,8 @@ def _choices(verb: str, found: Ticket, actor: Actor) -> dict[str, Any]:
                 for topic in Topic.objects.filter(is_active=True).select_related("parent").order_by("name")
             ]
         }
+    if verb == "link_action":
+        return {"candidates": _likely_actions(found, actor)}
     if verb == "merge":
         return {"candidates": _likely_originals(found, actor)}
     return {}
@@ -276,6 +283,13 @@ def _times(now: datetime) -> list[dict[str, str]]:
         ("In two weeks", morning + timedelta(days=14)),
     ]
     return [{"value": at.isoformat(), "label": label, "detail": f"{at:%a %-d %b, %H:%M}"} for label, at in usual]
+
+
+def _likely_actions(found: Ticket, actor: Actor) -> list[Action]:
+    """Actions under way that it is not linked to yet, those of its own team first."""
+    known = Action.objects.visible_to(actor).under_way().exclude(links__ticket=found, links__unlinked_at=None)
+    mine = Case(When(team=found.team_id, then=0), default=1)
+    return list(known.select_related("team").order_by(mine, "-id")[:_MOST_ACTIONS])
 
 
 def _likely_originals(found: Ticket, actor: Actor) -> list[dict[str, Any]]:
