@@ -214,6 +214,16 @@ def _hashed(payload: bytes, before: Occurrences) -> str:
 
 def _mapping(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     given = settings.get("columns") or {}
+    if not isinstance(given, Mapping):
+        raise Unreadable(
+            'Write "columns" in the settings of the channel as in {"columns": {"What happened?": "text"}}.'
+        )
+    unknown = [str(field) for field in given.values() if field not in KNOWN_COLUMNS and field != "ignore"]
+    if unknown:
+        known = ", ".join([*KNOWN_COLUMNS, "ignore"])
+        raise Unreadable(
+            f'There is no field "{unknown[0][:60]}" for a column to hold. Correct the settings of the channel: {known}.'
+        )
     return tuple(sorted((str(column), str(field)) for column, field in given.items()))
 
 
@@ -227,7 +237,7 @@ def _plan(columns: tuple[str, ...], mapping: tuple[tuple[str, str], ...]) -> Map
             (rank, column) for column in columns if column not in plan and (rank := _rank(column, field)) is not None
         ]
         if ranked:
-            plan[min(ranked, key=lambda each: each[0])[1]] = field
+            plan[min(ranked)[1]] = field
     return plan
 
 
@@ -306,8 +316,9 @@ class _Reading:
         column = next(iter(self.columns("rating")))
         scale = self.value("scale") or _scale_of(column) or str(self.settings.get("scale") or "csat5")
         if value.strip("★☆⭐") == "":
-            return Rating("stars5", Decimal(min(5, value.count("★") + value.count("⭐"))))
-        number = _NUMBER.match(value)
+            scale, number = "stars5", _NUMBER.match(str(value.count("★") + value.count("⭐")))
+        else:
+            number = _NUMBER.match(value)
         if number is None:
             self.leave_out("rating", value, f'"{value[:80]}" is not a number.')
             return None

@@ -1,12 +1,19 @@
 """Times as people and programs write them, and only those that can mean one moment."""
 
+import email.utils
 import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\Z")
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(?:,?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([AaPp])?\.?[Mm]?\.?)?\Z")
+_LONGEST = 60
+_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(.*)\Z")
 _EPOCH = re.compile(r"\d{10}(\d{3})?\Z")
+_NAMED_UTC = re.compile(r"\s*(?:UTC|GMT)\Z")
+_HALF_OF_DAY = re.compile(r"\s*([AaPp])\.?[Mm]\.?\Z")
+_DAYS = ("%Y/%m/%d", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+# Nobody gave feedback by computer before; such a time is a slip, or an attempt on a date's end.
+_FIRST_YEAR = 1970
 
 
 class Unclear(Exception):
@@ -15,36 +22,54 @@ class Unclear(Exception):
 
 def moment_of(text: str, *, zone: str = "UTC", day_first: bool | None = None) -> datetime:
     """The moment a text names. `zone` is where times without one were written; `day_first` says how to read 3/10/2026."""
-    text = text.strip()
+    text = " ".join(text.split())
     try:
         home = ZoneInfo(zone)
     except (ValueError, OSError, LookupError):
         raise Unclear(f'There is no time zone "{zone[:60]}". Correct the settings of the channel.') from None
     try:
-        found = _read(text, day_first)
-        return (found if found.tzinfo else found.replace(tzinfo=home)).astimezone(UTC)
+        found = _read(text, day_first) if len(text) <= _LONGEST else None
+        if found is not None and found.year >= _FIRST_YEAR:
+            return (found if found.tzinfo else found.replace(tzinfo=home)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Unclear(f'"{text[:60]}" is not a time. Write it as 2026-03-31T18:00:00Z.') from None
+        pass
+    raise Unclear(f'"{text[:_LONGEST]}" is not a time. Write it as 2026-03-31T18:00:00Z.')
 
 
-def _read(text: str, day_first: bool | None) -> datetime:
+def _read(text: str, day_first: bool | None) -> datetime | None:
     if _EPOCH.match(text):
         return datetime.fromtimestamp(int(text[:10]), UTC)
-    dotted = _DOTTED.match(text)
-    if dotted:
-        day, month, year, hour, minute, second = (int(part or 0) for part in dotted.groups())
-        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 (the caller knows the zone)
     slashed = _SLASHED.match(text)
-    if slashed is None:
-        return datetime.fromisoformat(text)
-    first, second, year, hour, minute, seconds = (int(part or 0) for part in slashed.groups()[:6])
+    if slashed is not None:
+        day, month = _day_and_month(text, int(slashed[1]), int(slashed[2]), day_first)
+        return _written(f"{slashed[3]}/{month:02}/{day:02}{slashed[4]}")
+    # Nearly all are ISO 8601, so it stands first.
+    try:
+        return datetime.fromisoformat(_NAMED_UTC.sub("Z", text))
+    except ValueError:
+        pass
+    if "," in text[:4]:
+        # As mails write it: Tue, 31 Mar 2026 18:00:00 +0000.
+        return email.utils.parsedate_to_datetime(text)
+    return _written(text)
+
+
+def _day_and_month(text: str, first: int, second: int, day_first: bool | None) -> tuple[int, int]:
     if day_first is None and first <= 12 and second <= 12 and first != second:
         raise Unclear(
-            f'"{text[:60]}" is a different day in different countries. Say which in the settings of the channel, as in'
+            f'"{text}" is a different day in different countries. Say which in the settings of the channel, as in'
             ' {"day_first": true}.'
         )
-    day, month = (first, second) if day_first or (day_first is None and first > 12) else (second, first)
-    half = (slashed[7] or "").lower()
-    if half:
-        hour = hour % 12 + (12 if half == "p" else 0)
-    return datetime(year, month, day, hour, minute, seconds)  # noqa: DTZ001 (as above)
+    return (first, second) if day_first or (day_first is None and first > 12) else (second, first)
+
+
+def _written(text: str) -> datetime | None:
+    zone = UTC if _NAMED_UTC.search(text) else None
+    plain = _HALF_OF_DAY.sub(r" \1M", _NAMED_UTC.sub("", text)).replace(",", "")
+    for day in _DAYS:
+        for clock in _CLOCKS:
+            try:
+                return datetime.strptime(plain, day + clock).replace(tzinfo=zone)
+            except ValueError:
+                continue
+    return None
