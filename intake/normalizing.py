@@ -31,23 +31,12 @@ class _Read:
 
 def normalize_pending(*, at: datetime) -> Drained:
     """Work off every submission that is due."""
-    return drain(Submission.objects.select_related("channel"), lambda rows: _normalize(rows, at), batch=BATCH)
+    return drain(Submission.objects.select_related("channel"), lambda rows: normalize(rows, at=at), batch=BATCH)
 
 
-def read(submission: Submission) -> Draft:
-    """The draft a submission's bytes stand for, or `Unreadable` or `Ignored`; reads nothing else and writes nothing."""
-    raw = RawItem(
-        submission.external_id, bytes(submission.payload), submission.content_type, headers=submission.headers
-    )
-    draft = submission.channel.connector.parse(raw, settings=submission.channel.settings)
-    if draft.rating is not None:
-        _check(draft.rating)
-    if not (draft.text.strip() or draft.title.strip() or draft.rating is not None):
-        raise Ignored("It holds no text and no rating.")
-    return draft
-
-
-def _normalize(rows: Sequence[Submission], at: datetime) -> Mapping[int, GiveUp]:
+def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveUp]:
+    """Items, customers and arrivals of a batch, set-based, inside the caller's transaction; those that never become items, by
+    key. Channels must be loaded."""
     hopeless: dict[int, GiveUp] = {}
     found: list[_Read] = []
     for row in rows:
@@ -70,6 +59,19 @@ def _normalize(rows: Sequence[Submission], at: datetime) -> Mapping[int, GiveUp]
     _keep_files(found)
     Arrival.objects.bulk_create([Arrival(item=item) for item in items])
     return hopeless
+
+
+def read(submission: Submission) -> Draft:
+    """The draft a submission's bytes stand for, or `Unreadable` or `Ignored`; reads nothing else and writes nothing."""
+    raw = RawItem(
+        submission.external_id, bytes(submission.payload), submission.content_type, headers=submission.headers
+    )
+    draft = submission.channel.connector.parse(raw, settings=submission.channel.settings)
+    if draft.rating is not None:
+        _check(draft.rating)
+    if not (draft.text.strip() or draft.title.strip() or draft.rating is not None):
+        raise Ignored("It holds no text and no rating.")
+    return draft
 
 
 def _check(rating: Rating) -> None:

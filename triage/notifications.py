@@ -105,7 +105,20 @@ def deliver_pending() -> Drained:
     """Send what is due; a refusal for good is parked, anything else is tried again later."""
     rows = Notification.objects.select_related("item__submission", "ticket")
     with get_connection() as mail:
-        return drain_outside(rows, lambda row: _send(row, mail), _sent)
+        return drain_outside(rows, lambda row: _send(row, mail), lambda row, _: record_sent(row, at=timezone.now()))
+
+
+def record_sent(row: Notification, *, at: datetime) -> None:
+    """What a message that went out adds to its item's story. Its item must be loaded."""
+    kinds = {Notification.Kind.RECEIPT: Event.Type.RECEIPT, Notification.Kind.RESOLUTION: Event.Type.CUSTOMER_TOLD}
+    kind = kinds.get(Notification.Kind(row.kind))
+    if kind is None or row.item is None:
+        return
+    data = {"notification": str(row.public_id)}
+    Event.objects.create(
+        item=row.item, ticket=row.ticket, type=kind, source=Event.Source.SYSTEM, data=data, occurred_at=at
+    )
+    mark_changed([row.item.received_at])
 
 
 def _send(row: Notification, mail: Any) -> None:
@@ -132,19 +145,6 @@ def _send(row: Notification, mail: Any) -> None:
         # The connection may be in any state after an error; the next message opens a new one.
         mail.close()
         raise
-
-
-def _sent(row: Notification, result: None) -> None:
-    kinds = {Notification.Kind.RECEIPT: Event.Type.RECEIPT, Notification.Kind.RESOLUTION: Event.Type.CUSTOMER_TOLD}
-    kind = kinds.get(Notification.Kind(row.kind))
-    if kind is None or row.item is None:
-        return
-    data = {"notification": str(row.public_id)}
-    now = timezone.now()
-    Event.objects.create(
-        item=row.item, ticket=row.ticket, type=kind, source=Event.Source.SYSTEM, data=data, occurred_at=now
-    )
-    mark_changed([row.item.received_at])
 
 
 def _write(voice: Ticket, kind: str, *, subject: str, decided: Ticket | None = None, **said: Any) -> None:

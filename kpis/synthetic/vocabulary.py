@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 SIZE: Final = 30_000
-_STARTS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "k", "l", "m", "n", "p", "pl", "qu", "r", "s", "sh", "st", "t", "tr", "v", "w", "z"]
+_STARTS = [*"bcdfghklmnprstvwz", "br", "ch", "dr", "fl", "gr", "pl", "qu", "sh", "st", "tr"]
 _MIDDLES = ["a", "e", "i", "o", "u", "ai", "ea", "ou"]
 _ENDS = ["", "", "", "l", "n", "r", "s", "nt", "rd", "ck"]
 # Zipf's law with Mandelbrot's shift, which flattens the very first words as real texts do.
