@@ -11,6 +11,7 @@ class Occurrences:
         # Nothing here outlives the run, so nothing has to survive a crash.
         self._seen.execute("PRAGMA journal_mode = OFF")
         self._seen.execute("PRAGMA synchronous = OFF")
+        self._seen.execute("BEGIN")  # one for all, as each of its own would be written out by itself
         self._seen.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID")
 
     def count(self, key: bytes) -> int:
