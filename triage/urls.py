@@ -5,6 +5,8 @@ from django.urls import path
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
 from triage.views import actions, attachments, dev_mail, parked, tracking, workbench
+from triage.views.settings import organisation as set_up
+from triage.views.settings import people, rules
 
 app_name = "triage"
 
@@ -25,6 +27,20 @@ urlpatterns = [
     path("t/<str:token>/mail/", tracking.mail, name="tracking_mail"),
     path("t/<str:token>/delete/", tracking.delete, name="tracking_delete"),
     path("t/<str:token>/export/", tracking.export, name="tracking_export"),
+    path("settings/", set_up.start, name="settings"),
+    path("settings/topics/", set_up.topics, name="topics"),
+    path("settings/topics/<slug:slug>/", set_up.topic, name="topic"),
+    path("settings/teams/", set_up.teams, name="teams"),
+    path("settings/teams/<slug:slug>/", set_up.team, name="team"),
+    path("settings/rules/", rules.all_rules, name="rules"),
+    path("settings/rules/<int:number>/", rules.rule, name="rule"),
+    path("settings/people/", people.people, name="people"),
+    path("settings/people/<int:number>/", people.person, name="person"),
+    path("settings/people/<int:number>/link/", people.new_link, name="new_link"),
+    path("settings/keys/", people.keys, name="keys"),
+    path("settings/keys/<int:number>/revoke/", people.revoke_key, name="revoke_key"),
+    path("settings/channels/", set_up.channels, name="channels"),
+    path("settings/channels/<slug:slug>/", set_up.switch_channel, name="switch_channel"),
     path("settings/parked/", parked.parked, name="parked"),
     path("settings/parked/replay/", parked.replay, name="replay"),
     path("dev/mail/", dev_mail.mails, name="dev_mail"),

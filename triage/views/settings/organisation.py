@@ -1,0 +1,134 @@
+"""Settings: the start page, topics, teams and channels."""
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET, require_POST
+
+from feedback_portal.accounts.models import Stage, Team
+from feedback_portal.accounts.permissions import actor_of, require_set_up
+from intake.connectors import connectors
+from intake.models import Channel
+from triage import organisation
+from triage.lifecycle import OPEN
+from triage.models import Topic
+from triage.views.answering import done
+from triage.views.settings.shell import PLACES, given, set_up_page, show
+
+_TOPIC = ("name", "description", "keywords", "parent", "team")
+_TEAM = ("name", "stage", "triage_hours")
+
+
+@login_required
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    require_set_up(request)
+    return render(request, "triage/settings/start.html", {"places": PLACES})
+
+
+@set_up_page
+def topics(request: HttpRequest) -> HttpResponse:
+    """All topics, and a form for a new one."""
+    by = actor_of(request)
+    context = {"topics": _topics(), "choices": _topics(), "teams": _teams()}
+    empty = dict.fromkeys(("slug", *_TOPIC), "")
+
+    def save() -> str:
+        return f"The topic {organisation.create_topic(given(request, 'slug', *_TOPIC), by=by).name} is there."
+
+    return show(request, "topics", context, stored=empty, save=save, to="triage:topics")
+
+
+@set_up_page
+def topic(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Topic.objects.select_related("parent", "team"), slug=slug)
+    by = actor_of(request)
+    stored = {
+        "name": found.name,
+        "description": found.description,
+        "keywords": ", ".join(found.keywords),
+        "parent": found.parent.slug if found.parent else "",
+        "team": found.team.slug if found.team else "",
+        "is_active": found.is_active,
+    }
+    context = {"topic": found, "choices": _topics().exclude(pk=found.pk), "teams": _teams()}
+
+    def save() -> str:
+        return (
+            f"{organisation.change_topic(found, given(request, *_TOPIC, flags=('is_active',)), by=by).name} is saved."
+        )
+
+    return show(request, "topic", context, stored=stored, save=save, to="triage:topics")
+
+
+@set_up_page
+def teams(request: HttpRequest) -> HttpResponse:
+    """All teams, and a form for a new one."""
+    by = actor_of(request)
+    counted = Team.objects.select_related("stage").annotate(
+        people_count=Count("memberships", distinct=True),
+        open_count=Count("tickets", filter=Q(tickets__status__in=sorted(OPEN)), distinct=True),
+    )
+    context = {"teams": counted.order_by("-is_active", "name"), "stages": Stage.objects.order_by("position", "slug")}
+    empty = dict.fromkeys(("slug", *_TEAM), "") | {"triage_hours": "24"}
+
+    def save() -> str:
+        return f"The team {organisation.create_team(given(request, 'slug', *_TEAM), by=by).name} is there."
+
+    return show(request, "teams", context, stored=empty, save=save, to="triage:teams")
+
+
+@set_up_page
+def team(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Team.objects.select_related("stage"), slug=slug)
+    by = actor_of(request)
+    stored = {
+        "name": found.name,
+        "stage": found.stage.slug if found.stage else "",
+        "triage_hours": found.triage_hours,
+        "is_active": found.is_active,
+        "is_catch_all": found.is_catch_all,
+    }
+    context = {
+        "team": found,
+        "stages": Stage.objects.order_by("position", "slug"),
+        "people": found.people.order_by("name"),
+    }
+
+    def save() -> str:
+        flags = ("is_active", "is_catch_all")
+        return f"{organisation.change_team(found, given(request, *_TEAM, flags=flags), by=by).name} is saved."
+
+    return show(request, "team", context, stored=stored, save=save, to="triage:teams")
+
+
+@login_required
+@require_GET
+def channels(request: HttpRequest) -> HttpResponse:
+    require_set_up(request)
+    kinds = {connector.slug: connector.name for connector in connectors.all()}
+    rows = [
+        {"channel": channel, "kind": kinds.get(channel.kind, channel.kind)}
+        for channel in Channel.objects.order_by("slug")
+    ]
+    return render(request, "triage/settings/channels.html", {"rows": rows, "places": PLACES})
+
+
+@login_required
+@require_POST
+def switch_channel(request: HttpRequest, slug: str) -> HttpResponse:
+    require_set_up(request)
+    channel = get_object_or_404(Channel, slug=slug)
+    is_enabled = request.POST.get("is_enabled") == "yes"
+    organisation.switch_channel(channel, is_enabled=is_enabled, by=actor_of(request))
+    state = "takes feedback in again" if is_enabled else "is closed; what it took in stays"
+    return done(request, f"The channel {channel.name} {state}.", "triage:channels")
+
+
+def _topics() -> QuerySet[Topic]:
+    return Topic.objects.select_related("parent", "team").order_by("-is_active", "name")
+
+
+def _teams() -> QuerySet[Team]:
+    return Team.objects.filter(is_active=True).order_by("name")

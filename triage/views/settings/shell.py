@@ -1,0 +1,77 @@
+"""What the settings pages share: who may open them, where they lead, and how a form there is answered."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from feedback_portal.accounts.permissions import require_set_up
+from feedback_portal.refusals import BadInput
+from triage.views.answering import done, errors_of
+
+PLACES = (
+    ("topics", "Topics", "What feedback is about, and which team each topic belongs to"),
+    ("teams", "Teams", "Who works on feedback, and how soon it is read"),
+    ("rules", "Rules", "What is routed, tagged and ranked without a person"),
+    ("people", "People", "Who works here, in which team and role"),
+    ("keys", "API keys", "Which programs may call, and what they may do"),
+    ("channels", "Channels", "The ways in, and which of them are open"),
+    ("parked", "Parked work", "What the portal gave up on, with the reason"),
+)
+
+
+def set_up_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """GET shows, POST saves; administrators only."""
+
+    @login_required
+    @require_http_methods(["GET", "POST"])
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        require_set_up(request)
+        return view(request, *args, **named)
+
+    return page
+
+
+def show(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    stored: Mapping[str, Any],
+    save: Callable[[], str] | None = None,
+    to: str = "",
+) -> HttpResponse:
+    """A page with one form: as it is stored for GET; for POST saved, or shown again as it was typed with what is wrong."""
+    errors: dict[str, list[str]] = {}
+    values = dict(stored)
+    if save is not None and request.method == "POST":
+        try:
+            sentence = save()
+        except BadInput as refused:
+            errors = errors_of(refused)
+            typed: dict[str, Any] = dict(request.POST.dict())
+            for name, value in stored.items():
+                if isinstance(value, bool):
+                    typed[name] = name in request.POST
+                elif isinstance(value, list):
+                    typed[name] = request.POST.getlist(name)
+            values |= typed
+        else:
+            return done(request, sentence, to)
+    return render(
+        request,
+        f"triage/settings/{template}.html",
+        dict(context) | {"values": values, "errors": errors, "places": PLACES},
+        status=422 if errors else 200,
+    )
+
+
+def given(request: HttpRequest, *names: str, flags: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The named fields of a form; a box that is not ticked is sent as nothing and means no."""
+    found: dict[str, Any] = {name: request.POST[name] for name in names if name in request.POST}
+    return found | {name: name in request.POST for name in flags}
