@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "feedback_portal.settings")
 
@@ -29,7 +29,9 @@ PIPELINE = (
     Stage("measure", "triage.ChangedDay", "kpis.tasks.recount_changed_days", "measure"),
 )
 
-app.conf.task_queues = [Queue(name) for name in dict.fromkeys(stage.queue for stage in PIPELINE)]
+app.conf.task_queues = [
+    Queue(name, Exchange(name), routing_key=name) for name in dict.fromkeys(stage.queue for stage in PIPELINE)
+]
 app.conf.task_default_queue = "triage"
 app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE}
 # What is due by the clock, not by a row. Each is idempotent: a missed or doubled beat changes nothing.

@@ -5,6 +5,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from feedback_portal import health
+from feedback_portal.schema import KeyScheme
+
+__all__ = ["KeyScheme", "urlpatterns"]  # read once, the scheme registers itself
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),

@@ -15,7 +15,19 @@ from feedback_portal.pending import PendingWork
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("feedback_portal", "intake", "triage", "kpis")
-NAMES_NOT_FOUND_YET = {"utils", "helpers", "common", "misc", "manager", "managers", "data", "info", "process", "handle", "services"}
+NAMES_NOT_FOUND_YET = {
+    "utils",
+    "helpers",
+    "common",
+    "misc",
+    "manager",
+    "managers",
+    "data",
+    "info",
+    "process",
+    "handle",
+    "services",
+}
 
 
 def modules() -> Iterator[Path]:
@@ -39,7 +51,9 @@ def test_every_module_says_what_it_is_in_its_first_sentence() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in modules()
-        if (source := path.read_text()).strip() and "migrations" not in path.parts and not ast.get_docstring(ast.parse(source))
+        if (source := path.read_text()).strip()
+        and "migrations" not in path.parts
+        and not ast.get_docstring(ast.parse(source))
     ]
 
     assert silent == []

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import close_old_connections, connection, connections, transaction
@@ -102,7 +103,7 @@ def test_pauses_double() -> None:
         drain(ChangedDay.objects.all(), work)
         pauses.append((ChangedDay.objects.get().next_attempt_at - timezone.now()).total_seconds())
 
-    for shorter, longer in zip(pauses, pauses[1:], strict=False):
+    for shorter, longer in pairwise(pauses):
         assert 1.2 < longer / shorter < 3.2
     assert 7 < pauses[0] < 13
 

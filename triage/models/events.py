@@ -117,7 +117,9 @@ def mark_changed(received: Iterable[datetime]) -> None:
     with connection.cursor() as cursor:
         while days:
             wanted = [sorted(days)]
-            cursor.execute("INSERT INTO triage_changedday (day) SELECT unnest(%s::date[]) ON CONFLICT DO NOTHING", wanted)
+            cursor.execute(
+                "INSERT INTO triage_changedday (day) SELECT unnest(%s::date[]) ON CONFLICT DO NOTHING", wanted
+            )
             cursor.execute(
                 "SELECT day FROM triage_changedday WHERE day = ANY(%s) AND completed_at IS NULL AND parked_at IS NULL"
                 " AND lease_token IS NULL AND attempts = 0 FOR SHARE",
