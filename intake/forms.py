@@ -1,0 +1,217 @@
+"""The answers to a form, checked as they come from a page, and the page's fields drawn from what the form asks."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.http import QueryDict
+
+from intake.attachments import ACCEPT, LONGEST_FILE, MOST_FILES, BadFile, checked
+from intake.cleaning import clean_text
+from intake.connectors.base import File
+from intake.questions import CONTACTS, Definition, Question
+
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+
+    from intake.posts import Files
+
+
+class AnswersForm(forms.Form):
+    """A form whose fields are what a definition asks; `answers` and `files` are what was said, once it is valid."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        data: QueryDict | None = None,
+        files: "Files | None" = None,
+    ) -> None:
+        super().__init__(data, files)
+        self.definition = definition
+        for question in definition.questions:
+            self.fields.update(_FIELDS[question.kind](question))
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        speaking = [question for question in self.definition.questions if _may_say_it(question)]
+        if not self.errors and not any(found.get(question.name) not in (None, "") for question in speaking):
+            self.add_error(speaking[0].name, "Tell us something: choose an answer here, or write a few words.")
+        for question in self.definition.of_kind("file"):
+            if self.errors and self.files and question.name not in self.errors:
+                self.add_error(question.name, "Choose your files again: a page cannot keep them.")
+        return found
+
+    def answers(self) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+        for question in self.definition.questions:
+            if question.kind == "contact":
+                said[question.name] = {
+                    name: self.cleaned_data[name] for name in question.asks if self.cleaned_data[name]
+                }
+            elif question.kind not in {"file", "context"}:
+                said[question.name] = self.cleaned_data[question.name]
+        return {name: value for name, value in said.items() if value not in (None, "", [], {})}
+
+    def sent_files(self) -> list[File]:
+        return [file for question in self.definition.of_kind("file") for file in self.cleaned_data[question.name]]
+
+    def drawn(self) -> list[dict[str, Any]]:
+        """The questions as `intake/form.html` shows them, with what was said and what is wrong with it."""
+        return [self._drawn(question) for question in self.definition.questions if question.kind != "context"]
+
+    def _drawn(self, question: Question) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "name": question.name,
+            "kind": question.kind,
+            "label": question.label,
+            "help": question.help,
+            "required": question.required,
+            "errors": list(self.errors.get(question.name, [])),
+            "value": self._said(question.name),
+        }
+        return shown | _DRAWN.get(question.kind, _drawn_plain)(self, question)
+
+    def _said(self, name: str) -> Any:
+        if not self.is_bound or name not in self.fields:
+            return None
+        value = self[name].value()
+        return clean_text(value) if isinstance(value, str) else value
+
+
+def _may_say_it(question: Question) -> bool:
+    return question.kind == "scale" or (question.kind == "text" and question.place in {"text", "title"})
+
+
+class _Text(forms.CharField):
+    """Browsers send a new line as two characters, and count it as one."""
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        return found.replace("\r\n", "\n") if isinstance(found, str) else found
+
+
+class _FilesInput(forms.FileInput):
+    allow_multiple_selected = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list["UploadedFile[Any]"]:
+        return list(files.getlist(name)) if files else []
+
+
+class _Files(forms.Field):
+    widget = _FilesInput
+
+    def clean(self, value: Any) -> list[File]:
+        if self.required and not value:
+            raise forms.ValidationError("Choose a file.")
+        if len(value) > MOST_FILES:
+            raise forms.ValidationError(f"Choose at most {MOST_FILES} files.")
+        taken, errors = [], []
+        for upload in value:
+            try:
+                taken.append(
+                    checked(
+                        upload.name or "", upload.read() if upload.size <= LONGEST_FILE else b"x" * (LONGEST_FILE + 1)
+                    )
+                )
+            except BadFile as reason:
+                errors.append(str(reason))
+        if errors:
+            raise forms.ValidationError(errors)
+        return taken
+
+
+def _scale_field(question: Question) -> dict[str, forms.Field]:
+    choices = [(step.value, step.label or step.value) for step in question.steps]
+    field = forms.TypedChoiceField(choices=choices, coerce=int, empty_value=None, required=question.required)
+    return {question.name: field}
+
+
+def _text_field(question: Question) -> dict[str, forms.Field]:
+    return {question.name: _Text(max_length=question.longest, required=question.required)}
+
+
+def _choice_field(question: Question) -> dict[str, forms.Field]:
+    choices = [(option.value, option.label or option.value) for option in question.options]
+    if question.multiple:
+        return {question.name: forms.MultipleChoiceField(choices=choices, required=question.required)}
+    # One or many, an answer is a list of what was chosen.
+    field = forms.TypedChoiceField(
+        choices=choices, coerce=lambda chosen: [chosen], empty_value=None, required=question.required
+    )
+    return {question.name: field}
+
+
+def _contact_fields(question: Question) -> dict[str, forms.Field]:
+    return {
+        name: forms.EmailField(max_length=254, required=question.required)
+        if name == "email"
+        else forms.CharField(max_length=200, required=question.required)
+        for name in question.asks
+    }
+
+
+_FIELDS: Mapping[str, Callable[[Question], dict[str, forms.Field]]] = {
+    "scale": _scale_field,
+    "text": _text_field,
+    "choice": _choice_field,
+    "contact": _contact_fields,
+    "consent": lambda question: {question.name: forms.BooleanField(required=question.required)},
+    "file": lambda question: {question.name: _Files(required=question.required)},
+    "context": lambda question: {},
+}
+
+
+def _drawn_plain(form: AnswersForm, question: Question) -> dict[str, Any]:
+    return {}
+
+
+def _drawn_scale(form: AnswersForm, question: Question) -> dict[str, Any]:
+    return {
+        "options": [{"value": step.value, "label": step.label} for step in question.steps],
+        "low_label": question.low_label,
+        "high_label": question.high_label,
+        "faces": question.faces,
+    }
+
+
+def _drawn_choice(form: AnswersForm, question: Question) -> dict[str, Any]:
+    chosen = form._said(question.name) or []
+    return {
+        "options": [
+            {"value": option.value, "label": option.label or option.value, "detail": option.detail}
+            for option in question.options
+        ],
+        "multiple": question.multiple,
+        "value": [chosen] if isinstance(chosen, str) else chosen,
+    }
+
+
+def _drawn_contact(form: AnswersForm, question: Question) -> dict[str, Any]:
+    types = {"email": ("email", "email"), "phone": ("tel", "tel"), "name": ("text", "name")}
+    return {
+        "fields": [
+            {
+                "name": name,
+                "label": CONTACTS[name],
+                "type": types[name][0],
+                "autocomplete": types[name][1],
+                "value": form._said(name),
+                "errors": list(form.errors.get(name, [])),
+            }
+            for name in question.asks
+        ]
+    }
+
+
+_DRAWN: Mapping[str, Callable[[AnswersForm, Question], dict[str, Any]]] = {
+    "scale": _drawn_scale,
+    "text": lambda form, question: {"long": question.long, "max_length": question.longest},
+    "choice": _drawn_choice,
+    "contact": _drawn_contact,
+    "consent": lambda form, question: {"value": bool(form._said(question.name))},
+    "file": lambda form, question: {
+        "accept": ACCEPT,
+        "multiple": True,
+        "limit_label": f"Up to {MOST_FILES} files, {LONGEST_FILE // 1024 // 1024} MB each",
+    },
+}

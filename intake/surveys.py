@@ -1,0 +1,240 @@
+"""Forms of our own: published in versions that never change, and answered exactly once however often a button is pressed."""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core import signing
+from django.db import transaction
+from django.urls import reverse
+
+from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
+from intake import normalizing, receiving
+from intake.connectors.base import File, Ignored, RawItem, Unreadable
+from intake.models import Channel, Form, FormVersion, Submission
+from intake.questions import Definition, Option, Question, as_json, from_json
+from intake.receiving import Received
+
+TOKEN_LASTS = timedelta(hours=24)
+# Nobody reads a form and answers it in less.
+QUICKEST = timedelta(seconds=2)
+
+FIRST_FORM = Definition(
+    title="Tell us what happened",
+    intro="Good or bad, large or small. Only one answer is needed.",
+    description="Something about our products or how we treated you.",
+    time_label="About a minute",
+    questions=(
+        Question(
+            "rating",
+            "scale",
+            "How was it?",
+            scale="csat5",
+            faces=True,
+            options=tuple(
+                Option(str(step), word) for step, word in enumerate(("Bad", "Poor", "Fair", "Good", "Great"), start=1)
+            ),
+        ),
+        Question("text", "text", "What happened?", place="text", long=True, required=True),
+        Question("product", "text", "Which product is it about?", place="product", max_length=120),
+        Question("order", "text", "Order or serial number", max_length=60),
+        Question("photo", "file", "A photo or a document", help="A picture often says it best."),
+        Question(
+            "contact",
+            "contact",
+            "How can we reach you?",
+            help="We write to you about this only. Leave it empty to stay unknown.",
+            asks=("name", "email"),
+        ),
+    ),
+)
+
+_FORM_TOKEN = signing.Signer(salt="intake.form")
+_ABOUT = signing.Signer(salt="intake.about")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:\d{1,5})?\Z")
+
+
+class FormClosed(Refused):
+    status = 410
+    code = "form-closed"
+    title = "This form is closed"
+
+
+class BadToken(BadInput):
+    code = "bad-token"
+    title = "This page cannot be sent"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One copy of a form that was handed out: its nonce is the external id of whatever is written on it."""
+
+    form: Form
+    version: int
+    nonce: str
+    handed_out_at: datetime
+
+    def is_stale(self, at: datetime) -> bool:
+        return at - self.handed_out_at > TOKEN_LASTS
+
+    def token(self) -> str:
+        """What the page carries; needs no cookie and no row."""
+        stamp = int(self.handed_out_at.timestamp() * 1000)
+        return _FORM_TOKEN.sign_object([self.form.pk, self.version, self.nonce, stamp])
+
+    def definition(self) -> Definition:
+        """What this copy asks, even if the form asks something else by now."""
+        current = self.form.current
+        if current is None or current.number != self.version:
+            current = FormVersion.objects.get(form=self.form, number=self.version)
+        return from_json(current.definition)
+
+    def renewed(self, at: datetime) -> "Sheet":
+        """The same copy with time left to send it. It was read long ago, so sending it now is not too quick."""
+        return Sheet(self.form, self.version, self.nonce, at - QUICKEST)
+
+
+def furnish() -> None:
+    """An empty portal can be written to at once: a published form, and a channel for programs."""
+    if Channel.objects.exists():
+        return
+    Channel.objects.create(slug="api", name="REST API", kind="rest_api")
+    create_form("feedback", name="Web form", definition=FIRST_FORM, channel_slug="web-form")
+
+
+def create_form(
+    slug: str, *, name: str, definition: Definition, channel_slug: str = "", allowed_origins: Sequence[str] = ()
+) -> Form:
+    """A form on a channel of its own, published at once. `allowed_origins` are those that may frame it."""
+    bad = [origin for origin in allowed_origins if not _ORIGIN.match(origin)]
+    if bad:
+        message = f'"{bad[0][:100]}" is not an origin. Write it like https://shop.example.com.'
+        raise BadInput(message, errors=(InputError("allowed_origins", message),))
+    with transaction.atomic():
+        channel = Channel.objects.create(slug=channel_slug or slug, name=name, kind="web_form")
+        form = Form.objects.create(slug=slug, channel=channel, allowed_origins=list(allowed_origins))
+        publish(form, definition)
+    return form
+
+
+def publish(form: Form, definition: Definition) -> FormVersion:
+    """Ask this from now on. Publishing what is asked already makes no new version."""
+    told = as_json(definition)
+    with transaction.atomic():
+        locked = Form.objects.select_for_update().get(pk=form.pk)
+        version = locked.current
+        if version is None or version.definition != told:
+            last = locked.versions.order_by("-number").values_list("number", flat=True).first() or 0
+            version = FormVersion.objects.create(form=locked, number=last + 1, definition=told)
+        Form.objects.filter(pk=form.pk).update(current=version, state=Form.State.PUBLISHED)
+    form.current, form.state = version, Form.State.PUBLISHED
+    return version
+
+
+def close(form: Form) -> None:
+    """Take nothing in any more; publishing opens it again."""
+    Form.objects.filter(pk=form.pk).update(state=Form.State.CLOSED)
+    form.state = Form.State.CLOSED
+
+
+def published_forms() -> list[Form]:
+    """Those that people can open, in the order they were made."""
+    found = Form.objects.filter(state=Form.State.PUBLISHED, channel__is_enabled=True)
+    return list(found.select_related("channel", "current").order_by("pk"))
+
+
+def open_form(slug: str) -> Form:
+    """The published form of this address; `NotFound` when there never was one, `FormClosed` when there is none any more."""
+    form = Form.objects.select_related("channel", "current").filter(slug=slug).first()
+    if form is None or form.state == Form.State.DRAFT:
+        raise NotFound("There is no form at this address. See on the first page which ones are open.")
+    if form.state == Form.State.CLOSED or not form.channel.is_enabled:
+        raise FormClosed("This form takes no more answers. See on the first page which ones are open.")
+    return form
+
+
+def hand_out(form: Form, *, at: datetime) -> Sheet:
+    assert form.current is not None, "a published form has a version"
+    return Sheet(form, form.current.number, secrets.token_urlsafe(16), at)
+
+
+def read_token(form: Form, token: str) -> Sheet:
+    """The copy that a page carries the token of; `BadToken` when we did not make it, or for another form."""
+    try:
+        form_pk, version, nonce, stamp = _FORM_TOKEN.unsign_object(token)
+        if form_pk != form.pk:
+            raise BadToken("This page belongs to another form. Open the form again and send it from there.")
+        return Sheet(form, version, nonce, datetime.fromtimestamp(stamp / 1000, UTC))
+    except (signing.BadSignature, ValueError, TypeError):
+        raise BadToken(
+            "What makes this page yours is missing or was changed on the way. Go back, copy what you wrote, open the form"
+            " again and send it from there."
+        ) from None
+
+
+def submit(
+    sheet: Sheet,
+    answers: Mapping[str, Any],
+    *,
+    at: datetime,
+    files: Sequence[File] = (),
+    about: Mapping[str, str] | None = None,
+    language: str = "",
+    trapped: bool = False,
+) -> Received:
+    """Store what was written on one copy of a form; the same copy again gives the first answer back.
+
+    What looks like a program's work is kept apart for staff to see, and its sender is thanked like everybody.
+    """
+    definition = sheet.definition().in_language(language)
+    asked = [
+        {
+            name: getattr(question, name)
+            for name in ("name", "kind", "label", "scale", "place")
+            if getattr(question, name)
+        }
+        for question in definition.questions
+        if question.kind not in {"file", "context"}
+    ]
+    payload = {
+        "form": sheet.form.slug,
+        "version": sheet.version,
+        "language": definition.language if len(definition.languages) > 1 else "",
+        "questions": asked,
+        "answers": dict(answers),
+        "about": dict(about or {}),
+    }
+    reason = "honeypot" if trapped else "too quick" if at - sheet.handed_out_at < QUICKEST else ""
+    raw = RawItem(sheet.nonce, json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace"))
+    return receiving.receive(sheet.form.channel, raw, at=at, quarantine=reason, files=files)
+
+
+def is_answered_by_mail(submission: Submission) -> bool:
+    """Whether its sender left an address to be written to; what is held back gets no mail."""
+    if submission.quarantine_reason:
+        return False
+    try:
+        sender = normalizing.read(submission).sender
+    except (Unreadable, Ignored):
+        return False
+    return bool(sender.email and sender.may_contact)
+
+
+def link_about(form: Form, facts: Mapping[str, str]) -> str:
+    """The path of the form with facts that its answers are about (an order, a batch), signed so that nobody can change them."""
+    return f"{reverse('intake:form', args=[form.slug])}?about={_ABOUT.sign_object([form.pk, dict(facts)])}"
+
+
+def read_about(form: Form, signed: str) -> dict[str, str]:
+    """The facts of a signed link that the form asks for; none when the link is not ours."""
+    assert form.current is not None, "a published form has a version"
+    try:
+        form_pk, facts = _ABOUT.unsign_object(signed)
+    except (signing.BadSignature, ValueError, TypeError):
+        return {}
+    wanted = {question.name for question in from_json(form.current.definition).of_kind("context")}
+    return {name: str(value) for name, value in facts.items() if name in wanted} if form_pk == form.pk else {}

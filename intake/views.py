@@ -1,0 +1,223 @@
+"""What a customer sees before and after sending: the open forms, a form, and the thanks with the private link."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language_info
+from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from feedback_portal.accounts.models import Team
+from feedback_portal.edge import client_address
+from feedback_portal.refusals import Refused, answer
+from intake import allowances, receiving, surveys
+from intake.forms import AnswersForm
+from intake.models import Form
+from intake.posts import posted
+from intake.questions import Definition, from_json
+from intake.surveys import Sheet
+
+# The name of a field that people do not see and programs fill in.
+TRAP = "homepage"
+_RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
+_TOO_LATE = "This page was open for more than a day, so nothing was sent yet. Look it over and send it now."
+
+
+class SeeOther(HttpResponseRedirect):
+    """The answer to a POST is read with a GET, and reloading it sends nothing again."""
+
+    status_code = 303
+
+
+def frameable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """With ?embed=1 the page may stand in frames of our own and of the origins that its form names, refusals included:
+    whoever fills in a form inside another page must see why it was not taken."""
+
+    @wraps(view)
+    def framed(request: HttpRequest, slug: str, **arguments: str) -> HttpResponse:
+        if not _is_embedded(request):
+            return view(request, slug, **arguments)
+        try:
+            response = view(request, slug, **arguments)
+        except Refused as refused:
+            response = answer(request, refused)
+        origins = Form.objects.filter(slug=slug).values_list("allowed_origins", flat=True).first() or []
+        response.frame_ancestors = " ".join(["'self'", *origins])  # type: ignore[attr-defined]
+        return response
+
+    return framed
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    doors = []
+    for form in surveys.published_forms():
+        definition = _definition(request, form)
+        doors.append({"title": definition.title, "description": definition.description, "url": _url(form)})
+    return render(request, "home.html", {"forms": doors})
+
+
+@csrf_exempt  # There is no cookie that a foreign page could ride on; the signed token says which page was sent.
+@require_http_methods(["GET", "HEAD", "POST"])
+@frameable
+def form(request: HttpRequest, slug: str) -> HttpResponse:
+    at = timezone.now()
+    opened = surveys.open_form(slug)
+    if request.method != "POST":
+        return _page(request, opened, surveys.hand_out(opened, at=at))
+    allowances.use_one(opened.channel, client_address(request), at=at)
+    post, files = posted(request)
+    sheet = surveys.read_token(opened, post.get("token", ""))
+    answers = AnswersForm(_definition(request, opened, sheet.definition()), post, files)
+    about = post.get("about", "")
+    if sheet.is_stale(at):
+        return _page(request, opened, sheet.renewed(at), answers, about=about, notice=_TOO_LATE)
+    if not answers.is_valid():
+        return _page(request, opened, sheet, answers, about=about)
+    received = surveys.submit(
+        sheet,
+        answers.answers(),
+        at=at,
+        files=answers.sent_files(),
+        about=surveys.read_about(opened, about),
+        language=answers.definition.language,
+        trapped=bool(post.get(TRAP)),
+    )
+    token = receiving.tracking_token(received.submission)
+    return SeeOther(_url(opened, request, to="intake:thanks", token=token))
+
+
+@require_safe
+@frameable
+def thanks(request: HttpRequest, slug: str, token: str) -> HttpResponse:
+    submission = receiving.find_by_token(token)
+    sent = Form.objects.select_related("channel", "current").filter(slug=slug).first()
+    if submission is None or sent is None or submission.channel_id != sent.channel_id:
+        raise Http404
+    context = {
+        "form": {"title": _definition(request, sent).title, "url": _url(sent, request)},
+        "reference": submission.reference,
+        "tracking_url": receiving.tracking_url(submission),
+        "expects": _expects(submission.received_at),
+        "mailed": surveys.is_answered_by_mail(submission),
+    }
+    response = render(request, "intake/thanks.html", context | _frame(request, sent))
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _page(
+    request: HttpRequest,
+    form: Form,
+    sheet: Sheet,
+    answers: AnswersForm | None = None,
+    *,
+    about: str = "",
+    notice: str = "",
+) -> HttpResponse:
+    """The form, empty or with what was said and what is wrong with it; nothing that was written is lost."""
+    shown = answers or AnswersForm(_definition(request, form))
+    questions = shown.drawn()
+    about = about or request.GET.get("about", "")
+    context = {
+        "form": {
+            "title": shown.definition.title,
+            "intro": shown.definition.intro,
+            "submit_label": shown.definition.submit_label,
+            "time_label": shown.definition.time_label,
+            "privacy_url": shown.definition.privacy_url,
+            "url": _url(form, request),
+        },
+        "questions": questions,
+        "hidden": [{"name": "token", "value": sheet.token()}] + ([{"name": "about", "value": about}] if about else []),
+        "trap": TRAP,
+        "notice": notice,
+        "error_count": sum(
+            len(question["errors"]) + sum(len(field["errors"]) for field in question.get("fields", ()))
+            for question in questions
+        ),
+    }
+    status = 200 if answers is None else 400
+    return render(request, "intake/form.html", context | _frame(request, form), status=status)
+
+
+def _definition(request: HttpRequest, form: Form, definition: Definition | None = None) -> Definition:
+    """What the form asks, in the reader's language."""
+    if definition is None:
+        assert form.current is not None, "a published form has a version"
+        definition = from_json(form.current.definition)
+    return definition.in_language(_language(request, definition))
+
+
+def _language(request: HttpRequest, definition: Definition) -> str:
+    """The one chosen on the page, else the first of the browser's that the form speaks."""
+    known = {language.lower(): language for language in definition.languages}
+    asked = [request.GET.get("lang", "")]
+    asked += [language for language, _ in parse_accept_lang_header(request.headers.get("Accept-Language", "")[:500])]
+    for language in asked:
+        for spoken in (language.lower(), language.lower().partition("-")[0]):
+            if spoken in known:
+                return known[spoken]
+    return definition.language
+
+
+def _frame(request: HttpRequest, form: Form) -> dict[str, Any]:
+    """What `base_public.html` needs."""
+    assert form.current is not None, "a published form has a version"
+    definition = from_json(form.current.definition)
+    current = _language(request, definition)
+    return {
+        "embedded": _is_embedded(request),
+        "language": current,
+        "direction": "rtl" if current.partition("-")[0] in _RIGHT_TO_LEFT else "",
+        "languages": [
+            {
+                "code": code,
+                "name": _own_name(code),
+                "url": "?" + _query(request, lang=code),
+                "is_current": code == current,
+            }
+            for code in definition.languages
+            if len(definition.languages) > 1
+        ],
+    }
+
+
+def _is_embedded(request: HttpRequest) -> bool:
+    return request.GET.get("embed") == "1"
+
+
+def _url(form: Form, request: HttpRequest | None = None, *, to: str = "intake:form", **arguments: str) -> str:
+    """The address of a form or its thanks, which keeps how the form is shown."""
+    path = reverse(to, kwargs={"slug": form.slug, **arguments})
+    query = _query(request) if request is not None else ""
+    return f"{path}?{query}" if query else path
+
+
+def _query(request: HttpRequest, **changed: str) -> str:
+    kept = {name: request.GET[name][:500] for name in ("embed", "lang") if request.GET.get(name)}
+    return urlencode(kept | changed)
+
+
+def _own_name(code: str) -> str:
+    try:
+        return str(get_language_info(code)["name_local"]).capitalize()
+    except KeyError:
+        return code
+
+
+def _expects(received_at: datetime) -> str:
+    """By when somebody reads it; the catch-all team's promise is the one that holds for everybody."""
+    hours = Team.objects.filter(is_catch_all=True).values_list("triage_hours", flat=True).first() or 24
+    by = timezone.localtime(received_at + timedelta(hours=hours), timezone.get_default_timezone())
+    return f"A person reads it by {date_format(by, 'l, j F')}."
