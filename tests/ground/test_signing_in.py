@@ -13,6 +13,12 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough sentence"
 
 
+@pytest.fixture(autouse=True)
+def passwords_are_quick_to_check(settings) -> None:  # type: ignore[no-untyped-def]
+    """Slowness is the real hasher's purpose, and not what is tested here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def tariq() -> User:
     return User.objects.create_user("Tariq@Example.com", PASSWORD, name="Tariq Aziz")
