@@ -1,5 +1,6 @@
 """What the customer is told, and when: written with the decision it tells about, delivered by a drain."""
 
+import re
 import smtplib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db.models import QuerySet
+from django.core.mail.backends.smtp import EmailBackend
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -29,6 +31,8 @@ RECEIPTS_A_DAY = 3
 # An item this old was imported, not sent just now: its customer expects no receipt.
 RECEIPT_WITHIN = timedelta(days=1)
 
+_PLAIN_NAME = re.compile(r"[^\W\d_]+(?:(?:[ '\u2019-]|[.,] )[^\W\d_]+){0,5}\.?\Z")
+
 SENTENCES = {
     Resolution.SHIPPED: "We changed something because of it.",
     Resolution.ANSWERED: "We answered it.",
@@ -38,17 +42,16 @@ SENTENCES = {
 }
 
 
-def write_receipts(items: Sequence[FeedbackItem]) -> None:
+def write_receipts(items: Sequence[FeedbackItem], *, at: datetime) -> None:
     """A receipt for each of these new items whose sender asked to be written to; none to people who get too many.
 
     A receipt holds nothing its sender typed, so that nobody can make the portal write to strangers. Their customers must
     be loaded.
     """
-    now = timezone.now()
-    wanted = [item for item in items if _may_write(item) and item.received_at > now - RECEIPT_WITHIN]
+    wanted = [item for item in items if _may_write(item) and item.received_at > at - RECEIPT_WITHIN]
     if not wanted:
         return
-    had_hour, had_day = _recent_receipts({_address(item) for item in wanted}, now)
+    had_hour, had_day = _recent_receipts({_address(item) for item in wanted}, at)
     rows = []
     for item in wanted:
         address = _address(item)
@@ -71,41 +74,40 @@ def write_receipts(items: Sequence[FeedbackItem]) -> None:
 
 def write_reply(ticket: Ticket, *, text: str, by: Actor) -> None:
     """What a person wrote to the customer, as a mail; on their private page it stands anyway."""
-    _write(
-        ticket,
-        Notification.Kind.REPLY,
-        subject=f"{settings.ORGANISATION} answered your feedback {ticket.item.reference}",
-        text=text,
-        person=by.name,
-    )
+    subject = f"{settings.ORGANISATION} answered your feedback {ticket.item.reference}"
+    _write([ticket], Notification.Kind.REPLY, decided=ticket, subject=subject, text=text, person=by.name)
 
 
 def write_resolution(ticket: Ticket, *, by: Actor) -> None:
     """The outcome, to the customer of this ticket and to those whose voices were merged into it."""
-    voices = [ticket, *Ticket.objects.filter(duplicate_of=ticket.pk).select_related("item__customer")]
-    for voice in voices:
-        _write(
-            voice,
-            Notification.Kind.RESOLUTION,
-            subject=f"Your feedback {voice.item.reference} has an outcome",
-            sentence=SENTENCES.get(Resolution(ticket.resolution), ""),
-            reason=ticket.resolution_reason,
-            decided=ticket,
-        )
+    merged = Ticket.objects.filter(duplicate_of=ticket.pk).select_related("item__customer", "item__submission")
+    _write(
+        [ticket, *merged],
+        Notification.Kind.RESOLUTION,
+        decided=ticket,
+        subject="Your feedback {reference} has an outcome",
+        sentence=SENTENCES.get(Resolution(ticket.resolution), ""),
+        reason=ticket.resolution_reason,
+    )
 
 
 def withdraw(ticket: Ticket, *, version: int) -> None:
     """Take back messages of a decision that is undone, if they have not gone out."""
-    Notification.objects.filter(
-        once_key__contains=f":{ticket.pk}:{version}", attempts=0, completed_at=None, parked_at=None
-    ).delete()
+    of_ticket = Notification.objects.filter(Q(ticket=ticket) | Q(ticket__duplicate_of=ticket), attempts=0)
+    of_ticket.filter(once_key__endswith=f":{ticket.pk}:{version}", completed_at=None, parked_at=None).delete()
 
 
 def deliver_pending() -> Drained:
     """Send what is due; a refusal for good is parked, anything else is tried again later."""
-    rows = Notification.objects.select_related("item__submission", "ticket")
-    with get_connection() as mail:
+    rows = Notification.objects.select_related("item__submission", "ticket").defer(
+        "item__text", "item__context", "item__submission__payload", "item__submission__headers"
+    )
+    # Opened by the first message, so that a server that is down fails messages, each with its pause, and not the drain.
+    mail = get_connection()
+    try:
         return drain_outside(rows, lambda row: _send(row, mail), lambda row, _: record_sent(row, at=timezone.now()))
+    finally:
+        mail.close()
 
 
 def record_sent(row: Notification, *, at: datetime) -> None:
@@ -133,39 +135,59 @@ def _send(row: Notification, mail: Any) -> None:
         headers["Precedence"] = "auto_reply"
     message = EmailMessage(row.subject, row.body, to=[row.recipient], headers=headers, connection=mail)
     try:
-        message.send()
+        mail.open()
+        _hand_over(message, mail, is_automatic=row.kind == Notification.Kind.RECEIPT)
     except smtplib.SMTPRecipientsRefused as refused:
         code, said = next(iter(refused.recipients.values()))
-        if 500 <= code < 600:
-            raise GiveUp(
-                f"The mail server refuses this address for good: {code} {said.decode(errors='replace')}"
-            ) from None
-        raise
-    except smtplib.SMTPException:
+        raise _lasting(code, said, refused) from None
+    except smtplib.SMTPDataError as refused:
+        mail.close()
+        raise _lasting(refused.smtp_code, refused.smtp_error, refused) from None
+    except OSError:
         # The connection may be in any state after an error; the next message opens a new one.
         mail.close()
         raise
 
 
-def _write(voice: Ticket, kind: str, *, subject: str, decided: Ticket | None = None, **said: Any) -> None:
-    if not _may_write(voice.item):
-        return
-    decision = decided or voice
-    Notification.objects.bulk_create(
-        [
-            Notification(
-                item=voice.item,
-                ticket=voice,
-                kind=kind,
-                once_key=f"{kind}:{voice.pk}:{decision.pk}:{decision.version}",
-                recipient=_address(voice.item),
-                subject=subject,
-                body=_render(kind, voice.item, **said),
-                next_attempt_at=Now() + SEND_DELAY,
-            )
-        ],
-        ignore_conflicts=True,
-    )
+def _hand_over(message: EmailMessage, mail: Any, *, is_automatic: bool) -> None:
+    """Automatic mail goes out without a sender on its envelope (RFC 3834, 3.3), so that its bounces come back to nobody;
+    a server that insists on a sender gets ours."""
+    if is_automatic and isinstance(mail, EmailBackend) and mail.connection is not None:
+        raw: Any = message.message()
+        try:
+            mail.connection.sendmail("", message.recipients(), raw.as_bytes(linesep="\r\n"))
+        except smtplib.SMTPSenderRefused:
+            pass
+        else:
+            return
+    message.send()
+
+
+def _lasting(code: int, said: bytes | str, refused: Exception) -> Exception:
+    """5xx is for good (RFC 5321, 4.2.1); everything else may pass."""
+    if not 500 <= code < 600:
+        return refused
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return GiveUp(f"The mail server refuses this for good: {code} {text}")
+
+
+def _write(voices: Sequence[Ticket], kind: str, *, decided: Ticket, subject: str, **said: Any) -> None:
+    """One message for each of these voices that may be written to; items, customers and submissions must be loaded."""
+    rows = [
+        Notification(
+            item=voice.item,
+            ticket=voice,
+            kind=kind,
+            once_key=f"{kind}:{voice.pk}:{decided.pk}:{decided.version}",
+            recipient=_address(voice.item),
+            subject=subject.replace("{reference}", voice.item.reference),
+            body=_render(kind, voice.item, **said),
+            next_attempt_at=Now() + SEND_DELAY,
+        )
+        for voice in voices
+        if _may_write(voice.item)
+    ]
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _may_write(item: FeedbackItem) -> bool:
@@ -198,7 +220,8 @@ def _render(kind: str, item: FeedbackItem, **said: Any) -> str:
     context = {
         "organisation": settings.ORGANISATION,
         "reference": item.reference,
-        "name": "" if kind == Notification.Kind.RECEIPT else name,
+        # They typed it themselves: what is no plain name (an address of a page, an offer) is left out.
+        "name": name if kind != Notification.Kind.RECEIPT and _PLAIN_NAME.match(name) else "",
         "tracking_url": receiving.tracking_url(item.submission),
     }
     return render_to_string(f"mail/{kind}.txt", context | said)

@@ -93,7 +93,7 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     events += [_routed(ticket, at) for ticket in tickets]
     Event.objects.bulk_create(events)
     mark_changed(item.received_at for item in items)
-    notifications.write_receipts(items)
+    notifications.write_receipts(items, at=at)
 
 
 def read(texts: Sequence[Text], *, taxonomy: Taxonomy) -> list[Understanding]:

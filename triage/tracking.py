@@ -155,7 +155,7 @@ def set_mail(token: str, *, at: datetime, wanted: bool) -> None:
     with transaction.atomic():
         Customer.objects.filter(pk=customer.pk).update(opted_out_at=None if wanted else at)
         if not wanted:
-            waiting = Notification.objects.filter(item__customer=customer, completed_at=None, attempts=0)
+            waiting = Notification.objects.filter(item__customer=customer, completed_at=None)
             waiting.exclude(kind=Notification.Kind.STAFF).delete()
 
 

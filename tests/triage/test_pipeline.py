@@ -214,7 +214,7 @@ class TestReceipts:
             ana.refresh_from_db()
         if why == "ourselves":
             settings.DEFAULT_FROM_EMAIL = f"Feedback <{ana.email}>"
-        at = timezone.now() - timedelta(days=3) if why == "old" else timezone.now()
+        at = AT - timedelta(days=3) if why == "old" else AT
         arrive("Hello", at=at, customer=None if why == "nobody" else ana, may_contact=why != "no consent")
         take_in()
 
