@@ -17,38 +17,40 @@ from intake.models import Allowance, Channel
 # What a channel's setting "limits" may change: how many at once, a minute and an hour. 0 lifts a limit.
 LIMITS: Mapping[str, int] = {"burst": 10, "minute": 5, "hour": 60}
 
+_HOUR = timedelta(hours=1)
 _FOREVER = timedelta(days=3650)
+_ENDLESS = 2**31 - 1
 
 
 def use_one(channel: Channel, address: str, *, at: datetime) -> None:
     """Count one try of this address, or refuse it with `TooMany`, which says when to come again.
 
-    One statement that needs no flush to disk. For each limit, what is used up is a moment in time: each try moves it on by
-    its share, and a try is refused while the moment lies too far ahead. So exactly as many pass as the limits say, however
-    many ask at once.
+    One statement that needs no flush to disk, so exactly as many pass as the limits say, however many ask at once. A try
+    that is refused costs nothing.
     """
     limits = _limits(channel)
-    minute_share, hour_share = _share(60, limits["minute"]), _share(3600, limits["hour"])
-    minute_room = minute_share * max(limits["burst"] - 1, 0) if limits["burst"] else _FOREVER
-    hour_room = hour_share * (limits["hour"] - 1) if limits["hour"] else _FOREVER
+    share = timedelta(seconds=60 / limits["minute"]) if limits["minute"] else timedelta()
+    ahead = share * (limits["burst"] - 1) if limits["burst"] else _FOREVER
     who = _hashed(address)
     values: dict[str, Any] = {
         "channel": channel.pk,
         "who": who,
         "at": at,
-        "minute": minute_share,
-        "hour": hour_share,
-        "minute_room": minute_room,
-        "hour_room": hour_room,
+        "share": share,
+        "ahead": ahead,
+        "hour_ago": at - _HOUR,
+        "hour": limits["hour"] or _ENDLESS,
     }
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO intake_allowance AS known (channel_id, address, minute_used_until, hour_used_until)"
-            " VALUES (%(channel)s, %(who)s, %(at)s + %(minute)s, %(at)s + %(hour)s)"
+            "INSERT INTO intake_allowance AS known (channel_id, address, used_until, hour_began_at, in_this_hour)"
+            " VALUES (%(channel)s, %(who)s, %(at)s + %(share)s, %(at)s, 1)"
             " ON CONFLICT (channel_id, address) DO UPDATE SET"
-            " minute_used_until = greatest(known.minute_used_until, %(at)s) + %(minute)s,"
-            " hour_used_until = greatest(known.hour_used_until, %(at)s) + %(hour)s"
-            " WHERE known.minute_used_until <= %(at)s + %(minute_room)s AND known.hour_used_until <= %(at)s + %(hour_room)s",
+            " used_until = greatest(known.used_until, %(at)s) + %(share)s,"
+            " hour_began_at = CASE WHEN known.hour_began_at > %(hour_ago)s THEN known.hour_began_at ELSE %(at)s END,"
+            " in_this_hour = CASE WHEN known.hour_began_at > %(hour_ago)s THEN known.in_this_hour + 1 ELSE 1 END"
+            " WHERE known.used_until <= %(at)s + %(ahead)s"
+            " AND (known.hour_began_at <= %(hour_ago)s OR known.in_this_hour < %(hour)s)",
             values,
         )
         if cursor.rowcount:
@@ -56,7 +58,9 @@ def use_one(channel: Channel, address: str, *, at: datetime) -> None:
     used = Allowance.objects.filter(channel=channel, address=who).first()
     wait = timedelta(seconds=1)
     if used is not None:
-        wait = max(wait, used.minute_used_until - minute_room - at, used.hour_used_until - hour_room - at)
+        wait = max(wait, used.used_until - ahead - at)
+        if limits["hour"] and used.in_this_hour >= limits["hour"]:
+            wait = max(wait, used.hour_began_at + _HOUR - at)
     seconds = ceil(wait.total_seconds())
     raise TooMany(
         f"So much was sent from where you are that we ask you to wait {_spoken(seconds)}. Go back: what you wrote is still"
@@ -67,7 +71,7 @@ def use_one(channel: Channel, address: str, *, at: datetime) -> None:
 
 def forget(*, at: datetime) -> int:
     """Delete what limits nobody any more; how many rows went."""
-    return Allowance.objects.filter(hour_used_until__lt=at, minute_used_until__lt=at).delete()[0]
+    return Allowance.objects.filter(hour_began_at__lte=at - _HOUR, used_until__lte=at).delete()[0]
 
 
 def _limits(channel: Channel) -> dict[str, int]:
@@ -77,10 +81,6 @@ def _limits(channel: Channel) -> dict[str, int]:
         name: found[name] if type(found.get(name)) is int and found[name] >= 0 else usual
         for name, usual in LIMITS.items()
     }
-
-
-def _share(seconds: int, limit: int) -> timedelta:
-    return timedelta(seconds=seconds / limit) if limit else timedelta()
 
 
 def _hashed(address: str) -> str:

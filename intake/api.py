@@ -1,6 +1,7 @@
 """Feedback from programs, one by one and in bulk, and the channels it comes through."""
 
 import json
+import re
 import uuid
 from collections import defaultdict
 from datetime import datetime
@@ -8,8 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,63 +17,14 @@ from rest_framework.views import APIView
 from feedback_portal.accounts.models import Scope
 from feedback_portal.api import page, remembering
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
-from intake import receiving
+from intake import receiving, schema
 from intake.connectors import connectors
 from intake.connectors.base import RawItem
 from intake.models import Channel, Submission
+from intake.shapes import Check, flag, object_of, one_of, text
 from intake.wire import check_item
 
 MOST_AT_ONCE = 1000
-
-
-# How the schema describes what `intake.wire` checks.
-RATING = inline_serializer("Rating", {"scale": serializers.CharField(), "value": serializers.FloatField()})
-CUSTOMER = inline_serializer(
-    "Customer",
-    {
-        "external_id": serializers.CharField(required=False),
-        "email": serializers.EmailField(required=False),
-        "name": serializers.CharField(required=False),
-        "account": serializers.CharField(required=False),
-        "may_contact": serializers.BooleanField(required=False),
-    },
-)
-FEEDBACK: dict[str, Any] = {
-    "channel": serializers.SlugField(),
-    "external_id": serializers.CharField(required=False, help_text="Your own id; the same one twice is stored once."),
-    "text": serializers.CharField(required=False),
-    "title": serializers.CharField(required=False),
-    "rating": RATING,
-    "customer": CUSTOMER,
-    "product": serializers.CharField(required=False),
-    "product_version": serializers.CharField(required=False),
-    "language": serializers.CharField(required=False),
-    "submitted_at": serializers.DateTimeField(required=False),
-    "url": serializers.URLField(required=False),
-    "context": serializers.DictField(child=serializers.CharField(), required=False),
-}
-FEEDBACK_SHAPE = inline_serializer("Feedback", FEEDBACK)
-BULK_SHAPE = inline_serializer("FeedbackBulk", {"items": inline_serializer("FeedbackItem", FEEDBACK, many=True)})
-RECEIVED_SHAPE = inline_serializer(
-    "Received",
-    {
-        "id": serializers.UUIDField(),
-        "reference": serializers.CharField(),
-        "status": serializers.CharField(),
-        "tracking_url": serializers.URLField(),
-    },
-)
-PROBLEM = inline_serializer(
-    "Problem",
-    {
-        "type": serializers.CharField(),
-        "title": serializers.CharField(),
-        "status": serializers.IntegerField(),
-        "detail": serializers.CharField(),
-        "errors": serializers.ListField(child=serializers.DictField(), required=False),
-    },
-)
-PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 411, 413, 415, 422, 429), PROBLEM)
 
 
 class FeedbackView(APIView):
@@ -81,12 +32,16 @@ class FeedbackView(APIView):
 
     scopes = {"POST": Scope.FEEDBACK_WRITE}
 
-    @extend_schema(request=FEEDBACK_SHAPE, responses={200: RECEIVED_SHAPE, 201: RECEIVED_SHAPE, **PROBLEMS})
+    @extend_schema(
+        operation_id="feedback_send",
+        request=schema.FEEDBACK,
+        responses={200: schema.RECEIVED, 201: schema.RECEIVED, **schema.PROBLEMS},
+    )
     def post(self, request: Request) -> Response:
         given: Any = request.data
         errors = check_item(given)
         if errors:
-            raise BadInput("Correct the places named in `errors` and send it again.", errors=tuple(errors))
+            raise BadInput(_CORRECT, errors=tuple(errors))
         channel = _channel(given.get("channel"))
         at = timezone.now()
 
@@ -102,7 +57,9 @@ class BulkView(APIView):
 
     scopes = {"POST": Scope.FEEDBACK_WRITE}
 
-    @extend_schema(request=BULK_SHAPE, responses={200: serializers.DictField(), **PROBLEMS})
+    @extend_schema(
+        operation_id="feedback_send_many", request=schema.BULK, responses={200: schema.VERDICTS, **schema.PROBLEMS}
+    )
     def post(self, request: Request) -> Response:
         given = request.data.get("items") if isinstance(request.data, dict) else None
         if not isinstance(given, list) or set(request.data) != {"items"}:
@@ -119,13 +76,15 @@ class ChannelsView(APIView):
 
     scopes = {"GET": Scope.ADMIN, "POST": Scope.ADMIN}
 
-    @extend_schema(responses={200: serializers.DictField(), **PROBLEMS})
+    @extend_schema(operation_id="channels_list", responses={200: schema.CHANNELS, **schema.PROBLEMS})
     def get(self, request: Request) -> Response:
         return page(request, Channel.objects.all(), order=("slug",), show=_channel_told)
 
-    @extend_schema(request=serializers.DictField(), responses={201: serializers.DictField(), **PROBLEMS})
+    @extend_schema(
+        operation_id="channels_create", request=schema.CHANNEL, responses={201: schema.CHANNEL, **schema.PROBLEMS}
+    )
     def post(self, request: Request) -> Response:
-        values = _channel_input(request.data, required=("slug", "name", "kind"))
+        values = _right(_NEW_CHANNEL, request.data)
 
         def effect() -> tuple[int, dict[str, Any]]:
             try:
@@ -143,14 +102,18 @@ class ChannelView(APIView):
 
     scopes = {"GET": Scope.ADMIN, "PATCH": Scope.ADMIN}
 
-    @extend_schema(responses={200: serializers.DictField(), **PROBLEMS})
+    @extend_schema(operation_id="channels_read", responses={200: schema.CHANNEL, **schema.PROBLEMS})
     def get(self, request: Request, slug: str) -> Response:
         return Response(_channel_told(_known(slug)))
 
-    @extend_schema(request=serializers.DictField(), responses={200: serializers.DictField(), **PROBLEMS})
+    @extend_schema(
+        operation_id="channels_change",
+        request=schema.CHANNEL_CHANGES,
+        responses={200: schema.CHANNEL, **schema.PROBLEMS},
+    )
     def patch(self, request: Request, slug: str) -> Response:
         channel = _known(slug)
-        values = _channel_input(request.data, allowed=("name", "settings", "is_enabled"))
+        values = _right(_CHANGED_CHANNEL, request.data)
         Channel.objects.filter(pk=channel.pk).update(**values)
         return Response(_channel_told(_known(slug)))
 
@@ -225,33 +188,25 @@ def _channel_told(channel: Channel) -> dict[str, Any]:
     }
 
 
-_CHANNEL_FIELDS: dict[str, tuple[type, str]] = {
-    "slug": (str, "Write a short name of letters, digits and dashes."),
-    "name": (str, "Write a name of at most 120 characters."),
-    "kind": (str, "Name the kind of channel."),
-    "settings": (dict, "Send an object here."),
-    "is_enabled": (bool, "Send true or false here."),
-}
-
-
-def _channel_input(
-    given: Any, *, required: tuple[str, ...] = (), allowed: tuple[str, ...] = tuple(_CHANNEL_FIELDS)
-) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise BadInput("Send an object.")
-    errors = [
-        InputError(name, "There is no such field, or it cannot be changed.") for name in given if name not in allowed
-    ]
-    errors += [InputError(name, "This field is required.") for name in required if not given.get(name)]
-    for name, value in given.items():
-        kind, message = _CHANNEL_FIELDS.get(name, (object, ""))
-        if not isinstance(value, kind) or (isinstance(value, str) and not 1 <= len(value) <= 120):
-            errors.append(InputError(name, message))
-    if not errors and "slug" in given and (len(given["slug"]) > 60 or not given["slug"].replace("-", "").isalnum()):
-        errors.append(InputError("slug", _CHANNEL_FIELDS["slug"][1]))
-    if not errors and "kind" in given and given["kind"] not in connectors:
-        known = ", ".join(connector.slug for connector in connectors.all())
-        errors.append(InputError("kind", f"Use one of {known}."))
+def _right(check: Check, given: Any) -> dict[str, Any]:
+    errors = check(given, "")
     if errors:
-        raise BadInput("Correct the places named in `errors` and send it again.", errors=tuple(errors))
-    return dict(given)
+        raise BadInput(_CORRECT, errors=tuple(errors))
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _settings(given: Any, path: str) -> list[InputError]:
+    return [] if isinstance(given, dict) else [InputError(path, "Send an object here.")]
+
+
+def _kind(given: Any, path: str) -> list[InputError]:
+    return one_of([connector.slug for connector in connectors.all()])(given, path)
+
+
+_CORRECT = "Correct the places named in `errors` and send it again."
+_CHANGES: dict[str, Check] = {"name": text(120), "settings": _settings, "is_enabled": flag}
+_CHANGED_CHANNEL = object_of(_CHANGES)
+_NEW_CHANNEL = object_of(
+    {**_CHANGES, "slug": text(60, re.compile(r"[-a-zA-Z0-9_]+\Z"), "support-api"), "kind": _kind},
+    required=("slug", "name", "kind"),
+)

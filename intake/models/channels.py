@@ -83,9 +83,11 @@ class Allowance(models.Model):
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+")
     address = models.CharField(max_length=64)
-    minute_used_until = models.DateTimeField()
-    hour_used_until = models.DateTimeField()
+    # Each try moves it on by its share of a minute; while it lies too far ahead, tries are refused.
+    used_until = models.DateTimeField()
+    hour_began_at = models.DateTimeField()
+    in_this_hour = models.PositiveIntegerField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["channel", "address"], name="allowance_once_per_address")]
-        indexes = [models.Index(fields=["hour_used_until"], name="allowance_by_age")]
+        indexes = [models.Index(fields=["hour_began_at"], name="allowance_by_age")]

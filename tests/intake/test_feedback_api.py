@@ -192,3 +192,44 @@ class TestChannels:
         assert (made.status_code, again.status_code, unknown.status_code) == (201, 400, 400)
         assert closed.json()["is_enabled"] is False
         assert "rest_api" in unknown.json()["errors"][0]["message"]
+
+    @pytest.mark.parametrize(
+        ("body", "path"),
+        [
+            ({"slug": "shop", "name": "Shop"}, "kind"),
+            ({"slug": "a b", "name": "Shop", "kind": "rest_api"}, "slug"),
+            ({"slug": "x" * 61, "name": "Shop", "kind": "rest_api"}, "slug"),
+            ({"slug": "shop", "name": "", "kind": "rest_api"}, "name"),
+            ({"slug": "shop", "name": "Shop", "kind": "rest_api", "settings": []}, "settings"),
+            ({"slug": "shop", "name": "Shop", "kind": "rest_api", "is_enabled": 1}, "is_enabled"),
+            ({"slug": "shop", "name": "Shop", "kind": "rest_api", "id": 7}, "id"),
+            ([], ""),
+        ],
+    )
+    def test_what_is_wrong_with_a_channel_is_named(self, body: Any, path: str) -> None:
+        key = ApiKey.issue("setup", scopes=[Scope.ADMIN])[1]
+        known = Channel.objects.count()
+
+        refused = post(key, body, path="/api/v1/channels/")
+
+        assert refused.status_code == 400
+        assert [error["path"] for error in refused.json()["errors"]] == [path]
+        assert Channel.objects.count() == known
+
+    def test_a_channel_keeps_its_kind_and_its_slug(self) -> None:
+        key = ApiKey.issue("setup", scopes=[Scope.ADMIN])[1]
+        changed = Client().patch(
+            "/api/v1/channels/api/",
+            {"kind": "csv_file"},
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {key}"},
+        )
+
+        assert changed.status_code == 400
+        assert Channel.objects.get(slug="api").kind == "rest_api"
+
+    @pytest.mark.parametrize("scope", [Scope.FEEDBACK_WRITE, Scope.TICKETS_READ, Scope.TICKETS_WRITE, Scope.KPIS_READ])
+    def test_only_administrators_see_channels(self, scope: Scope) -> None:
+        key = ApiKey.issue("other", scopes=[scope])[1]
+
+        assert Client().get("/api/v1/channels/", headers={"Authorization": f"Bearer {key}"}).status_code == 403
