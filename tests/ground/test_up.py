@@ -25,12 +25,12 @@ pytestmark = pytest.mark.slow
 class Run:
     """A started portal and what it has said so far."""
 
-    def __init__(self, state: Path, *arguments: str) -> None:
+    def __init__(self, state: Path, *arguments: str, **settings: str) -> None:
         self.state = state
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", *arguments],
             cwd=PROJECT,
-            env=environment(state),
+            env=environment(state) | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
