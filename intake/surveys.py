@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core import signing
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
@@ -55,6 +55,7 @@ FIRST_FORM = Definition(
 
 _FORM_TOKEN = signing.Signer(salt="intake.form")
 _ABOUT = signing.Signer(salt="intake.about")
+_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,60}\Z")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:\d{1,5})?\Z")
 
 
@@ -110,15 +111,26 @@ def create_form(
     slug: str, *, name: str, definition: Definition, channel_slug: str = "", allowed_origins: Sequence[str] = ()
 ) -> Form:
     """A form on a channel of its own, published at once. `allowed_origins` are those that may frame it."""
-    bad = [origin for origin in allowed_origins if not _ORIGIN.match(origin)]
-    if bad:
-        message = f'"{bad[0][:100]}" is not an origin. Write it like https://shop.example.com.'
-        raise BadInput(message, errors=(InputError("allowed_origins", message),))
-    with transaction.atomic():
-        channel = Channel.objects.create(slug=channel_slug or slug, name=name, kind="web_form")
-        form = Form.objects.create(slug=slug, channel=channel, allowed_origins=list(allowed_origins))
-        publish(form, definition)
+    if not _SLUG.match(slug):
+        raise _bad("slug", f'"{slug[:100]}" cannot be the address of a form. Use up to 60 letters, digits and dashes.')
+    try:
+        with transaction.atomic():
+            channel = Channel.objects.create(slug=channel_slug or slug, name=name, kind="web_form")
+            form = Form.objects.create(slug=slug, channel=channel)
+            allow_frames(form, allowed_origins)
+            publish(form, definition)
+    except IntegrityError:
+        raise _bad("slug", f'There is a form or a channel "{slug}" already. Choose another name.') from None
     return form
+
+
+def allow_frames(form: Form, origins: Sequence[str]) -> None:
+    """Let pages of these origins show the form in a frame, and no others."""
+    bad = next((origin for origin in origins if not _ORIGIN.match(origin)), None)
+    if bad is not None:
+        raise _bad("allowed_origins", f'"{bad[:100]}" is not an origin. Write it like https://shop.example.com.')
+    Form.objects.filter(pk=form.pk).update(allowed_origins=list(origins))
+    form.allowed_origins = list(origins)
 
 
 def publish(form: Form, definition: Definition) -> FormVersion:
@@ -238,3 +250,7 @@ def read_about(form: Form, signed: str) -> dict[str, str]:
         return {}
     wanted = {question.name for question in from_json(form.current.definition).of_kind("context")}
     return {name: str(value) for name, value in facts.items() if name in wanted} if form_pk == form.pk else {}
+
+
+def _bad(path: str, message: str) -> BadInput:
+    return BadInput(message, errors=(InputError(path, message),))
