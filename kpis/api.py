@@ -95,7 +95,7 @@ class KpisView(APIView):
 
     scopes = {"GET": Scope.KPIS_READ}
 
-    @extend_schema(responses={200: DEFINITIONS})
+    @extend_schema(operation_id="v1_kpis_list", responses={200: DEFINITIONS})
     def get(self, request: Request) -> Response:
         return Response({"results": [_defined(kpi) for kpi in in_order()], "next": None})
 
