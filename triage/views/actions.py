@@ -33,7 +33,7 @@ _FIELDS = ("title", "problem", "kind", "team", "stage", "owner", "due_at")
 @require_http_methods(["GET", "POST"])
 def actions(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    values, errors = {name: request.POST.get(name, "") for name in _FIELDS}, {}
+    values, errors = {"kind": Action.Kind.CORRECTIVE} | {name: request.POST.get(name, "") for name in request.POST}, {}
     if request.method == "POST":
         given = {name: value for name, value in values.items() if name in request.POST}
         try:

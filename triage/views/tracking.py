@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from feedback_portal.refusals import BadInput, NotFound
@@ -35,14 +36,19 @@ def private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return answer
 
 
+def act(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """What only a POST may do. The link is the right to act, and no cookie is: there is nothing a foreign page could ride on.
+    (A page that sends no referrer has no origin to check either.)"""
+    return csrf_exempt(require_POST(private(view)))
+
+
 @require_safe
 @private
 def page(request: HttpRequest, token: str) -> HttpResponse:
     return _page(request, token)
 
 
-@require_POST
-@private
+@act
 def reply(request: HttpRequest, token: str) -> HttpResponse:
     text = request.POST.get("text", "")
     try:
@@ -52,16 +58,14 @@ def reply(request: HttpRequest, token: str) -> HttpResponse:
     return _back(request, token, "We have what you added, and it is with the people who work on it.")
 
 
-@require_POST
-@private
+@act
 def rate(request: HttpRequest, token: str) -> HttpResponse:
     given = request.POST.get("value", "")
     tracking.rate(token, at=timezone.now(), value=int(given) if given in {"1", "2", "3", "4", "5"} else 0)
     return _back(request, token, "Thank you. We count your answer, and look again at what did not help.")
 
 
-@require_POST
-@private
+@act
 def mail(request: HttpRequest, token: str) -> HttpResponse:
     wanted = request.POST.get("wanted") == "yes"
     tracking.set_mail(token, at=timezone.now(), wanted=wanted)
@@ -73,8 +77,7 @@ def mail(request: HttpRequest, token: str) -> HttpResponse:
     return _back(request, token, said)
 
 
-@require_POST
-@private
+@act
 def delete(request: HttpRequest, token: str) -> HttpResponse:
     erasing.erase(tracking.journey(token, at=timezone.now()).submission, at=timezone.now())
     return render(request, "triage/erased.html")

@@ -1,0 +1,160 @@
+"""The pages behind the workbench with their real views: they are accessible, fit a phone, and work without the script."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from feedback_portal.accounts.models import ApiKey, Role, User
+from intake import receiving
+from tests.makers import actor, make_channel, make_customer, make_person, make_team, make_ticket
+from triage import improvements
+from triage.decisions import decide
+from triage.models import Action, Notification, Rule, Ticket, Topic
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+PAGES = (
+    "/actions/",
+    "/actions/{action}/",
+    "/settings/",
+    "/settings/topics/",
+    "/settings/topics/leak/",
+    "/settings/teams/",
+    "/settings/teams/quality/",
+    "/settings/rules/",
+    "/settings/rules/{rule}/",
+    "/settings/people/",
+    "/settings/people/{person}/",
+    "/settings/keys/",
+    "/settings/channels/",
+    "/settings/parked/?stage=deliver",
+    "/triage/{ticket}/link_action/",
+)
+HOSTILE = '<img src=x onerror="document.title=1"> and_a_word_without_any_break_in_it_at_all_that_goes_on_and_on_and_on'
+
+
+@pytest.fixture
+def ines(transactional_db: None) -> User:
+    return make_person("Ines", make_team("quality"), role=Role.ADMIN)
+
+
+@pytest.fixture
+def ticket(ines: User) -> Ticket:
+    """Something on every page: an answered item with an action under way, a rule, a key, a parked mail."""
+    now = timezone.now()
+    made = make_ticket(HOSTILE, team=make_team("quality"), at=now - timedelta(hours=3), item_customer=make_customer())
+    me = actor(ines)
+    decide(made.reference, "accept", by=me, at=now)
+    decide(made.reference, "reply", by=me, at=now, text="Which batch is printed below the tank?", wait=True)
+    action = improvements.create(by=me, at=now, title=HOSTILE[:160], team="quality", owner=ines.email, problem=HOSTILE)
+    made.refresh_from_db()
+    improvements.link(action, made, by=me, at=now)
+    Topic.objects.create(slug="leak", name="Leak", keywords=["drip", "wet"], team=made.team)
+    when = {"field": "text", "op": "contains", "value": "leak"}
+    definition = {"version": 1, "when": when, "then": [{"verb": "route", "team": "quality"}]}
+    Rule.objects.create(name="Leaks", definition=definition)
+    ApiKey.issue("Shop", scopes=["tickets:read"])
+    make_channel("shop")
+    Notification.objects.update(parked_at=now, attempts=8, last_error=f"550 5.1.1 {HOSTILE}")
+    return made
+
+
+@pytest.fixture
+def sign_in(live_server: Any) -> "Callable[[BrowserContext, User], BrowserContext]":
+    def enter(context: "BrowserContext", person: User) -> "BrowserContext":
+        client = Client()
+        client.force_login(person)
+        context.add_cookies([{"name": "session", "value": client.cookies["session"].value, "url": live_server.url}])
+        return context
+
+    return enter
+
+
+def addresses(ticket: Ticket, ines: User) -> list[str]:
+    named = {
+        "action": Action.objects.get().reference,
+        "rule": str(Rule.objects.get().pk),
+        "person": str(ines.pk),
+        "ticket": ticket.reference,
+    }
+    return [address.format(**named) for address in PAGES]
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "phone"])
+def context(request: pytest.FixtureRequest, new_context: "Callable[..., BrowserContext]") -> "BrowserContext":
+    width, theme = request.param
+    return new_context(width=width, color_scheme=theme)
+
+
+def test_pages_are_accessible_and_fit(
+    context: "BrowserContext",
+    sign_in: "Callable[[BrowserContext, User], BrowserContext]",
+    assert_accessible: "Callable[[Page], None]",
+    ines: User,
+    ticket: Ticket,
+) -> None:
+    page = sign_in(context, ines).new_page()
+
+    for address in addresses(ticket, ines):
+        answer = page.goto(address)
+        assert answer
+        assert answer.status == 200, address
+        assert_accessible(page)
+        assert page.title() != "1"
+
+
+def test_the_private_page_is_accessible_and_fits(
+    context: "BrowserContext", assert_accessible: "Callable[[Page], None]", ticket: Ticket
+) -> None:
+    page = context.new_page()
+    page.goto(f"/t/{receiving.tracking_token(ticket.item.submission)}/")
+
+    assert_accessible(page)
+    assert page.get_by_role("heading", level=1).inner_text() == "We have a question for you."
+
+
+def test_a_customer_answers_and_rates_without_the_script(
+    new_context: "Callable[..., BrowserContext]", ines: User, ticket: Ticket
+) -> None:
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(f"/t/{receiving.tracking_token(ticket.item.submission)}/")
+    page.get_by_label("Add something").fill("H4-2231")
+    page.get_by_role("button", name="Send to Ines").click()
+    page.get_by_text("You added something").wait_for()
+    ticket.refresh_from_db()
+    assert ticket.status == "open"
+
+    decide(ticket.reference, "resolve", by=actor(ines), at=timezone.now(), resolution="answered", reason="It is glued.")
+    page.reload()
+    page.locator("label", has_text="2").locator("input").check(force=True)
+    page.get_by_role("button", name="Answer").click()
+
+    page.get_by_text("We took it up again").wait_for()
+    ticket.refresh_from_db()
+    assert ticket.status == "open"
+
+
+def test_an_action_goes_its_way_without_the_script(
+    new_context: "Callable[..., BrowserContext]",
+    sign_in: "Callable[[BrowserContext, User], BrowserContext]",
+    ines: User,
+    ticket: Ticket,
+) -> None:
+    page = sign_in(new_context(java_script_enabled=False), ines).new_page()
+    page.goto(f"/triage/{ticket.reference}/link_action/")
+    page.get_by_label("Or plan a new one").fill("Order better seals")
+    page.get_by_role("button", name="Link", exact=True).click()
+    page.goto("/actions/")
+    page.get_by_role("link", name="Order better seals").click()
+    page.get_by_role("button", name="Do", exact=True).click()
+    page.get_by_label("What customers read").fill("Every machine has a better seal.")
+    page.get_by_role("button", name="Ship it").click()
+
+    page.get_by_text("has shipped. Check in a while").wait_for()
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.resolution) == ("resolved", "shipped")
