@@ -1,5 +1,6 @@
 """Structured logs: a constant message, data in fields, and one request id from the edge to the drain."""
 
+import logging
 import re
 import time
 import uuid
@@ -47,10 +48,14 @@ def configuration(form: str, level: str) -> dict[str, Any]:
                 "processors": [*render, last],
             }
         },
+        "filters": {"without_paths": {"()": WithoutPaths}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},
+            # RequestLog below tells every refusal already; what is left are the errors nobody foresaw.
+            "django.request": {"level": "ERROR", "filters": ["without_paths"]},
+            "django.security": {"level": "ERROR"},
             # RequestLog below writes one line a request; the server's own would be the second.
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             "celery": {"level": "WARNING"},
@@ -58,6 +63,15 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             "mail.log": {"level": "WARNING"},
         },
     }
+
+
+class WithoutPaths(logging.Filter):
+    """The framework's own words for an unforeseen error name the path, which may be a customer's secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = "unforeseen error", ()
+        record.__dict__.pop("request", None)
+        return True
 
 
 class RequestLog:

@@ -1,0 +1,210 @@
+"""Every address answers every role as the table says; an address that is not in the table fails the test."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as portal
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from feedback_portal.accounts.models import ApiKey, Role, Scope
+from intake import receiving
+from tests.makers import make_customer, make_person, make_team, make_ticket
+from triage.models import Action, Rule, Topic
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("anonymous", "omar", "tariq", "lead", "manager", "admin")
+"""Nobody; an agent of another team; an agent of the ticket's team; its lead; a manager; an administrator."""
+
+OPEN = (200, 200, 200, 200, 200, 200)
+STAFF = (302, 200, 200, 200, 200, 200)
+TEAM = (302, 404, 200, 200, 200, 200)
+STEER = (302, 403, 403, 200, 200, 200)
+SET_UP = (302, 403, 403, 403, 403, 200)
+GONE = (404,) * 6
+NEEDS_KEY = (401,) * 6
+
+GET: dict[str, tuple[int, ...]] = {
+    "healthz": OPEN,
+    "readyz": OPEN,
+    "metrics": OPEN,  # from this machine, as in this test; elsewhere with the token only
+    "sign-in/": OPEN,
+    "sign-in/<str:token>/": OPEN,
+    "sign-out/": (405,) * 6,
+    "triage/": STAFF,
+    "triage/bulk/": (302, 405, 405, 405, 405, 405),
+    "triage/files/<uuid:public_id>/": (302, 404, 404, 404, 404, 404),
+    "triage/<str:reference>/": (302, 404, 302, 302, 302, 302),
+    "triage/<str:reference>/decide/": (302, 405, 405, 405, 405, 405),
+    "triage/<str:reference>/undo/": (302, 405, 405, 405, 405, 405),
+    "triage/<str:reference>/<str:verb>/": TEAM,
+    "actions/": STAFF,
+    "actions/<str:reference>/": TEAM,
+    "actions/<str:reference>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
+    "t/<str:token>/": OPEN,
+    "t/<str:token>/reply/": (405,) * 6,
+    "t/<str:token>/rate/": (405,) * 6,
+    "t/<str:token>/mail/": (405,) * 6,
+    "t/<str:token>/delete/": (405,) * 6,
+    "t/<str:token>/export/": OPEN,
+    "settings/": SET_UP,
+    "settings/topics/": SET_UP,
+    "settings/topics/<slug:slug>/": SET_UP,
+    "settings/teams/": SET_UP,
+    "settings/teams/<slug:slug>/": SET_UP,
+    "settings/rules/": SET_UP,
+    "settings/rules/<int:number>/": SET_UP,
+    "settings/people/": SET_UP,
+    "settings/people/<int:number>/": SET_UP,
+    "settings/people/<int:number>/link/": (302, 405, 405, 405, 405, 405),
+    "settings/keys/": SET_UP,
+    "settings/keys/<int:number>/revoke/": (302, 405, 405, 405, 405, 405),
+    "settings/channels/": SET_UP,
+    "settings/channels/<slug:slug>/": (302, 405, 405, 405, 405, 405),
+    "settings/parked/": SET_UP,
+    "settings/parked/replay/": (302, 405, 405, 405, 405, 405),
+    "settings/held/": SET_UP,
+    "settings/held/<int:number>/release/": (302, 405, 405, 405, 405, 405),
+    "dev/mail/": GONE,  # only in debug
+    "dev/mail/<str:name>/": GONE,
+    "": OPEN,
+    "f/<slug:slug>/": OPEN,
+    "f/<slug:slug>/thanks/<str:token>/": GONE,  # a token of this form only; this world's came by the API
+    "kpis/": STEER,
+    "kpis/backlog/": STEER,
+    "kpis/<slug:slug>/": STEER,
+    "kpis/<slug:slug>/items/": STEER,
+    "api/schema/": OPEN,
+    "api/docs/": OPEN,
+    "admin/": (302, 302, 302, 302, 302, 200),
+} | dict.fromkeys(
+    (
+        "api/v1/feedback/",
+        "api/v1/feedback/<uuid:public_id>/",
+        "api/v1/customers/",
+        "api/v1/customers/<int:number>/",
+        "api/v1/tickets/",
+        "api/v1/tickets/<str:reference>/",
+        "api/v1/tickets/<str:reference>/decisions/",
+        "api/v1/actions/",
+        "api/v1/actions/<str:reference>/",
+        "api/v1/actions/<str:reference>/decisions/",
+        "api/v1/topics/",
+        "api/v1/topics/<slug:slug>/",
+        "api/v1/teams/",
+        "api/v1/teams/<slug:slug>/",
+        "api/v1/rules/",
+        "api/v1/rules/preview/",
+        "api/v1/rules/<int:number>/",
+        "api/v1/feedback/bulk/",
+        "api/v1/channels/",
+        "api/v1/channels/<slug:slug>/",
+        "api/v1/kpis/",
+        "api/v1/kpis/<slug:slug>/",
+        "api/v1/kpis/<slug:slug>/items/",
+    ),
+    NEEDS_KEY,
+)
+
+
+def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = before + str(pattern.pattern)
+        if route.startswith("admin/"):
+            yield "admin/"
+        elif isinstance(pattern, URLResolver):
+            yield from routes(pattern, route)
+        elif isinstance(pattern, URLPattern):
+            yield route
+
+
+class World:
+    """One team's ticket and action, and everybody who might look."""
+
+    def __init__(self) -> None:
+        quality, marketing = make_team("quality"), make_team("marketing")
+        ana = make_customer()
+        self.ticket = make_ticket(team=quality, at=timezone.now(), item_customer=ana)
+        action = Action.objects.create(title="Re-seat the seal", team=quality)
+        topic = Topic.objects.create(slug="leak", name="Leak")
+        definition = {
+            "version": 1,
+            "when": {"field": "product", "op": "is", "value": "H4"},
+            "then": [{"verb": "severity", "value": 2}],
+        }
+        rule = Rule.objects.create(name="H4", definition=definition)
+        key, _ = ApiKey.issue("a key", scopes=[Scope.KPIS_READ])
+        people: dict[str, Any] = {
+            "omar": make_person("Omar", marketing),
+            "tariq": make_person("Tariq", quality),
+            "lead": make_person("Mina", quality, role=Role.LEAD),
+            "manager": make_person("Lena", role=Role.MANAGER),
+            "admin": make_person("Ada", role=Role.ADMIN),
+        }
+        self.clients = {"anonymous": Client(raise_request_exception=False)}
+        for name, person in people.items():
+            self.clients[name] = Client(raise_request_exception=False)
+            self.clients[name].force_login(person)
+        token = receiving.tracking_token(self.ticket.item.submission)
+        self.words = {
+            "<str:token>": token,
+            "<uuid:public_id>": str(self.ticket.item.submission.public_id),
+            "<str:reference>": self.ticket.reference,
+            "actions/<str:reference>": f"actions/{action.reference}",
+            "<str:verb>": "route",
+            "<slug:verb>": "ship",
+            "<str:name>": "a.eml",
+            "<int:number>": "1",
+            "people/<int:number>": f"people/{people['tariq'].pk}",
+            "keys/<int:number>": f"keys/{key.pk}",
+            "rules/<int:number>": f"rules/{rule.pk}",
+            "customers/<int:number>": f"customers/{ana.pk}",
+            "topics/<slug:slug>": f"topics/{topic.slug}",
+            "teams/<slug:slug>": f"teams/{quality.slug}",
+            "channels/<slug:slug>": "channels/api",
+            "kpis/<slug:slug>": "kpis/csat",
+            "f/<slug:slug>": "f/feedback",
+        }
+
+    def address(self, route: str) -> str:
+        for pattern in sorted(self.words, key=len, reverse=True):
+            route = route.replace(pattern, self.words[pattern])
+        assert "<" not in route
+        return f"/{route}"
+
+
+def test_every_address_stands_in_the_table() -> None:
+    assert set(routes()) == set(GET)
+
+
+def test_every_address_answers_every_role_as_the_table_says() -> None:
+    world = World()
+    wrong = []
+    for route, expected in GET.items():
+        found = tuple(world.clients[role].get(world.address(route)).status_code for role in ROLES)
+        if found != expected:
+            wrong.append(f"{route}: {found}, expected {expected}")
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "route", sorted(route for route in GET if not route.startswith(("api/", "admin/", "f/", "t/", "sign")))
+)
+def test_nothing_is_changed_by_somebody_who_may_not_see_it(route: str) -> None:
+    """A POST by nobody, and by somebody of another team, is refused like the page itself."""
+    world = World()
+    address = world.address(route)
+
+    anonymous = world.clients["anonymous"].post(address, {"verb": "accept", "reference": world.ticket.reference})
+    omar = world.clients["omar"].post(address, {"verb": "accept", "reference": world.ticket.reference})
+
+    assert anonymous.status_code in {302, 404, 405}
+    if anonymous.status_code == 302:
+        assert anonymous["Location"].startswith(portal.LOGIN_URL if portal.LOGIN_URL.startswith("/") else "/sign-in/")
+    assert omar.status_code in {200, 302, 400, 403, 404, 405, 409, 422}
+    world.ticket.refresh_from_db()
+    assert (world.ticket.version, world.ticket.status) == (1, "new")
