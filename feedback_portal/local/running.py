@@ -64,7 +64,8 @@ def _prepare_for_start(*, demo: bool) -> None:
         "REDIS_URL": Broker(layout).url(),
     }
     if demo:
-        given["PORTAL_DEBUG"] = "1"
+        # Its mails are shown on a page of their own, which only development has.
+        given |= {"PORTAL_DEBUG": "1", "PORTAL_ORGANISATION": "Halden Coffee"}
     _complete(given)
     if not os.environ.get("PORTAL_SECRET_KEY"):
         os.environ["PORTAL_SECRET_KEY"] = _secret_key(layout.state)
