@@ -78,6 +78,16 @@ class AnswersForm(forms.Form):
         return clean_text(value) if isinstance(value, str) else value
 
 
+_WRITE = {"required": "Write a few words here."}
+_CHOOSE = {
+    "required": "Choose an answer here.",
+    "invalid_choice": "Choose one of the answers shown.",
+    "invalid_list": "Choose one of the answers shown.",
+}
+_EMAIL = {"required": "Write your e-mail address.", "invalid": "Write the whole address, like name@example.com."}
+_AGREE = {"required": "We need you to agree to this before you can send it."}
+
+
 def _may_say_it(question: Question) -> bool:
     return question.kind == "scale" or (question.kind == "text" and question.place in {"text", "title"})
 
@@ -122,30 +132,40 @@ class _Files(forms.Field):
 
 def _scale_field(question: Question) -> dict[str, forms.Field]:
     choices = [(step.value, step.label or step.value) for step in question.steps]
-    field = forms.TypedChoiceField(choices=choices, coerce=int, empty_value=None, required=question.required)
+    field = forms.TypedChoiceField(
+        choices=choices, coerce=int, empty_value=None, required=question.required, error_messages=_CHOOSE
+    )
     return {question.name: field}
 
 
 def _text_field(question: Question) -> dict[str, forms.Field]:
-    return {question.name: _Text(max_length=question.longest, required=question.required)}
+    return {question.name: _Text(max_length=question.longest, required=question.required, error_messages=_WRITE)}
 
 
 def _choice_field(question: Question) -> dict[str, forms.Field]:
     choices = [(option.value, option.label or option.value) for option in question.options]
     if question.multiple:
-        return {question.name: forms.MultipleChoiceField(choices=choices, required=question.required)}
+        return {
+            question.name: forms.MultipleChoiceField(
+                choices=choices, required=question.required, error_messages=_CHOOSE
+            )
+        }
     # One or many, an answer is a list of what was chosen.
     field = forms.TypedChoiceField(
-        choices=choices, coerce=lambda chosen: [chosen], empty_value=None, required=question.required
+        choices=choices,
+        coerce=lambda chosen: [chosen],
+        empty_value=None,
+        required=question.required,
+        error_messages=_CHOOSE,
     )
     return {question.name: field}
 
 
 def _contact_fields(question: Question) -> dict[str, forms.Field]:
     return {
-        name: forms.EmailField(max_length=254, required=question.required)
+        name: forms.EmailField(max_length=254, required=question.required, error_messages=_EMAIL)
         if name == "email"
-        else forms.CharField(max_length=200, required=question.required)
+        else forms.CharField(max_length=200, required=question.required, error_messages=_WRITE)
         for name in question.asks
     }
 
@@ -155,7 +175,7 @@ _FIELDS: Mapping[str, Callable[[Question], dict[str, forms.Field]]] = {
     "text": _text_field,
     "choice": _choice_field,
     "contact": _contact_fields,
-    "consent": lambda question: {question.name: forms.BooleanField(required=question.required)},
+    "consent": lambda question: {question.name: forms.BooleanField(required=question.required, error_messages=_AGREE)},
     "file": lambda question: {question.name: _Files(required=question.required)},
     "context": lambda question: {},
 }

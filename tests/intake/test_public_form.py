@@ -219,7 +219,7 @@ class TestErrors:
         shown = page.content.decode()
 
         assert page.status_code == 400
-        assert "Enter a valid email address." in shown
+        assert "Write the whole address, like name@example.com." in shown
         assert "It leaks &lt;b&gt;badly&lt;/b&gt;</textarea>" in shown
         assert 'value="2" checked' in shown
         assert 'value="O-77"' in shown
