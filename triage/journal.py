@@ -36,6 +36,24 @@ _STATE = (
 )
 
 
+# What is told without "it": it names its object, or has none.
+_WITHOUT_IT = frozenset(
+    {
+        Event.Type.UNTAGGED,
+        Event.Type.SEVERITY,
+        Event.Type.NOTED,
+        Event.Type.REPLY,
+        Event.Type.WAITING,
+        Event.Type.ACTION_LINKED,
+        Event.Type.ACTION_UNLINKED,
+        Event.Type.WORK_STARTED,
+        Event.Type.CUSTOMER_TOLD,
+        Event.Type.RECEIPT,
+        Event.Type.DISMISSED,
+    }
+)
+
+
 class StaleTicket(Refused):
     """Somebody decided meanwhile; `extra["current"]` is the ticket as it stands."""
 
@@ -134,7 +152,7 @@ def take_back(ticket: Ticket, *, by: Actor, at: datetime) -> int:
     if last is None or last.data.get("before") is None or hasattr(last, "undone_by"):
         raise NotNow("There is nothing to take back here.")
     if last.person_id is None or by.user is None or last.person_id != by.user.pk:
-        raise NotNow(f"The last decision was {last.person or 'not yours'}. Talk to them, or decide anew.")
+        raise NotNow(f"{_deed(last)} since. Only one's own last decision can be taken back; decide anew instead.")
     if last.version != ticket.version:
         raise NotNow("The ticket has changed since. Decide anew instead of taking back.")
     if last.occurred_at < at - UNDO_WITHIN:
@@ -173,13 +191,22 @@ def _restore_links(ticket: Ticket, done: list[Event], at: datetime) -> None:
 def stale(ticket: Ticket) -> StaleTicket:
     """Who was quicker, told with the ticket as it is now."""
     current = Ticket.objects.select_related("team", "assignee").get(pk=ticket.pk)
-    last = current.events.order_by("-id").select_related("person").first()
-    who = f"{last.person or last.get_source_display()} {last.get_type_display()} it" if last else "Somebody changed it"
-    who = who[0].upper() + who[1:]
+    last = current.events.order_by("-id").select_related("person", "key").first()
+    who = _deed(last) if last else "Somebody changed it"
     return StaleTicket(
         f"{who} while you looked. Look at it as it is now, and decide again if you still want to.",
         extra={"current": summary(current)},
     )
+
+
+def _deed(event: Event) -> str:
+    """Who did what, as the beginning of a sentence: "Mina routed it"."""
+    what = event.get_type_display()
+    if event.source == Event.Source.CUSTOMER:
+        return f"The customer {what.removeprefix('the customer ')}"
+    who = str(event.person or event.key or event.get_source_display())
+    told = f"{who} {what}" if event.type in _WITHOUT_IT else f"{who} {what} it"
+    return told[0].upper() + told[1:]
 
 
 def summary(ticket: Ticket) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from django.urls import path
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
 from triage.views import actions, attachments, dev_mail, parked, tracking, workbench
+from triage.views.settings import held, people, rules
 from triage.views.settings import organisation as set_up
-from triage.views.settings import people, rules
 
 app_name = "triage"
 
@@ -41,6 +41,8 @@ urlpatterns = [
     path("settings/keys/<int:number>/revoke/", people.revoke_key, name="revoke_key"),
     path("settings/channels/", set_up.channels, name="channels"),
     path("settings/channels/<slug:slug>/", set_up.switch_channel, name="switch_channel"),
+    path("settings/held/", held.held, name="held"),
+    path("settings/held/<int:number>/release/", held.release, name="release"),
     path("settings/parked/", parked.parked, name="parked"),
     path("settings/parked/replay/", parked.replay, name="replay"),
     path("dev/mail/", dev_mail.mails, name="dev_mail"),

@@ -2,23 +2,28 @@
 
 import json
 import re
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey, Role, Team, User
+from intake import receiving
+from intake.connectors.base import RawItem
 from tests.makers import make_channel, make_person, make_team, make_ticket
-from triage.models import Rule, Topic
+from triage.models import Rule, Ticket, Topic
 
 pytestmark = pytest.mark.django_db
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-PAGES = ("settings", "topics", "teams", "rules", "people", "keys", "channels", "parked")
+PAGES = ("settings", "topics", "teams", "rules", "people", "keys", "channels", "held", "parked")
 LEAKS = {
     "version": 1,
     "when": {"field": "text", "op": "contains", "value": "leaks"},
@@ -51,7 +56,7 @@ def refused(client: Client, page: str, /, *args: Any, **fields: Any) -> str:
 
 class TestWhoMayOpenThem:
     ONE = (("topic", "leak"), ("team", "quality"), ("rule", 1), ("person", 1))
-    ACTS = (("new_link", 1), ("revoke_key", 1), ("switch_channel", "x"))
+    ACTS = (("release", 1), ("new_link", 1), ("revoke_key", 1), ("switch_channel", "x"))
 
     @pytest.mark.parametrize("role", [Role.AGENT, Role.LEAD, Role.MANAGER])
     def test_only_administrators(self, client: Client, role: str) -> None:
@@ -276,6 +281,23 @@ def test_a_channel_is_closed_and_opened(client: Client, ines: User) -> None:
     save(client, "switch_channel", "shop", is_enabled="yes")
     channel.refresh_from_db()
     assert channel.is_enabled
+
+
+def test_what_was_held_back_is_read_and_let_in(client: Client, ines: User) -> None:
+    body = b'{"text": "<script>alert(1)</script> It leaks", "customer": {"email": "ana@customers.example"}}'
+    held = receiving.receive(make_channel(), RawItem("1", body), at=timezone.now(), quarantine="too quick").submission
+    call_command("drain", stdout=StringIO())
+    assert not Ticket.objects.exists()
+    page = client.get("/settings/held/").content.decode()
+    assert held.reference in page
+    assert "&lt;script&gt;alert(1)" in page
+
+    save(client, "release", held.pk)
+    call_command("drain", stdout=StringIO())
+
+    assert Ticket.objects.get().item_id == held.pk
+    assert client.get("/settings/held/").context["rows"] == []
+    assert "let in already" in client.post(f"/settings/held/{held.pk}/release/", follow=True).content.decode()
 
 
 @pytest.mark.parametrize("name", ["topics", "teams", "rules", "people", "keys", "channels"])

@@ -288,6 +288,14 @@ def test_the_link_alone_is_the_right_to_act(ticket: Ticket, priya: User) -> None
         assert strict.post(link(ticket) + address, fields, headers={"Origin": "null"}).status_code == 302
 
 
+def test_one_address_may_write_only_so_often(client: Client, ticket: Ticket) -> None:
+    answers = [client.post(link(ticket) + "reply/", {"text": f"Word {number}"}).status_code for number in range(12)]
+
+    assert answers[:10] == [302] * 10
+    assert 429 in answers[10:]
+    assert Client().get(link(ticket)).status_code == 200, "reading goes on"
+
+
 def test_mails_are_switched_off_and_on(client: Client, ticket: Ticket, ana: Customer, priya: User) -> None:
     do(ticket, "reply", priya, text="Hello")
     assert Notification.objects.count() == 1

@@ -12,7 +12,9 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
+from feedback_portal.edge import client_address
 from feedback_portal.refusals import BadInput, NotFound
+from intake import allowances, receiving
 from triage import erasing, tracking
 from triage.lifecycle import DONE
 from triage.models import Event
@@ -39,7 +41,17 @@ def private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 def act(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """What only a POST may do. The link is the right to act, and no cookie is: there is nothing a foreign page could ride on.
     (A page that sends no referrer has no origin to check either.)"""
-    return csrf_exempt(require_POST(private(view)))
+
+    @csrf_exempt
+    @require_POST
+    @wraps(view)
+    def answer(request: HttpRequest, token: str) -> HttpResponse:
+        submission = receiving.find_by_token(token)
+        if submission is not None:
+            allowances.use_one(submission.channel, client_address(request), at=timezone.now())
+        return private(view)(request, token)
+
+    return answer
 
 
 @require_safe

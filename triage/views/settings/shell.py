@@ -20,6 +20,7 @@ PLACES = (
     ("people", "People", "Who works here, in which team and role"),
     ("keys", "API keys", "Which programs may call, and what they may do"),
     ("channels", "Channels", "The ways in, and which of them are open"),
+    ("held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
     ("parked", "Parked work", "What the portal gave up on, with the reason"),
 )
 
