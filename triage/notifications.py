@@ -3,7 +3,7 @@
 import re
 import smtplib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
@@ -105,22 +105,27 @@ def deliver_pending() -> Drained:
     # Opened by the first message, so that a server that is down fails messages, each with its pause, and not the drain.
     mail = get_connection()
     try:
-        return drain_outside(rows, lambda row: _send(row, mail), lambda row, _: record_sent(row, at=timezone.now()))
+        return drain_outside(rows, lambda row: _send(row, mail), lambda row, _: record_sent({row: timezone.now()}))
     finally:
         mail.close()
 
 
-def record_sent(row: Notification, *, at: datetime) -> None:
-    """What a message that went out adds to its item's story. Its item must be loaded."""
+def record_sent(sent: Mapping[Notification, datetime]) -> None:
+    """What messages that went out, each at its time, add to the stories of their items. The items must be loaded."""
     kinds = {Notification.Kind.RECEIPT: Event.Type.RECEIPT, Notification.Kind.RESOLUTION: Event.Type.CUSTOMER_TOLD}
-    kind = kinds.get(Notification.Kind(row.kind))
-    if kind is None or row.item is None:
-        return
-    data = {"notification": str(row.public_id)}
-    Event.objects.create(
-        item=row.item, ticket=row.ticket, type=kind, source=Event.Source.SYSTEM, data=data, occurred_at=at
+    told = [row for row in sent if row.item is not None and row.kind in kinds]
+    Event.objects.bulk_create(
+        Event(
+            item=row.item,
+            ticket=row.ticket,
+            type=kinds[Notification.Kind(row.kind)],
+            source=Event.Source.SYSTEM,
+            data={"notification": str(row.public_id)},
+            occurred_at=sent[row],
+        )
+        for row in told
     )
-    mark_changed([row.item.received_at])
+    mark_changed(row.item.received_at for row in told if row.item is not None)
 
 
 def _send(row: Notification, mail: Any) -> None:
