@@ -45,7 +45,8 @@ def main() -> None:
     os.chdir(ROOT)
     if arguments and arguments[0] == "test":
         install(ROOT / "requirements-test.txt")
-        command = [str(PYTHON), "-m", "pytest", *arguments[1:]]
+        # The whole suite runs on every core; whoever names a part of it wants to see it as it goes.
+        command = [str(PYTHON), "-m", "pytest", *(arguments[1:] or ["-n", "auto"])]
     else:
         install(ROOT / "requirements.txt")
         command = [str(PYTHON), "manage.py", "up", *arguments]
