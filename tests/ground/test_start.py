@@ -149,7 +149,7 @@ def test_a_moved_checkout_gets_a_new_environment(
     [
         ([], "requirements.txt", ["manage.py", "up"]),
         (["--demo", "--port", "9000"], "requirements.txt", ["manage.py", "up", "--demo", "--port", "9000"]),
-        (["test"], "requirements-test.txt", ["-m", "pytest"]),
+        (["test"], "requirements-test.txt", ["-m", "pytest", "-n", "auto"]),
         (["test", "-k", "mail"], "requirements-test.txt", ["-m", "pytest", "-k", "mail"]),
     ],
 )
