@@ -7,7 +7,8 @@ import re2
 LONGEST_TEXT = 100_000
 LONGEST_EXCERPT = 160
 CUT = " […]"
-_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_NEW_LINE = re.compile(r"\r\n|\r|\x85")
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 # The engine knows what is a mark in every script, and stays linear in towers of them.
@@ -17,7 +18,7 @@ _TOWER = re2.compile(r"(\pM{8})\pM+")
 def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """The text without what no text needs: NUL and broken characters become U+FFFD, control characters but newline and tab
     go, a base keeps at most eight combining marks, and what is too long is cut with a mark. Cleaning twice changes nothing."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _NEW_LINE.sub("\n", text)
     text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\x00", "\N{REPLACEMENT CHARACTER}"))
     text = _CONTROL.sub("", text)
     if not text.isascii():

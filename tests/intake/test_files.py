@@ -1,5 +1,6 @@
 """Files are taken for what their bytes say, lose what they tell beside the picture, and leave only as downloads."""
 
+import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -59,6 +60,12 @@ class TestPictures:
         assert PLACE not in clean
         again = picture(clean)
         assert (again.width, again.height, again.content) == (2, 3, clean)
+
+    def test_a_webp_says_of_itself_what_it_still_holds(self) -> None:
+        clean = picture(webp(2, 3, (b"EXIF", PLACE))).content
+
+        assert clean[clean.index(b"VP8X") + 8] == 0
+        assert struct.unpack_from("<I", clean, 4)[0] == len(clean) - 8
 
     def test_colours_and_pixels_stay(self) -> None:
         profile = segment(0xE2, b"ICC_PROFILE\0\1\1colours")
@@ -235,15 +242,16 @@ class TestStored:
     def test_files_that_no_row_knows_are_swept_up_when_they_are_old(self, channel: Channel) -> None:
         self.send(channel)
         kept = Attachment.objects.get().stored_as
-        orphan = default_storage.save("attachments/ab/orphan", ContentFile(b"x"))
-        now = datetime.now(UTC)
+        orphans = [default_storage.save(f"attachments/{hour:02x}/orphan", ContentFile(b"x")) for hour in (11, 13)]
+        for name in [kept, *orphans]:
+            os.utime(default_storage.path(name), (AT.timestamp(), AT.timestamp()))
 
-        for hour in range(24):
-            attachments.sweep(at=now.replace(hour=hour))
-        assert self.files() == {kept, orphan}
-        gone = sum(attachments.sweep(at=(now + timedelta(days=2)).replace(hour=hour)) for hour in range(24))
-
-        assert gone == 1
+        attachments.sweep(at=AT + timedelta(hours=23))  # it is eleven, and they are not a day old
+        assert self.files() == {kept, *orphans}
+        assert attachments.sweep(at=AT + timedelta(hours=25)) == 1  # it is one o'clock, and only that hour's folders
+        assert self.files() == {kept, orphans[0]}
+        for hour in range(24, 72):
+            attachments.sweep(at=AT + timedelta(hours=hour))
         assert self.files() == {kept}
 
     def files(self) -> set[str]:

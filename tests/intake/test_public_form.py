@@ -249,6 +249,10 @@ class TestErrors:
         assert "\x00" not in page.content.decode()
         assert not Submission.objects.exists()
 
+    def test_a_new_line_is_one_character_as_browsers_count(self, form: Form) -> None:
+        assert send(form, text="a\r\n" * 10_000).status_code == 303
+        assert send(form, text="a\r\n" * 10_000 + "bc").status_code == 400
+
     def test_characters_that_no_text_has_do_no_harm(self, form: Form) -> None:
         body = f"token={token(form)}&text=%ED%A0%80+%FF+%F0%9F%98%80".encode()
         sent = Client().post(URL, body, content_type="application/x-www-form-urlencoded")
@@ -298,7 +302,8 @@ class TestErrors:
 
         assert raw(whole[:-25], kind).status_code == 400
         assert raw(whole[:-25], kind, length=len(whole)).status_code == 400
-        assert raw(b"token=x&text=half", "application/x-www-form-urlencoded", length=99).status_code == 400
+        short = f"token={token(form)}&text=The+first+half".encode()
+        assert raw(short, "application/x-www-form-urlencoded", length=len(short) + 9).status_code == 400
         assert not Submission.objects.exists()
         assert raw(whole, kind).status_code == 303
 

@@ -251,6 +251,14 @@ class TestNormalizing:
         normalizing.normalize_pending(at=AT)
         assert FeedbackItem.objects.exists()
 
+    def test_without_an_address_nobody_is_written_to(self, channel: Channel) -> None:
+        say(channel, "1", '{"text": "x", "customer": {"external_id": "C-1", "may_contact": true}}')
+        say(channel, "2", '{"text": "x", "customer": {"email": "a@example.com", "may_contact": false}}')
+        say(channel, "3", '{"text": "x", "customer": {"email": "b@example.com"}}')
+        normalizing.normalize_pending(at=AT)
+
+        assert list(FeedbackItem.objects.order_by("pk").values_list("may_contact", flat=True)) == [False, False, True]
+
     def test_a_clock_far_ahead_is_not_believed(self, channel: Channel) -> None:
         say(channel, "1", '{"text": "x", "submitted_at": "2999-01-01T00:00:00Z"}')
         normalizing.normalize_pending(at=AT)
