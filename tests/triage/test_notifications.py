@@ -190,14 +190,14 @@ class TestWords:
         self, quality: Team, priya: User, ana: Customer
     ) -> None:
         ticket = make_ticket(team=quality, item_customer=ana)
-        Ticket.objects.filter(pk=ticket.pk).update(version=20)
         do(ticket, "reply", priya, text="First")
-        Notification.objects.update(once_key=f"reply:{ticket.pk}:{ticket.pk}:2")
-        do(ticket, "reply", priya, text="Second")
+        of_version_30 = f"reply:{ticket.pk}:{ticket.pk}:30"
+        Notification.objects.update(once_key=of_version_30)
+        do(ticket, "reply", priya, text="Second, by which the ticket is in version 3")
 
         do(ticket, "undo", priya)
 
-        assert [mail.once_key for mail in mails()] == [f"reply:{ticket.pk}:{ticket.pk}:2"]
+        assert [mail.once_key for mail in mails()] == [of_version_30]
 
 
 class Server:
