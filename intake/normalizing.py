@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import structlog
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from feedback_portal.pending import Drained, GiveUp, drain
 from feedback_portal.registry import UnknownSlug
@@ -168,8 +169,8 @@ def _by_email(keys: set[_Key]) -> dict[str, Customer]:
     wanted = {key.email: key for key in sorted(keys, key=lambda key: key.email)}
 
     def standing() -> dict[str, Customer]:
-        rows = Customer.objects.filter(Q(email__in=wanted), ~Q(email="")).order_by("-pk")
-        return {one.email: one for one in rows}
+        known = Customer.objects.annotate(address=Lower("email")).filter(~Q(email=""), address__in=wanted)
+        return {str(one.email).lower(): one for one in known.order_by("-pk")}
 
     found = standing()
     missing = [Customer(email=email, name=key.name) for email, key in wanted.items() if email not in found]

@@ -6,9 +6,11 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,6 +151,37 @@ def test_the_database_refuses_what_must_not_be(channel: Channel, bad: dict[str, 
         row.save()
 
 
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"text": "", "title": "", "rating_value": None}, "feedback_says_something"),
+        ({"text": "x", "rating_scale": "nps"}, "feedback_rating_has_scale_and_value"),
+        ({"text": "x", "rating_value": 5}, "feedback_rating_has_scale_and_value"),
+    ],
+)
+def test_the_database_refuses_an_item_that_says_nothing(channel: Channel, fields: Any, constraint: str) -> None:
+    submission = say(channel, "1", "{}").submission
+
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        FeedbackItem.objects.create(submission=submission, channel=channel, submitted_at=AT, received_at=AT, **fields)
+
+
+@pytest.mark.parametrize(
+    ("make", "constraint"),
+    [
+        (lambda: Customer.objects.create(email="ANA@example.com"), "customer_once_per_email"),
+        (lambda: Customer.objects.create(external_id="C-1"), "external_id"),
+        (lambda: Account.objects.create(external_id="A-1", value=-1), "account_value_not_negative"),
+    ],
+)
+def test_the_database_refuses_a_second_self(db: None, make: Callable[[], object], constraint: str) -> None:
+    Customer.objects.create(email="ana@example.com")
+    Customer.objects.create(external_id="C-1")
+
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        make()
+
+
 @pytest.mark.django_db(transaction=True)
 class TestNormalizing:
     @pytest.fixture
@@ -221,6 +254,44 @@ class TestNormalizing:
         assert owners[5] == ("C-2", "ana@example.com")
         assert Customer.objects.count() == 3
         assert Customer.objects.get(external_id="C-1").name == "Ana"
+
+    def test_an_address_is_the_same_in_any_case(self, channel: Channel) -> None:
+        Customer.objects.create(external_id="C-7", email="Ana@Example.com")
+        say(channel, "1", '{"text": "x", "customer": {"email": "ana@example.com"}}')
+        normalizing.normalize_pending(at=AT)
+
+        assert FeedbackItem.objects.get().customer == Customer.objects.get()
+
+    def test_many_customers_are_found_by_an_index(self, channel: Channel) -> None:
+        Customer.objects.bulk_create(Customer(external_id=str(n), email=f"{n}@example.com") for n in range(5000))
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE intake_customer")
+        say(channel, "1", '{"text": "x", "customer": {"email": "77@example.com"}}')
+        with CaptureQueriesContext(connection) as queries:
+            normalizing.normalize_pending(at=AT)
+        [search] = [query["sql"] for query in queries if "LOWER(" in query["sql"]]
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN " + search)
+            plan = " ".join(row[0] for row in cursor.fetchall())
+
+        assert "customer_by_email" in plan
+
+    def test_a_batch_takes_as_many_statements_as_two(self, channel: Channel) -> None:
+        counts = []
+        for count in (2, 60):
+            for number in range(count):
+                person = f'{{"external_id": "{count}-{number}", "email": "{number}@{count}.example", "account": "A{number}"}}'
+                say(channel, f"{count}-{number}", f'{{"text": "x", "customer": {person}}}')
+                say(
+                    channel,
+                    f"{count}-{number}-m",
+                    f'{{"text": "x", "customer": {{"email": "m{number}@{count}.example"}}}}',
+                )
+            with CaptureQueriesContext(connection) as queries:
+                normalizing.normalize_pending(at=AT)
+            counts.append(len(queries))
+
+        assert counts[0] == counts[1]
 
     def test_two_workers_meeting_the_same_new_customer_make_one(self, channel: Channel) -> None:
         for number in range(60):
