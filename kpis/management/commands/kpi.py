@@ -1,19 +1,22 @@
 """`kpi`: one KPI over a period, as JSON."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from feedback_portal.accounts.models import Team
+from feedback_portal.accounts.models import Stage, Team
 from feedback_portal.refusals import Refused
 from feedback_portal.registry import UnknownSlug
 from intake.models import Channel
 from kpis import recording
 from kpis.definitions import definitions
-from kpis.facts import Slice
 from kpis.periods import Period, as_of_asked
+from kpis.recording import Dimension
+
+_GROUPS: Mapping[Dimension, type[Team | Channel | Stage]] = {"team": Team, "channel": Channel, "stage": Stage}
 
 
 class Command(BaseCommand):
@@ -23,11 +26,11 @@ class Command(BaseCommand):
         parser.add_argument("slug", help=", ".join(kpi.slug for kpi in definitions.all()))
         parser.add_argument("--from", dest="first", required=True, help="2026-01-01")
         parser.add_argument("--to", dest="last", required=True, help="2026-03-31, included")
-        parser.add_argument("--group-by", choices=["team", "channel"])
+        parser.add_argument("--group-by", choices=_GROUPS)
         parser.add_argument("--as-of", default="", help="as it was known at this time")
 
     def handle(
-        self, *args: Any, slug: str, first: str, last: str, group_by: str | None, as_of: str, **options: Any
+        self, *args: Any, slug: str, first: str, last: str, group_by: Dimension | None, as_of: str, **options: Any
     ) -> None:
         at, zone = timezone.now(), recording.reporting_zone()
         try:
@@ -38,14 +41,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         told = recording.read(kpi, period, at=at, as_of=moment).as_dict()
         if group_by:
-            told["groups"] = [
-                {group_by: name} | recording.read(kpi, period, at=at, as_of=moment, slice=slice).as_dict()
-                for name, slice in _slices(group_by)
-            ]
+            groups = dict(_GROUPS[group_by].objects.order_by("slug").values_list("pk", "slug"))
+            readings = recording.split(kpi, period, group_by, groups, at=at, as_of=moment)
+            told["groups"] = [{group_by: groups[key]} | reading.as_dict() for key, reading in readings.items()]
         self.stdout.write(json.dumps(told))
-
-
-def _slices(group_by: str) -> list[tuple[str, Slice]]:
-    if group_by == "team":
-        return [(team.slug, Slice(team=team.pk)) for team in Team.objects.order_by("slug")]
-    return [(channel.slug, Slice(channel=channel.pk)) for channel in Channel.objects.order_by("slug")]
