@@ -1,18 +1,20 @@
 """What is still open, by how long ago it came in."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Q, QuerySet
 
 from feedback_portal.refusals import BadInput, InputError
+from kpis import recording
+from kpis.periods import Period, local_day
 from kpis.questions import Question
 from triage.models import Ticket
 
 
 @dataclass(frozen=True)
 class Band:
-    """Tickets at least `start` and less than `end` full days old; the last band has no end."""
+    """Tickets that came in at least `start` and less than `end` days before today; the last band has no end."""
 
     slug: str
     name: str
@@ -43,18 +45,16 @@ def open_tickets(question: Question) -> QuerySet[Ticket]:
 
 
 def by_age(question: Question) -> dict[Band, int]:
-    """How many lie in each band; one statement."""
-    number = Case(
-        *(When(_within(band, question.at), then=Value(place)) for place, band in enumerate(BANDS)),
-        output_field=IntegerField(),
-    )
-    rows = open_tickets(question).order_by().values_list(number).annotate(n=Count("pk"))
-    counted = dict(rows)
-    return {band: counted.get(place, 0) for place, band in enumerate(BANDS)}
+    """How many lay in each band when the days were last counted; one statement."""
+    today = local_day(question.at, question.period.zone)
+    found = dict.fromkeys(BANDS, 0)
+    for day, n in recording.open_tickets(question.slice):
+        found[_band_of((today - day).days)] += n
+    return found
 
 
 def in_band(question: Question, band: Band) -> QuerySet[Ticket]:
-    return open_tickets(question).filter(_within(band, question.at))
+    return open_tickets(question).filter(_within(band, question))
 
 
 def band_called(slug: str) -> Band:
@@ -65,7 +65,18 @@ def band_called(slug: str) -> Band:
     raise BadInput(message, errors=(InputError("band", message),))
 
 
-def _within(band: Band, at: datetime) -> Q:
-    """By full days of 24 hours since arrival; what an import dates into the future has just come in."""
-    within = Q(received_at__lte=at - timedelta(days=band.start)) if band.start else Q()
-    return within if band.end is None else within & Q(received_at__gt=at - timedelta(days=band.end))
+def _band_of(age: int) -> Band:
+    """What an import dates into the future has just come in."""
+    return next(band for band in BANDS if band.end is None or age < band.end)
+
+
+def _within(band: Band, question: Question) -> Q:
+    """By days of the calendar, as they are counted."""
+    today = local_day(question.at, question.period.zone)
+
+    def begins(age: int) -> datetime:
+        day: date = today - timedelta(days=age)
+        return Period(day, day + timedelta(days=1), question.period.zone).starts_at
+
+    within = Q(received_at__lt=begins(band.start - 1)) if band.start else Q()
+    return within if band.end is None else within & Q(received_at__gte=begins(band.end - 1))

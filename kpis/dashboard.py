@@ -15,6 +15,7 @@ from kpis.charts.units import HOURS, WHOLE_DAYS
 from kpis.definitions import definitions
 from kpis.definitions.base import FEW, Kpi
 from kpis.figures import NO_COMPARISON, Change
+from kpis.periods import local_day
 from kpis.questions import Question, in_order
 from kpis.recording import Reading
 from kpis.trends import Trend, trend, weeks_around, whole_weeks
@@ -107,9 +108,11 @@ def dashboard(question: Question) -> Dashboard | None:
     began = recording.first_day()
     if began is None:
         return None
-    headlines = {kpi.slug: _headline(kpi, question, began) for kpi in in_order()}
+    headlines, flow_weeks = _read(question, began)
     received = headlines["items-received"].now
-    flow = _flow(question, began)
+    flow = trend(
+        flow_weeks, at=question.at, opens=lambda each: question.items_url(each.kpi, "numerator", period=each.period)
+    )
     stages, at_a_stage = _stages(question)
     return Dashboard(
         tiles=tuple(_tile(headline, question) for headline in headlines.values()),
@@ -126,29 +129,39 @@ def dashboard(question: Question) -> Dashboard | None:
     )
 
 
-def _headline(kpi: Kpi, question: Question, began: date) -> Headline:
-    period, at, slice = question.period, question.at, question.slice
-    previous = period.previous()
-    periods = [period, previous, *whole_weeks(period, at=at, most=SPARK_WEEKS)]
-    now, before, *weeks = recording.series(kpi, periods, at=at, slice=slice)
-    return Headline(now, before, compared(now, began=began, at=at, before=before), weeks)
+def _read(question: Question, began: date) -> tuple[dict[str, Headline], list[Reading]]:
+    """Every KPI, and how much came in week by week."""
+    period, at = question.period, question.at
+    periods = [period, period.previous(), *whole_weeks(period, at=at, most=SPARK_WEEKS)]
+    weeks = weeks_around(period, at=at, fewest=CHART_WEEKS)
+    # The week in which the first item ever arrived is not a whole one, and before it there was no portal.
+    lived = [week for week in weeks if week.first >= began] or list(weeks[-1:])
+    asked = {kpi: periods + (lived if kpi.slug == "items-received" else []) for kpi in in_order()}
+    readings = recording.together(asked, at=at, slice=question.slice)
+    headlines = {}
+    for slug, (now, before, *spark) in readings.items():
+        change = compared(now, began=began, at=at, before=before)
+        headlines[slug] = Headline(now, before, change, spark[: len(periods) - 2])
+    return headlines, readings["items-received"][len(periods) :]
 
 
 def compared(now: Reading, *, began: date, at: datetime, before: Reading) -> Change:
     """The change against the period before, over the days that each was really watched.
 
     A KPI that ripens is compared with what the period before had come to at the same age, or every new period would look
-    worse than the last.
+    worse than the last. Ages are told in days, so what happened today is left out of both.
     """
     kpi, period, previous = now.kpi, now.period, before.period
     watched = (previous.end - max(previous.first, began)).days
     if watched < min(7, period.day_count):
         return NO_COMPARISON
-    if kpi.ripens:
-        age = at - (period.starts_at - previous.starts_at)
-        before = recording.read(kpi, previous, at=at, as_of=age, slice=now.slice)
+    today = local_day(at, period.zone)
+    figures = (
+        kpi.figure_before(day, reading.figure.parts, as_of=at) if kpi.ripens else reading.figure
+        for reading, day in ((now, today), (before, today - (period.first - previous.first)))
+    )
     passed = (min(at, period.ends_at) - period.starts_at).total_seconds() / 86_400
-    return kpi.change(now.figure, before.figure, days=(max(passed, 1 / 24), watched))
+    return kpi.change(*figures, days=(max(passed, 1 / 24), watched))
 
 
 def _tile(headline: Headline, question: Question) -> Tile:
@@ -163,15 +176,6 @@ def _tile(headline: Headline, question: Question) -> Tile:
         change_in_words(kpi, headline.change, figure),
         draw_sparkline(Sparkline(tuple(week.figure.value for week in headline.weeks))),
     )
-
-
-def _flow(question: Question, began: date) -> Trend:
-    kpi = definitions.get("items-received")
-    weeks = weeks_around(question.period, at=question.at, fewest=CHART_WEEKS)
-    # The week in which the first item ever arrived is not a whole one, and before it there was no portal.
-    lived = [week for week in weeks if week.first >= began] or list(weeks[-1:])
-    readings = recording.series(kpi, lived, at=question.at, slice=question.slice)
-    return trend(readings, at=question.at, opens=lambda each: question.items_url(kpi, "numerator", period=each.period))
 
 
 def _findings(headlines: Sequence[Headline], flow: Trend, question: Question) -> tuple[Finding, ...]:

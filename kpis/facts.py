@@ -4,10 +4,12 @@ Everything here builds querysets and expressions; each is true as of `as_of`, wh
 and was recorded by then is seen.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Greatest
 
 from intake.models import FeedbackItem
 from kpis.periods import Period
@@ -27,7 +29,7 @@ class Slice:
 EVERYTHING = Slice()
 
 
-def population(period: Period, *, as_of: datetime, slice: Slice = EVERYTHING) -> QuerySet[FeedbackItem]:
+def population(period: Period, *, as_of: datetime) -> QuerySet[FeedbackItem]:
     """The items received in the period by `as_of`, minus test data and spam.
 
     Each has the `team_id` and `stage_id` of its first ticket.
@@ -39,16 +41,24 @@ def population(period: Period, *, as_of: datetime, slice: Slice = EVERYTHING) ->
         team_id=Subquery(first_ticket.values("team_id")[:1]), stage_id=Subquery(first_ticket.values("stage_id")[:1])
     )
     # What is not on a ticket yet has not been understood, so nobody can say whether it is spam.
-    items = items.filter(
+    return items.filter(
         Exists(first_ticket), ~Exists(first_ticket.filter(resolution=Resolution.SPAM, resolved_at__lte=as_of))
     )
-    if slice.team is not None:
-        items = items.filter(team_id=slice.team)
-    if slice.channel is not None:
-        items = items.filter(channel_id=slice.channel)
-    if slice.stage is not None:
-        items = items.filter(stage_id=slice.stage)
-    return items
+
+
+def within(items: QuerySet[FeedbackItem], slice: Slice) -> QuerySet[FeedbackItem]:
+    """Those of a population that lie in the slice."""
+    wanted = {"team_id": slice.team, "channel_id": slice.channel, "stage_id": slice.stage}
+    return items.filter(**{name: key for name, key in wanted.items() if key is not None})
+
+
+def still_open(period: Period) -> dict[Slice, Counter[str]]:
+    """How many tickets of the items received in the period are open now, for each (team, channel, stage)."""
+    tickets = Ticket.objects.open().filter(
+        received_at__gte=period.starts_at, received_at__lt=period.ends_at, item__is_test=False
+    )
+    rows = tickets.order_by().values_list("team", "item__channel", "stage").annotate(n=Count("pk"))
+    return {Slice(*place): Counter(tickets=n) for *place, n in rows}
 
 
 def first(*types: str, as_of: datetime) -> Subquery:
@@ -72,21 +82,46 @@ def stays_resolved(*, as_of: datetime) -> Subquery:
 
 def is_actionable(*, as_of: datetime) -> Q:
     """Triaged, and neither spam nor a duplicate of another item."""
-    decided = _events((Event.Type.TRIAGED,), as_of).exclude(data__contains={"actionable": False})
-    duplicate = Ticket.objects.filter(item=OuterRef("pk"), resolution=Resolution.DUPLICATE, resolved_at__lte=as_of)
-    return Q(Exists(decided)) & ~Q(Exists(duplicate))
+    return Q(Exists(_found_actionable(as_of))) & ~Q(Exists(_duplicates(as_of)))
+
+
+def became_actionable(*, as_of: datetime) -> Subquery:
+    """When it was known of an item that it can be acted on; a duplicate that was found later keeps that moment."""
+    known = _found_actionable(as_of).annotate(known_at=Greatest("occurred_at", "recorded_at"))
+    return Subquery(known.order_by("known_at").values("known_at")[:1])
+
+
+def became_duplicate(*, as_of: datetime) -> Subquery:
+    return Subquery(_duplicates(as_of).order_by("resolved_at").values("resolved_at")[:1])
 
 
 def is_acted_on(*, as_of: datetime) -> Q:
     """Linked to an action that has shipped and was not withdrawn."""
-    shipped = ActionLink.objects.filter(
+    return Q(Exists(_shipped(as_of)))
+
+
+def became_acted_on(*, as_of: datetime) -> Subquery:
+    """When the first of the actions that an item is linked to had shipped; what was withdrawn since never counts."""
+    known = _shipped(as_of).annotate(known_at=Greatest("linked_at", "action__shipped_at"))
+    return Subquery(known.order_by("known_at").values("known_at")[:1])
+
+
+def _found_actionable(as_of: datetime) -> QuerySet[Event]:
+    return _events((Event.Type.TRIAGED,), as_of).exclude(data__contains={"actionable": False})
+
+
+def _duplicates(as_of: datetime) -> QuerySet[Ticket]:
+    return Ticket.objects.filter(item=OuterRef("pk"), resolution=Resolution.DUPLICATE, resolved_at__lte=as_of)
+
+
+def _shipped(as_of: datetime) -> QuerySet[ActionLink]:
+    return ActionLink.objects.filter(
         Q(unlinked_at=None) | Q(unlinked_at__gt=as_of),
         Q(action__withdrawn_at=None) | Q(action__withdrawn_at__gt=as_of),
         ticket__item=OuterRef("pk"),
         linked_at__lte=as_of,
         action__shipped_at__lte=as_of,
     )
-    return Q(Exists(shipped))
 
 
 def _events(types: tuple[str, ...], as_of: datetime, *, item: OuterRef | None = None) -> QuerySet[Event]:

@@ -1,21 +1,22 @@
 """Counting: days whose facts changed are counted again, and a period's value is read from what was counted."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import combinations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db import connection, transaction
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from feedback_portal.pending import Drained, drain
 from intake.models import FeedbackItem
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi, Side
-from kpis.facts import EVERYTHING, Slice, population
+from kpis.facts import EVERYTHING, Slice, population, still_open, within
 from kpis.figures import Figure, Parts
 from kpis.models import Measurement
 from kpis.periods import Period
@@ -25,15 +26,14 @@ DAYS_A_BATCH = 20
 
 Dimension = Literal["team", "channel", "stage"]
 DIMENSIONS: tuple[Dimension, ...] = ("team", "channel", "stage")
-MARGINS: tuple[tuple[Dimension, ...], ...] = (
-    (),
-    ("team",),
-    ("channel",),
-    ("stage",),
-    ("team", "channel"),
-    ("team", "stage"),
-)
-"""The edges that are measured; what lies elsewhere is counted from the items when it is asked for."""
+MARGINS = tuple(names for size in range(len(DIMENSIONS) + 1) for names in combinations(DIMENSIONS, size))
+"""The sums that are measured: whatever three filters can ask for. A fourth dimension would be as large as the items."""
+
+OPEN_TICKETS = "open-tickets"
+"""Measured beside the KPIs: how many tickets are still open, by the day their items arrived."""
+
+# Any number nobody else locks.
+_SPANS_LOCK = 7_451_202
 
 
 @dataclass(frozen=True)
@@ -68,38 +68,26 @@ def recount_changed_days(*, at: datetime) -> Drained:
     """Work off the days that changed; a day's measurements are replaced as a whole, so counting twice changes nothing."""
 
     def work(rows: list[ChangedDay]) -> None:
-        for day in sorted({row.day for row in rows}):
-            recount(day, at=at)
+        recount(*sorted({row.day for row in rows}), at=at)
 
     return drain(ChangedDay.objects.all(), work, batch=DAYS_A_BATCH)
 
 
 @transaction.atomic
-def recount(day: date, *, at: datetime) -> None:
-    """Count every KPI that adds up over this day anew, from the items and events themselves."""
-    period = Period(day, day + timedelta(days=1), reporting_zone())
-    items = population(period, as_of=at)
-    rows = [
-        Measurement(
-            kpi=kpi.slug,
-            definition_version=kpi.version,
-            day=day,
-            team_id=margin.team,
-            channel_id=margin.channel,
-            stage_id=margin.stage,
-            parts=dict(parts),
-            counted_at=at,
-        )
-        for kpi in definitions.all()
-        if kpi.adds_up
-        for margin, parts in margins(kpi.count(items, as_of=at)).items()
-    ]
-    Measurement.objects.filter(day=day).delete()
-    Measurement.objects.bulk_create(rows)
+def recount(*days: date, at: datetime) -> None:
+    """Count every KPI over these days anew, from the items and events themselves."""
+    for day in days:
+        period = Period(day, day + timedelta(days=1), reporting_zone())
+        rows = [*_rows(OPEN_TICKETS, 1, period, still_open(period), at=at)]
+        for kpi in definitions.all():
+            if kpi.adds_up:
+                counted = kpi.count(_voices(kpi, period, at, EVERYTHING), as_of=at)
+                rows += _rows(kpi.slug, kpi.version, period, counted, at=at)
+        _replace(period, rows)
+    _recount_spans(days, at=at)
 
 
 def margins(counted: Mapping[Slice, Counter[str]]) -> dict[Slice, Counter[str]]:
-    """Sums along the edges that are read often, for a whole cube would be as large as the items."""
     found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
     for each, parts in counted.items():
         # One slice may lie on several edges, where it has no stage.
@@ -123,18 +111,22 @@ def series(
     as_of: datetime | None = None,
     slice: Slice = EVERYTHING,
 ) -> list[Reading]:
-    """One reading for each of the periods, in one statement for all where days add up."""
-    wanted, moment = list(periods), as_of or at
-    if not wanted:
-        return []
-    if not _is_measured(kpi, slice, moment, at):
-        return [_reading(kpi, period, slice, moment, _counted(kpi, period, slice, moment)) for period in wanted]
-    rows = _measured(kpi, min(each.first for each in wanted), max(each.end for each in wanted))
-    by_day = dict(rows.filter(team=slice.team, channel=slice.channel, stage=slice.stage).values_list("day", "parts"))
-    return [
-        _reading(kpi, period, slice, at, _total(by_day[day] for day in by_day if period.first <= day < period.end))
-        for period in wanted
-    ]
+    """One reading for each of the periods, in one statement for all where they are measured."""
+    return together({kpi: periods}, at=at, as_of=as_of, slice=slice)[kpi.slug]
+
+
+def together(
+    asked: Mapping[Kpi, Iterable[Period]], *, at: datetime, as_of: datetime | None = None, slice: Slice = EVERYTHING
+) -> dict[str, list[Reading]]:
+    """By KPI, one reading for each of its periods; one statement for everything that is measured."""
+    wanted, moment = {kpi: list(periods) for kpi, periods in asked.items()}, as_of or at
+    measured = _measured(wanted, slice) if moment == at else None
+    return {
+        kpi.slug: [
+            _reading(kpi, period, slice, moment, _parts(kpi, period, slice, moment, measured)) for period in periods
+        ]
+        for kpi, periods in wanted.items()
+    }
 
 
 def split(
@@ -147,29 +139,29 @@ def split(
     as_of: datetime | None = None,
     slice: Slice = EVERYTHING,
 ) -> dict[int, Reading]:
-    """One reading for each team, channel or stage of `keys`, in one statement for all where days add up."""
+    """One reading for each team, channel or stage of `keys`, in one statement for all."""
     moment, slices = as_of or at, {key: replace(slice, **{by: key}) for key in keys}
-    if not kpi.adds_up:
-        return {
-            key: _reading(kpi, period, each, moment, _counted(kpi, period, each, moment))
-            for key, each in slices.items()
-        }
+    counted: Iterable[tuple[int | None, Parts]] | None = None
+    if moment == at:
+        counted = _measured_groups(kpi, period, by, slices, slice)
+    if counted is None:
+        live = kpi.count(_voices(kpi, period, moment, slice), as_of=moment)
+        counted = [(getattr(place, by), parts) for place, parts in live.items()]
     found: defaultdict[int | None, list[Parts]] = defaultdict(list)
-    if _is_measured(kpi, replace(slice, **{by: 0}), moment, at):
-        others = {name: getattr(slice, name) for name in DIMENSIONS if name != by}
-        rows = _measured(kpi, period.first, period.end).filter(**others)
-        for key, parts in rows.filter(**{f"{by}__in": list(slices)}).values_list(by, "parts"):
-            found[key].append(parts)
-    else:
-        counted = kpi.count(population(period, as_of=moment, slice=slice), as_of=moment)
-        for each, parts in counted.items():
-            found[getattr(each, by)].append(parts)
+    for key, parts in counted:
+        found[key].append(parts)
     return {key: _reading(kpi, period, each, moment, _total(found[key])) for key, each in slices.items()}
+
+
+def open_tickets(slice: Slice) -> Iterator[tuple[date, int]]:
+    """How many tickets were open at the last count, by day of arrival."""
+    rows = Measurement.objects.filter(_lies_in(slice), kpi=OPEN_TICKETS)
+    return ((day, parts["tickets"]) for day, parts in rows.values_list("day", "parts"))
 
 
 def first_day() -> date | None:
     """The earliest day of arrival that was measured; None while nothing was."""
-    found: date | None = Measurement.objects.aggregate(day=Min("day"))["day"]
+    found: date | None = Measurement.objects.filter(days=1).aggregate(day=Min("day"))["day"]
     return found
 
 
@@ -177,7 +169,7 @@ def items_behind(
     kpi: Kpi, period: Period, side: Side, *, as_of: datetime, slice: Slice = EVERYTHING
 ) -> QuerySet[FeedbackItem]:
     """Exactly the items counted on one side of the value."""
-    return kpi.select(population(period, as_of=as_of, slice=slice), side, as_of=as_of)
+    return kpi.select(_voices(kpi, period, as_of, slice), side, as_of=as_of)
 
 
 def reporting_zone() -> ZoneInfo:
@@ -189,24 +181,136 @@ def _reading(kpi: Kpi, period: Period, slice: Slice, as_of: datetime, parts: Par
     return Reading(kpi, period, slice, as_of, kpi.figure(parts, as_of=as_of))
 
 
-def _is_measured(kpi: Kpi, slice: Slice, as_of: datetime, at: datetime) -> bool:
-    edge = tuple(name for name in DIMENSIONS if getattr(slice, name) is not None)
-    return kpi.adds_up and edge in MARGINS and as_of == at
+def _voices(kpi: Kpi, period: Period, as_of: datetime, slice: Slice) -> QuerySet[FeedbackItem]:
+    return within(kpi.voices(population(period, as_of=as_of)), slice)
 
 
-def _measured(kpi: Kpi, first: date, end: date) -> QuerySet[Measurement]:
-    return Measurement.objects.filter(
-        kpi=kpi.slug, definition_version=kpi.version, day__gte=first, day__lt=end
-    ).order_by("day")
+def _recount_spans(days: Iterable[date], *, at: datetime) -> None:
+    """What does not add up over days is counted over the periods that are read often, if one of these days is in them."""
+    usual = Period.recent(zone=reporting_zone(), at=at)
+    weeks = {replace(usual, first=monday, end=monday + timedelta(days=7)) for monday in map(_monday_of, days)}
+    with connection.cursor() as cursor:
+        # Two who count at once hold different days, yet may share a span: the second has to see what the first saw.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SPANS_LOCK])
+    spans = Measurement.objects.filter(days__gt=1)
+    # The usual period moves on every day.
+    lasting = [usual, usual.previous()]
+    spans.filter(days=usual.day_count).exclude(day__in=[span.first for span in lasting]).delete()
+    known = set(spans.filter(days=usual.day_count).values_list("day", flat=True))
+    for span in [
+        *weeks,
+        *(span for span in lasting if span.first not in known or any(span.first <= day < span.end for day in days)),
+    ]:
+        _replace(
+            span,
+            [
+                row
+                for kpi in definitions.all()
+                if not kpi.adds_up
+                for row in _rows(
+                    kpi.slug,
+                    kpi.version,
+                    span,
+                    # That there was nothing has to be known as well.
+                    {EVERYTHING: Counter[str]()} | kpi.count(_voices(kpi, span, at, EVERYTHING), as_of=at),
+                    at=at,
+                )
+            ],
+        )
+
+
+def _rows(
+    kpi: str, version: int, period: Period, counted: Mapping[Slice, Counter[str]], *, at: datetime
+) -> Iterator[Measurement]:
+    for margin, parts in margins(counted).items():
+        yield Measurement(
+            kpi=kpi,
+            definition_version=version,
+            day=period.first,
+            days=period.day_count,
+            team_id=margin.team,
+            channel_id=margin.channel,
+            stage_id=margin.stage,
+            parts=dict(parts),
+            counted_at=at,
+        )
+
+
+def _replace(period: Period, rows: Iterable[Measurement]) -> None:
+    Measurement.objects.filter(day=period.first, days=period.day_count).delete()
+    Measurement.objects.bulk_create(rows)
+
+
+def _monday_of(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+_Measured = Mapping[str, Mapping[tuple[date, int], Parts]]
+"""By KPI, the parts by first day and number of days."""
+
+
+def _measured(wanted: Mapping[Kpi, list[Period]], slice: Slice) -> _Measured:
+    """Everything measured about the slice over the days of these periods."""
+    found: dict[str, dict[tuple[date, int], Parts]] = {kpi.slug: {} for kpi in wanted}
+    every = [period for periods in wanted.values() for period in periods]
+    if not every:
+        return found
+    rows = Measurement.objects.filter(
+        day__gte=min(period.first for period in every),
+        day__lt=max(period.end for period in every),
+        kpi__in=list(found),
+    )
+    columns = ("kpi", "definition_version", "day", "days", "parts")
+    versions = {kpi.slug: kpi.version for kpi in wanted}
+    if any(not kpi.adds_up for kpi in wanted) and slice != EVERYTHING:
+        # Where a span was counted and the slice has no row, nothing of it lies in the slice.
+        for kpi, version, day, days in rows.filter(_lies_in(EVERYTHING), days__gt=1).values_list(*columns[:-1]):
+            if versions[kpi] == version:
+                found[kpi][day, days] = {}
+    for kpi, version, day, days, parts in rows.filter(_lies_in(slice)).values_list(*columns):
+        if versions[kpi] == version:
+            found[kpi][day, days] = parts
+    return found
+
+
+def _measured_groups(
+    kpi: Kpi, period: Period, by: Dimension, keys: Iterable[int], slice: Slice
+) -> list[tuple[int | None, Parts]] | None:
+    """The parts of each group, day by day where days add up; None where nobody measured them."""
+    rows = Measurement.objects.filter(kpi=kpi.slug, definition_version=kpi.version)
+    if kpi.adds_up:
+        rows = rows.filter(days=1, day__gte=period.first, day__lt=period.end)
+    else:
+        rows = rows.filter(day=period.first, days=period.day_count)
+        if not rows.filter(_lies_in(EVERYTHING)).exists():
+            return None
+    others = {name: getattr(slice, name) for name in DIMENSIONS if name != by}
+    return list(rows.filter(**others, **{f"{by}__in": list(keys)}).values_list(by, "parts"))
+
+
+def _lies_in(slice: Slice) -> Q:
+    return Q(team=slice.team, channel=slice.channel, stage=slice.stage)
+
+
+def _parts(kpi: Kpi, period: Period, slice: Slice, as_of: datetime, measured: _Measured | None) -> Parts:
+    if measured is not None:
+        known = measured[kpi.slug]
+        if kpi.adds_up:
+            return _total(parts for (day, _), parts in known.items() if period.first <= day < period.end)
+        # As with days: a week that nobody measured has had no item. The usual period has, until the first count of a day.
+        if (period.first, period.day_count) in known or period.is_whole_week:
+            return known.get((period.first, period.day_count), {})
+    return _counted(kpi, period, slice, as_of)
 
 
 def _counted(kpi: Kpi, period: Period, slice: Slice, as_of: datetime) -> Parts:
     """Straight from the items and events."""
-    return _total(kpi.count(population(period, as_of=as_of, slice=slice), as_of=as_of).values())
+    return _total(kpi.count(_voices(kpi, period, as_of, slice), as_of=as_of).values())
 
 
 def _total(parts: Iterable[Parts]) -> Parts:
-    summed: Counter[str] = Counter()
+    summed: dict[str, int] = {}
     for each in parts:
-        summed.update(each)
+        for name, n in each.items():
+            summed[name] = summed.get(name, 0) + n
     return summed

@@ -3,18 +3,18 @@
 from datetime import datetime
 
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 
 from kpis import facts
 from kpis.definitions import definitions
-from kpis.definitions.base import Share
+from kpis.definitions.base import RipeningShare
 
 
 @definitions.register
-class ActedOn(Share):
+class ActedOn(RipeningShare):
     slug = "acted-on"
     name = "Acted on"
     better = "higher"
-    ripens = True
     numerator = "items whose action has shipped"
     denominator = "actionable items"
     definition = (
@@ -28,3 +28,10 @@ class ActedOn(Share):
 
     def hit(self, *, as_of: datetime) -> Q:
         return facts.is_acted_on(as_of=as_of)
+
+    def moments(self, *, as_of: datetime) -> tuple[Combinable, Combinable, Combinable]:
+        return (
+            facts.became_actionable(as_of=as_of),
+            facts.became_acted_on(as_of=as_of),
+            facts.became_duplicate(as_of=as_of),
+        )

@@ -1,17 +1,19 @@
 """What a KPI is: whole numbers counted over items, and how their sums become a value with its interval.
 
-A new KPI is one new file beside this one: subclass `Share`, `Duration` or `Kpi`, decorate with `@definitions.register`. Raise
+A new KPI is one new file beside this one: subclass `Share`, `RipeningShare`, `Duration` or `Kpi`, decorate with `@definitions.register`. Raise
 `version` when the same items may give another number. Nothing here saves.
 """
 
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Literal
 
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from intake.models import FeedbackItem
 from kpis import statistics
@@ -37,20 +39,29 @@ class Kpi(ABC):
     definition: ClassVar[str]
     """Plain sentences that stand beside the number in the product."""
     adds_up: ClassVar[bool] = True
-    """Whether a period's parts are the sums over its days. Where not, a period is counted in one go over its items."""
+    """Whether a period's parts are the sums over its days. Where not, a period is counted in one go over its items, and
+    weeks and the usual period are measured as a whole."""
     position: ClassVar[int] = 100
 
     ripens: ClassVar[bool] = False
     """Whether an item can still come to count long after it arrived, so that a newer period is compared with an older
     one as that stood at the same age."""
 
+    def voices(self, items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
+        """Those of all items of a period that count, whichever slice is asked for: every one, unless the KPI says less."""
+        return items
+
     @abstractmethod
     def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
-        """The parts of each (team, channel, stage) among these items; one statement."""
+        """The parts of each (team, channel, stage) among these voices; one statement."""
 
     @abstractmethod
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
         """The value of these sums."""
+
+    def figure_before(self, day: date, parts: Parts, *, as_of: datetime) -> Figure:
+        """The value as it stood when this day began; the same as ever for what does not ripen."""
+        return self.figure(parts, as_of=as_of)
 
     @abstractmethod
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
@@ -131,6 +142,49 @@ class Share(Kpi):
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         counted = items.filter(self.counted(as_of=as_of))
         return counted.filter(self.hit(as_of=as_of)) if side == "numerator" else counted
+
+
+class RipeningShare(Share):
+    """A share whose items come to count long after they arrived, and how far it had come on every day since.
+
+    The parts say by how much each side grew on a day: `d<day>` items came into the denominator, `n<day>` into the numerator,
+    days counted from year 1. So it is known without looking at an item again what an older period had come to at the same age.
+    """
+
+    ripens = True
+
+    @abstractmethod
+    def moments(self, *, as_of: datetime) -> tuple[Combinable, Combinable, Combinable]:
+        """When an item came to be counted, when it became a hit, and when it ceased to be counted; null while not."""
+
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+        counted, hit, ceased = self.moments(as_of=as_of)
+        rows = (
+            items.annotate(counted_at=counted, hit_at=hit, ceased_at=ceased)
+            .filter(counted_at__isnull=False)
+            .order_by()
+            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("counted_at"), F("hit_at"), F("ceased_at"))
+        )
+        found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
+        for *place, counted_at, hit_at, ceased_at in rows.iterator(chunk_size=5000):
+            parts = found[Slice(*place)]
+            for side, moment in (("d", counted_at), ("n", max(counted_at, hit_at) if hit_at else None)):
+                if moment:
+                    parts[f"{side}{_day_number(moment)}"] += 1
+                    if ceased_at:
+                        parts[f"{side}{_day_number(max(moment, ceased_at))}"] -= 1
+        return {place: Counter({name: n for name, n in parts.items() if n}) for place, parts in found.items()}
+
+    def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
+        return self.figure_before(date.max, parts, as_of=as_of)
+
+    def figure_before(self, day: date, parts: Parts, *, as_of: datetime) -> Figure:
+        sides: Counter[str] = Counter()
+        for name, n in parts.items():
+            if int(name[1:]) < day.toordinal():
+                sides[name[0]] += n
+        figure = super().figure({"denominator": sides["d"], "numerator": sides["n"]}, as_of=as_of)
+        return replace(figure, parts=parts)
 
 
 class Duration(Kpi):
@@ -214,6 +268,10 @@ _AT_ONCE = timedelta()
 
 def hours(duration: timedelta) -> float:
     return duration.total_seconds() / 3600
+
+
+def _day_number(moment: datetime) -> int:
+    return timezone.localtime(moment, timezone.get_default_timezone()).date().toordinal()
 
 
 def _median_interval(table: Sequence[Step]) -> tuple[float | None, float | None]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import datetime
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from intake.models import FeedbackItem
 from kpis import statistics
@@ -28,16 +28,22 @@ class NetPromoterScore(Kpi):
     denominator = "answers 0 to 10, the latest of each customer"
     definition = (
         "The share of answers 9 and 10 minus the share of answers 0 to 6, times 100; of each customer only the latest answer in"
-        " the period. The interval is 1.96 standard errors of the difference; below 30 answers it is built from Wilson's."
+        " the period counts, where that answer went. The interval is 1.96 standard errors of the difference; below 30 answers it is built from Wilson's."
     )
     # A customer who answered on two days is one answer of the week, so days do not add up.
     adds_up = False
     position = 20
 
+    def voices(self, items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
+        """The latest answer of each customer; whoever is unknown stands for themselves."""
+        answers = items.filter(rating_scale="nps")
+        known = answers.filter(customer__isnull=False)
+        latest = known.order_by("customer", "-received_at", "-pk").distinct("customer")
+        return answers.filter(Q(customer=None) | Q(pk__in=latest.values("pk")))
+
     def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
         rows = (
-            self._answers(items)
-            .order_by()
+            items.order_by()
             .values_list(F("team_id"), F("channel_id"), F("stage_id"))
             .annotate(
                 n=Count("pk"), promoters=Count("pk", filter=_PROMOTERS), detractors=Count("pk", filter=_DETRACTORS)
@@ -65,17 +71,7 @@ class NetPromoterScore(Kpi):
         return Change(verdict, moved["difference"], moved["low"], moved["high"])
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
-        answers = self._answers(items)
-        return answers.filter(_PROMOTERS) if side == "numerator" else answers
-
-    @staticmethod
-    def _answers(items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
-        """The latest answer of each customer among these items; whoever is unknown stands for themselves."""
-        answers = items.filter(rating_scale="nps")
-        later = answers.filter(customer=OuterRef("customer")).filter(
-            Q(received_at__gt=OuterRef("received_at")) | Q(received_at=OuterRef("received_at"), pk__gt=OuterRef("pk"))
-        )
-        return answers.filter(Q(customer=None) | ~Exists(later))
+        return items.filter(_PROMOTERS) if side == "numerator" else items
 
 
 def _answers(parts: Parts) -> Answers:

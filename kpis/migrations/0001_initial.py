@@ -21,23 +21,33 @@ class Migration(migrations.Migration):
                 ("kpi", models.CharField(max_length=40)),
                 ("definition_version", models.PositiveSmallIntegerField()),
                 ("day", models.DateField()),
+                ("days", models.PositiveSmallIntegerField(default=1)),
                 ("parts", models.JSONField()),
                 ("counted_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
                     "channel",
-                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="intake.channel"),
+                    models.ForeignKey(
+                        db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to="intake.channel"
+                    ),
                 ),
                 (
                     "stage",
-                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="accounts.stage"),
+                    models.ForeignKey(
+                        db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to="accounts.stage"
+                    ),
                 ),
-                ("team", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="accounts.team")),
+                (
+                    "team",
+                    models.ForeignKey(
+                        db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to="accounts.team"
+                    ),
+                ),
             ],
             options={
                 "indexes": [models.Index(fields=["day"], name="measurement_by_day")],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("kpi", "definition_version", "day", "team", "channel", "stage"),
+                        fields=("team", "channel", "stage", "day", "days", "kpi", "definition_version"),
                         name="measurement_once_per_slice",
                         nulls_distinct=False,
                     ),

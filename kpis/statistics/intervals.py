@@ -5,6 +5,7 @@ Shares run from 0 to 1. `None` stands for what is not defined: no answers have n
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypedDict
 
 from kpis.statistics.distributions import (
@@ -164,6 +165,8 @@ def rate_ratio_wald(x1: int, t1: float, x2: int, t2: float, *, confidence: float
     return {"ratio": ratio, "low": ratio / reach, "high": ratio * reach}
 
 
+# A page asks for the same counts of past weeks again and again.
+@lru_cache(maxsize=4096)
 def garwood(count: float, confidence: float) -> tuple[float, float]:
     """Garwood's limits; a funnel needs them between whole counts too."""
     if count < 0:

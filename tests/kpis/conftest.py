@@ -44,7 +44,7 @@ def season(days: int = SEASON) -> None:
                 item_channel=make_channel(channel),
                 item_rating_scale=scale,
                 item_rating_value=value,
-                item_customer=make_customer(f"Customer {number % 7}"),
+                item_customer=make_customer(f"Customer {(number + place) % 7}"),
                 **done,
             )
             if number % 5:

@@ -1,5 +1,7 @@
 """Numbers are counted from facts, again to the same digits, and open exactly their items."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -271,3 +273,91 @@ def test_changed_days_are_counted_and_then_done() -> None:
 
     assert drained.as_dict() == {"done": 1, "retried": 0, "parked": 0}
     assert read("items-received").figure.value == 4
+
+
+def test_of_a_customer_of_two_teams_only_the_latest_answer_counts_and_teams_add_up(town: Town) -> None:
+    ana = Customer.objects.create(external_id="ana")
+    town.item(scale="nps", value=2, customer=ana)
+    town.item(scale="nps", value=10, customer=ana, after=timedelta(days=2), team="logistics")
+    town.item(scale="nps", value=9)
+    recount()
+
+    counts = [read("nps", Slice(team=team.pk)).figure.denominator for team in town.teams.values()]
+
+    assert counts == [1, 1]
+    assert read("nps").figure.denominator == 2
+
+
+def test_a_week_that_was_measured_is_read_without_looking_at_items(
+    town: Town, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    town.item(scale="nps", value=9)
+    recount()
+
+    with django_assert_num_queries(1):
+        figure = read("nps").figure
+    with django_assert_num_queries(2):
+        nothing = read("nps", Slice(team=town.teams["logistics"].pk)).figure
+
+    assert (figure.denominator, nothing.denominator) == (1, 0)
+
+
+def test_a_week_is_counted_again_with_any_of_its_days(town: Town) -> None:
+    recount()
+    assert read("nps").figure.denominator == 0
+    town.item(scale="nps", value=9, after=timedelta(days=3))
+
+    recording.recount(date(2026, 3, 5), at=NOW)
+
+    assert read("nps").figure.denominator == 1
+
+
+def test_the_usual_period_moves_on_with_the_day(town: Town) -> None:
+    town.item(scale="nps", value=9)
+    for days in range(3):
+        recording.recount(date(2026, 3, 2), at=NOW + timedelta(days=days))
+
+    today = Period.recent(zone=ZONE, at=NOW + timedelta(days=2))
+    usual = Measurement.objects.filter(days=today.day_count, team=None, channel=None, stage=None)
+
+    assert set(usual.values_list("day", flat=True)) == {today.first, today.previous().first}
+
+
+def test_a_share_that_ripens_knows_what_it_had_come_to_on_every_day(town: Town) -> None:
+    originals = [town.item(after=HOUR * 7 * number) for number in range(24)]
+    for number, ticket in enumerate(originals):
+        if number % 5:
+            town.happened(ticket, "triaged", after=HOUR * 9 * number)
+        if number % 3 == 0:
+            town.ship(ticket, after=HOUR * (150 - 5 * number))
+        if number % 8 == 7:
+            at = ticket.received_at + HOUR * 40
+            Ticket.objects.filter(pk=ticket.pk).update(
+                status="resolved", resolution="duplicate", resolved_at=at, duplicate_of=originals[0]
+            )
+    recount()
+    kpi, parts = definitions.get("acted-on"), read("acted-on").figure.parts
+
+    seen = set()
+    for offset in range(11):
+        day = date(2026, 3, 2) + timedelta(days=offset)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(microseconds=1)
+        then = kpi.figure_before(day, parts, as_of=NOW)
+        counted = recording.read(kpi, WEEK, at=NOW, as_of=midnight).figure
+        assert (then.numerator, then.denominator) == (counted.numerator, counted.denominator), day
+        seen.add((then.numerator, then.denominator))
+    assert len(seen) > 5
+
+
+def test_open_tickets_are_counted_by_the_day_their_items_came_in(town: Town) -> None:
+    for days in (0, 1, 1):
+        town.item(after=timedelta(days=days))
+    Ticket.objects.filter(pk=town.item().pk).update(status="resolved", resolution="answered", resolved_at=NOW)
+    FeedbackItem.objects.filter(pk=town.item().item_id).update(is_test=True)
+    town.item(team="logistics")
+    recount()
+
+    assert dict(recording.open_tickets(Slice(team=town.teams["quality"].pk))) == {
+        date(2026, 3, 2): 1,
+        date(2026, 3, 3): 2,
+    }
