@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate
 from typing import Literal, TypedDict
 
 from kpis.statistics.distributions import chi_square_above, two_sided_z
@@ -158,18 +158,20 @@ def _event_times(
         counts = [1] * len(durations)
     if not len(durations) == len(events) == len(counts):
         raise ValueError("Each duration has its event or censoring mark, so both lists are equally long.")
-    if any(duration < 0 for duration in durations):
+    if min(durations, default=0) < 0:
         raise ValueError("Nothing happens before it was received: durations start at 0.")
-    at_risk = sum(counts)
-    rows = sorted(zip(durations, events, counts, strict=True))
-    for time, group in groupby(rows, key=lambda row: row[0]):
-        happened = left = 0
-        for _, event, count in group:
-            left += count
-            happened += count if event else 0
-        if happened:
-            yield time, at_risk, happened
-        at_risk -= left
+    at_risk, now, left, happened = sum(counts), 0.0, 0, 0
+    for time, event, count in sorted(zip(durations, events, counts, strict=True)):
+        if time != now:
+            if happened:
+                yield now, at_risk, happened
+            at_risk -= left
+            now, left, happened = time, 0, 0
+        left += count
+        if event:
+            happened += count
+    if happened:
+        yield now, at_risk, happened
 
 
 def _band(survival: float, relative: float, *, z: float, ci: str) -> tuple[float, float]:
