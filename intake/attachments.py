@@ -50,7 +50,7 @@ def checked(name: str, content: bytes) -> File:
     if not content:
         raise BadFile(f"“{shown}” is empty. Choose it again.")
     if len(content) > LONGEST_FILE:
-        raise BadFile(f"“{shown}” is larger than {LONGEST_FILE // 1024 // 1024} MB. Send a smaller one.")
+        raise too_large(name)
     try:
         picture = picture_of(content)
     except BadPicture as reason:
@@ -59,6 +59,11 @@ def checked(name: str, content: bytes) -> File:
     if PurePath(shown).suffix.lower() not in ENDINGS.get(content_type, ()):
         raise BadFile(f"“{shown}” is neither a JPEG, PNG or WebP picture nor a PDF. Send one of these.")
     return File(shown, content_type, picture.content if picture else content)
+
+
+def too_large(name: str) -> BadFile:
+    """What to say of a file whose size alone is enough to refuse it."""
+    return BadFile(f"“{shown_name(name)}” is larger than {LONGEST_FILE // 1024 // 1024} MB. Send a smaller one.")
 
 
 def shown_name(name: str) -> str:

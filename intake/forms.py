@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.http import QueryDict
 
-from intake.attachments import ACCEPT, LONGEST_FILE, MOST_FILES, BadFile, checked
+from intake.attachments import ACCEPT, LONGEST_FILE, MOST_FILES, BadFile, checked, too_large
 from intake.cleaning import clean_text
 from intake.connectors.base import File
 from intake.questions import CONTACTS, Definition, Question
@@ -118,16 +118,19 @@ class _Files(forms.Field):
         taken, errors = [], []
         for upload in value:
             try:
-                taken.append(
-                    checked(
-                        upload.name or "", upload.read() if upload.size <= LONGEST_FILE else b"x" * (LONGEST_FILE + 1)
-                    )
-                )
+                taken.append(_checked(upload))
             except BadFile as reason:
                 errors.append(str(reason))
         if errors:
             raise forms.ValidationError(errors)
         return taken
+
+
+def _checked(upload: "UploadedFile[Any]") -> File:
+    name = upload.name or ""
+    if (upload.size or 0) > LONGEST_FILE:
+        raise too_large(name)
+    return checked(name, upload.read())
 
 
 def _scale_field(question: Question) -> dict[str, forms.Field]:

@@ -336,6 +336,12 @@ class TestFiles:
         assert "It leaks</textarea>" in shown
         assert not Attachment.objects.exists()
 
+    def test_a_file_that_is_too_large_is_named(self, form: Form) -> None:
+        page = send(form, photo=SimpleUploadedFile("film.pdf", b"%PDF-" + b"x" * 10 * 1024 * 1024))
+
+        assert page.status_code == 400
+        assert "“film.pdf” is larger than 10 MB" in page.content.decode()
+
     def test_six_files_are_one_too_many(self, form: Form) -> None:
         page = send(form, photo=[SimpleUploadedFile(f"{number}.png", png()) for number in range(6)])
 
