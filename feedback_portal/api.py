@@ -1,13 +1,12 @@
 """What every API endpoint shares: keys and scopes, strict JSON, remembered answers, paging by key."""
 
 import base64
-import binascii
 import hashlib
 import json
 import math
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -201,11 +200,22 @@ def _read_cursor(model: type[Model], order: tuple[str, ...], cursor: str) -> lis
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         columns = [_column(model, column.lstrip("-")) for column in order]
         typed = [column.to_python(value) for column, value in zip(columns, values, strict=True)]
-    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError, ValidationError):
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError):
         raise refused from None
-    if None in typed:
+    if None in typed or _unstorable(typed, "", MAX_DEPTH) is not None or not all(map(_has_utc, typed)):
         raise refused
     return typed
+
+
+def _has_utc(value: Any) -> bool:
+    """Whether the database can compare it: a moment may lie within a day of the ends of time, and have no UTC."""
+    if not isinstance(value, datetime):
+        return True
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _column(model: type[Model], name: str) -> "Field[Any, Any]":

@@ -1,5 +1,6 @@
 """What every endpoint shares: keys, strict JSON, remembered answers, paging by key."""
 
+import base64
 import json
 import threading
 from datetime import date, timedelta
@@ -14,8 +15,9 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from feedback_portal.accounts.models import ApiKey, RememberedAnswer, Scope
-from feedback_portal.api import page, remembering, strict_json
+from feedback_portal.api import after, page, remembering, strict_json
 from feedback_portal.refusals import BadInput
+from intake.models import Submission
 from triage.models import ChangedDay
 
 FACTORY = APIRequestFactory()
@@ -185,6 +187,24 @@ class TestPaging:
                 break
 
         assert seen == expected
+
+    @pytest.mark.parametrize(
+        ("order", "inside"),
+        [
+            (("day", "id"), "[" * 2900),
+            (("day", "id"), '["2026-01-01", 1e999]'),
+            (("received_at",), '["0001-01-01T00:00:00+23:59"]'),
+            (("received_at",), '["9999-12-31T23:59:59-23:59"]'),
+            (("external_id",), '["\\u0000"]'),
+            (("external_id",), '["\\ud800"]'),
+        ],
+    )
+    def test_a_cursor_that_names_no_place_is_refused(self, order: tuple[str, ...], inside: str) -> None:
+        cursor = base64.urlsafe_b64encode(inside.encode()).decode().rstrip("=")
+        model = ChangedDay if "day" in order else Submission
+
+        with pytest.raises(BadInput):
+            list(after(model._default_manager.all(), order=order, cursor=cursor))
 
     @pytest.mark.parametrize("cursor", ["x", "AAAA", "bnVsbA", "WzFd", "W251bGwsbnVsbF0"])
     def test_a_made_up_cursor_is_400(self, cursor: str) -> None:
