@@ -48,7 +48,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
                 "processors": [*render, last],
             }
         },
-        "filters": {"without_paths": {"()": WithoutPaths}},
+        "filters": {"without_paths": {"()": WithoutPaths}, "without_request": {"()": WithoutRequest}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
@@ -56,6 +56,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             # RequestLog below tells every refusal already; what is left are the errors nobody foresaw.
             "django.request": {"level": "ERROR", "filters": ["without_paths"]},
             "django.security": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"filters": ["without_request"]},
             # RequestLog below writes one line a request; the server's own would be the second.
             "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
             "celery": {"level": "WARNING"},
@@ -71,6 +72,15 @@ class WithoutPaths(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = "unforeseen error", ()
         record.__dict__.pop("request", None)
+        return True
+
+
+class WithoutRequest(logging.Filter):
+    """A host that is not ours is told in one line: its name is all there is to know, and the path may be a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.__dict__.pop("request", None)
+        record.exc_info = None
         return True
 
 

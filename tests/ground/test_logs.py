@@ -61,6 +61,14 @@ def test_a_refused_page_leaves_no_path_either(client: Client, lines: StringIO) -
     assert "another-secret-token" not in lines.getvalue()
 
 
+def test_a_host_that_is_not_ours_is_one_line_without_the_path(client: Client, lines: StringIO) -> None:
+    client.get("/t/third-secret-token/", headers={"Host": "elsewhere.example"})
+
+    assert "third-secret-token" not in lines.getvalue()
+    assert "elsewhere.example" in str(told(lines)[0]["event"])
+    assert "Traceback" not in lines.getvalue()
+
+
 def test_fields_from_outside_stay_on_their_line(lines: StringIO) -> None:
     structlog.get_logger("portal.test").info("said", text="one\r\ntwo\x1b[31m" + "x" * 10_000)
 
