@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 from feedback_portal.refusals import InputError
+from intake.connectors.moments import Unclear, exact_moment
 
 # What is wrong with a value that stands at a path; nothing when nothing is. Linear in the size of the value.
 Check = Callable[[Any, str], list[InputError]]
@@ -69,13 +69,11 @@ def one_of(known: Collection[str]) -> Check:
 
 
 def moment(given: Any, path: str) -> list[InputError]:
-    if isinstance(given, str) and len(given) <= 40:
-        try:
-            if datetime.fromisoformat(given).tzinfo is not None:
-                return []
-        except ValueError:
-            pass
-    return [InputError(path, "Write the time with its zone, as in 2026-03-31T18:00:00Z.")]
+    try:
+        exact_moment(given if isinstance(given, str) and len(given) <= 40 else "")
+    except Unclear:
+        return [InputError(path, "Write the time with its zone, as in 2026-03-31T18:00:00Z.")]
+    return []
 
 
 def number(given: Any, path: str) -> list[InputError]:

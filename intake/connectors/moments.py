@@ -36,6 +36,20 @@ def moment_of(text: str, *, zone: str = "UTC", day_first: bool | None = None) ->
     raise Unclear(f'"{text[:_LONGEST]}" is not a time. Write it as 2026-03-31T18:00:00Z.')
 
 
+def exact_moment(text: str) -> datetime:
+    """The moment that ISO 8601 names together with its zone, as programs write it."""
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            raise Unclear(f'"{text[:_LONGEST]}" names no time zone. Write it as 2026-03-31T18:00:00Z.')
+        found.astimezone(UTC)  # the last moments of the calendar have no UTC, so nothing can store or compare them
+        if found.year >= _FIRST_YEAR:
+            return found
+    except (ValueError, OverflowError):
+        pass
+    raise Unclear(f'"{text[:_LONGEST]}" is not a time. Write it as 2026-03-31T18:00:00Z.')
+
+
 def _read(text: str, day_first: bool | None) -> datetime | None:
     if _EPOCH.match(text):
         return datetime.fromtimestamp(int(text[:10]), UTC)

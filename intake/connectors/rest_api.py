@@ -8,6 +8,7 @@ from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import Connector, Draft, Rating, RawItem, Sender, Unreadable
+from intake.connectors.moments import Unclear, exact_moment
 
 
 @connectors.register
@@ -59,9 +60,6 @@ def _moment(given: Any) -> datetime | None:
     if not given:
         return None
     try:
-        moment = datetime.fromisoformat(str(given))
-    except ValueError:
-        raise Unreadable(f'"{given}" is not a time. Write it as 2026-03-31T18:00:00Z.') from None
-    if moment.tzinfo is None:
-        raise Unreadable(f'"{given}" names no time zone. Write it as 2026-03-31T18:00:00Z.')
-    return moment
+        return exact_moment(str(given))
+    except Unclear as unclear:
+        raise Unreadable(str(unclear)) from None

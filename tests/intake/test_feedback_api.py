@@ -82,6 +82,8 @@ def test_the_same_idempotency_key_gets_the_first_answer(key: str) -> None:
         ({"customer": {"is_staff": True}}, "customer.is_staff"),
         ({"submitted_at": "yesterday"}, "submitted_at"),
         ({"submitted_at": "2026-11-20T09:14:00"}, "submitted_at"),
+        ({"submitted_at": "0001-01-01T00:00:00+23:59"}, "submitted_at"),
+        ({"submitted_at": "9999-12-31T23:59:59-23:59"}, "submitted_at"),
         ({"url": "javascript:alert(1)"}, "url"),
         ({"language": "<b>"}, "language"),
         ({"context": {"a": {"b": "c"}}}, "context.a"),
