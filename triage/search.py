@@ -187,6 +187,8 @@ _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 _LENGTH = re.compile(r"(\d{1,4})([mhdw])", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CODE = re.compile(r"[A-Z]{1,3}-?[0-9A-Z-]{1,20}", re.ASCII)
+# The ends of the calendar have no day before or after them, nor a midnight in every zone; nothing arrived there.
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(8999, 12, 31)
 _UNITS: Mapping[str, str] = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _EXAMPLES: Mapping[str, str] = {"number": ">3", "length": "<2h", "day": "2026-11-01..2026-11-21", "code": "A-118"}
 
@@ -381,9 +383,10 @@ def _bound(kind: str, text: str) -> Decimal | date | Length | None:
         return Length(int(length[1]), length[2])
     if kind == "day" and _DAY.fullmatch(text):
         try:
-            return date.fromisoformat(text)
+            day = date.fromisoformat(text)
         except ValueError:
             return None
+        return day if _FIRST_DAY <= day <= _LAST_DAY else None
     return None
 
 
