@@ -33,10 +33,14 @@ app.conf.task_queues = [
     Queue(name, Exchange(name), routing_key=name) for name in dict.fromkeys(stage.queue for stage in PIPELINE)
 ]
 app.conf.task_default_queue = "triage"
-app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE}
+app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE} | {
+    "kpis.tasks.*": {"queue": "measure"},
+    "intake.tasks.*": {"queue": "intake"},
+}
 # What is due by the clock, not by a row. Each is idempotent: a missed or doubled beat changes nothing.
 app.conf.beat_schedule = {
     "wake-snoozed": {"task": "triage.tasks.wake_snoozed", "schedule": 30.0},
+    "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
     "forget-expired": {"task": "intake.tasks.forget_expired", "schedule": 3600.0},
 }
 app.autodiscover_tasks(["intake", "triage", "kpis"])

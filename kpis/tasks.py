@@ -4,8 +4,16 @@ from celery import shared_task
 from django.utils import timezone
 
 from kpis import recording
+from kpis.periods import local_day
 
 
 @shared_task
 def recount_changed_days() -> dict[str, int]:
     return recording.recount_changed_days(at=timezone.now()).as_dict()
+
+
+@shared_task
+def count_today() -> None:
+    """The usual period moves on at midnight, whether or not anything happened yet."""
+    at = timezone.now()
+    recording.recount(local_day(at, recording.reporting_zone()), at=at)
