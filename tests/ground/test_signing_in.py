@@ -102,3 +102,9 @@ def test_signing_out_needs_a_post(client: Client, tariq: User) -> None:
     assert client.get("/sign-out/").status_code == 405
     assert client.post("/sign-out/").status_code == 302
     assert "_auth_user_id" not in client.session
+
+
+def test_the_admin_has_no_door_of_its_own_where_passwords_could_be_tried(client: Client) -> None:
+    address = "/admin/login/?next=/admin/"
+    for response in (client.get(address), client.post(address, {"username": "a@example.com", "password": "x"})):
+        assert (response.status_code, response["Location"]) == (302, "/sign-in/?next=/admin/")
