@@ -78,7 +78,7 @@ def _limits(channel: Channel) -> dict[str, int]:
     given: Any = channel.settings.get("limits")
     found = given if isinstance(given, dict) else {}
     return {
-        name: found[name] if type(found.get(name)) is int and found[name] >= 0 else usual
+        name: min(found[name], _ENDLESS) if type(found.get(name)) is int and found[name] >= 0 else usual
         for name, usual in LIMITS.items()
     }
 

@@ -47,6 +47,13 @@ def test_sixty_an_hour(channel: Channel) -> None:
     assert passed(channel, 1, at=AT + timedelta(hours=1)) == 1
 
 
+@pytest.mark.parametrize("endless", [10**12, 10**30])
+def test_a_limit_beyond_all_counting_lets_everybody_in(channel: Channel, endless: int) -> None:
+    channel.settings = {"limits": {"burst": endless, "minute": 1, "hour": endless}}
+
+    assert passed(channel, 30) == 30
+
+
 def test_it_says_when_to_come_again_and_then_lets_in(channel: Channel) -> None:
     passed(channel, 10)
     with pytest.raises(TooMany) as refused:
