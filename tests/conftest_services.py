@@ -196,6 +196,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(PROJECT / "tests" / "browser"):
             item.add_marker("browser")
+    # Last, since the browser's driver keeps an event loop running in its process until the end, and others run their own.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.hookimpl(wrapper=True)
