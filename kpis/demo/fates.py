@@ -27,10 +27,10 @@ _SPREAD = 0.9
 _PATIENCE = timedelta(days=18)
 # The share left lying: while it is not due, until it is due for as long again, and after that.
 _LEFT: Mapping[Mood, tuple[float, float, float]] = {
-    Mood.BAD: (0.8, 0.12, 0.0),
-    Mood.IDEA: (0.95, 0.25, 0.0),
-    Mood.GOOD: (0.95, 0.2, 0.0),
-    Mood.NOISE: (0.95, 0.1, 0.0),
+    Mood.BAD: (0.9, 0.08, 0.0),
+    Mood.IDEA: (0.95, 0.1, 0.0),
+    Mood.GOOD: (0.95, 0.05, 0.0),
+    Mood.NOISE: (0.95, 0.05, 0.0),
 }
 _HOURS = {"triage-desk": organisation.DESK_HOURS} | {slug: hours for slug, _, _, hours in organisation.TEAMS}
 _COLLEAGUES: Mapping[str, Sequence[organisation.Person]] = {
@@ -94,7 +94,7 @@ class Fates:
             Mood.GOOD: self._thanked,
             Mood.NOISE: self._put_away,
         }[mood](said, decided_at)
-        return [step for step in steps if step.at < self._now]
+        return sorted((step for step in steps if step.at < self._now), key=lambda step: step.at)
 
     def _is_left(self, said: Said, mood: Mood) -> bool:
         if said.theme.words == "overheating":
@@ -129,7 +129,9 @@ class Fates:
                 # Nothing more is heard of some, and after a while they are let go.
                 given_up = {"resolution": Resolution.NOT_REPRODUCIBLE, "mood": "silent"}
                 return [*steps, Step(asked_at + _PATIENCE, "resolve", person, given_up)]
-            steps.append(Step(asked_at + timedelta(hours=chance.uniform(2, 48)), "hear"))
+            heard_at = min(asked_at + timedelta(hours=chance.uniform(2, 48)), asked_at + (end - asked_at) / 2)
+            steps.append(Step(heard_at, "hear"))
+            between = self._between(heard_at, end)
         if said.customer and chance.random() < 0.4:
             steps.append(Step(next(between), "reply", person, {"mood": "bad"}))
         outcome = chance.choices((Resolution.ANSWERED, Resolution.NOT_REPRODUCIBLE, Resolution.DECLINED), (88, 7, 5))[0]
@@ -148,7 +150,7 @@ class Fates:
         if chance.random() < 0.16:
             until = end + timedelta(days=chance.randint(7, 20))
             return [*steps, Step(end, "snooze", person, {"until": until})]
-        if chance.random() < 0.75:
+        if chance.random() < 0.88:
             outcome = Resolution.DECLINED if chance.random() < 0.35 else Resolution.ANSWERED
             steps.append(Step(end, "resolve", person, {"resolution": outcome, "mood": "idea"}))
         return steps
@@ -181,7 +183,7 @@ class Fates:
         return steps
 
     def _between(self, start: datetime, end: datetime) -> "_Between":
-        return _Between(start, end, self._chance)
+        return _Between(start, end, self._hours, self._chance)
 
     def _reader(self, said: Said) -> str:
         """Whoever of the desk is there; Mina does most of it."""
@@ -192,11 +194,12 @@ class Fates:
 
 
 class _Between:
-    """Moments between two, each later than the one before."""
+    """Moments between two at which people work, each later than the one before."""
 
-    def __init__(self, start: datetime, end: datetime, chance: Random) -> None:
-        self._last, self._end, self._chance = start, end, chance
+    def __init__(self, start: datetime, end: datetime, hours: WorkingHours, chance: Random) -> None:
+        self._last, self._end, self._hours, self._chance = start, end, hours, chance
 
     def __next__(self) -> datetime:
-        self._last += (self._end - self._last) * self._chance.uniform(0.05, 0.3)
+        later = self._last + (self._end - self._last) * self._chance.uniform(0.05, 0.3)
+        self._last = min(self._hours.after(later, 0), self._end)
         return self._last

@@ -48,15 +48,15 @@ TEAMS: Sequence[tuple[str, str, str, int]] = (
     ("logistics", "Logistics", "logistics", 24),
     ("assembly", "Assembly line 2", "production", 24),
     ("product-design", "Product design", "design", 240),
-    ("app", "App and electronics", "design", 48),
+    ("app", "App and electronics", "design", 72),
     ("purchasing", "Purchasing", "sourcing", 120),
-    ("shop", "Shop and marketing", "sales-marketing", 72),
+    ("shop", "Shop and marketing", "sales-marketing", 96),
     ("repair", "Repair and accounts", "service", 24),
     # Scores without a word are read every other week.
     ("surveys", "Survey reading", "service", 336),
 )
 """Slug, name, production stage, and hours until the first decision."""
-DESK_HOURS = 96
+DESK_HOURS = 120
 
 _DESK = ["triage-desk", *(slug for slug, *_ in TEAMS)]
 
@@ -334,7 +334,8 @@ def found(*, by: Actor, at: datetime) -> None:
     """Set Halden up in an empty portal, as an administrator would."""
     for slug, name, stage, hours in TEAMS:
         organisation.create_team({"slug": slug, "name": name, "stage": stage, "triage_hours": hours}, by=by)
-    organisation.change_team(Team.objects.get(is_catch_all=True), {"triage_hours": DESK_HOURS}, by=by)
+    desk = {"triage_hours": DESK_HOURS, "stage": "service"}
+    organisation.change_team(Team.objects.get(is_catch_all=True), desk, by=by)
     for person in PEOPLE:
         given = {"email": person.email, "name": person.name, "role": str(person.role), "teams": list(person.teams)}
         organisation.invite(given, by=by, at=at)

@@ -36,6 +36,7 @@ _LINK_BACK = timedelta(weeks=3)
 _STILL_LINKED = timedelta(weeks=6)
 _RECENTLY = timedelta(days=1)
 _LOOK = timedelta(minutes=1)
+_OF_THE_OWNER = 5
 # The portal understands in seconds; here in rounds of so many hours, which is all that is faster about the past.
 _ROUND = 3
 _CHANGED_BY_VERBS = (
@@ -302,7 +303,7 @@ class Player:
     # How it stands now
 
     def _set_the_stage(self, parts: Iterable[tuple[cast.Part, Said]]) -> None:
-        """The cast waits: some of them claimed, some put aside for a while."""
+        """The cast waits: some of them claimed, some put aside for a while. The owner finds a few items of their own."""
         waiting = {said.customer.email: part for part, said in parts if said.customer}
         for ticket in self._tickets.values():
             customer = ticket.item.customer
@@ -315,6 +316,15 @@ class Player:
             else:
                 until = self._now + timedelta(hours=part.snoozed)
                 decisions.snooze(ticket, by=self._actors[organisation.MINA.email], at=at, until=until)
+
+        opened = [
+            ticket for ticket in self._tickets.values() if ticket.status == Status.OPEN and not ticket.assignee_id
+        ]
+        ada, owner = self._actors[organisation.ADA.email], self._system.user
+        for ticket in opened[-_OF_THE_OWNER:]:
+            decisions.assign(
+                ticket, by=ada, at=self._now - timedelta(minutes=50), assignee=owner.email if owner else ""
+            )
 
     def _count_as_sent(self) -> None:
         """Mails of the past were read long ago: they are told, and not sent again now."""
@@ -334,9 +344,10 @@ class Player:
             )
 
     def _worth_showing(self) -> Submission:
-        """The newest that is part of the work on the leaking seals, else the newest of all."""
+        """The newest English one that is part of the work on the leaking seals, else the newest of all."""
         for ticket in reversed(self._by_theme["seal-leak"]):
-            if ticket.is_open and ticket.action_links.exists() and ticket.events.filter(type="reply").exists():
+            story = {"action_linked", "reply"} <= set(ticket.events.values_list("type", flat=True))
+            if story and ticket.is_open and ticket.item.declared_language == "en":
                 return ticket.item.submission
         return self._tickets[max(self._tickets)].item.submission
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from kpis.demo import customers
 from kpis.demo.customers import Customer
@@ -133,15 +133,23 @@ THEMES: Final[Mapping[str, Theme]] = {
 }
 
 REPAIRS_A_WEEK, RECOMMENDATIONS_A_WEEK = 9.5, 15.0
-# Promoters, passives and detractors with the themes they speak of; the shares hold the score at 37.
-_RECOMMEND: Sequence[tuple[int, Sequence[int], float, Sequence[str]]] = (
-    (52, (9, 9, 10, 10, 10), 0.3, ("praise", "praise", "repair-good", "delivery-good")),
-    (33, (7, 8, 8), 0.4, ("wish", "descale-reminder", "grinder", "manual")),
-    (
-        15,
-        (2, 3, 4, 5, 6, 6),
-        0.65,
-        ("late-delivery", "app-pairing", "spare-parts", "grinder", "billing", "brew-temperature"),
+
+
+class Opinion(NamedTuple):
+    """Of 25 people asked, so many answer with one of these scores, and some of them say why."""
+
+    of_25: int
+    scores: Sequence[int]
+    wordy: float
+    themes: Sequence[str]
+
+
+# Promoters, passives and detractors: a score of 36.
+_OPINIONS: Sequence[Opinion] = (
+    Opinion(13, (9, 9, 10, 10, 10), 0.3, ("praise", "praise", "repair-good", "delivery-good")),
+    Opinion(8, (7, 8, 8), 0.4, ("wish", "descale-reminder", "grinder", "manual")),
+    Opinion(
+        4, (2, 3, 4, 5, 6, 6), 0.65, ("late-delivery", "app-pairing", "spare-parts", "billing", "brew-temperature")
     ),
 )
 _SATISFIED = {Mood.BAD: (1, 1, 2, 2, 3), Mood.IDEA: (3, 4, 4, 5), Mood.GOOD: (4, 5, 5, 5), Mood.NOISE: (3, 4, 5)}
@@ -150,7 +158,7 @@ _RATES = {Mood.BAD: 0.35, Mood.IDEA: 0.6, Mood.GOOD: 0.95, Mood.NOISE: 0.0}
 _PRODUCTS = {"H4": 60, "H2": 18, "H6 Pro": 22}
 _BY_WEEKDAY = (1.25, 1.15, 1.05, 1.0, 0.95, 0.8, 0.8)
 _BY_HOUR = (1, 0, 0, 0, 0, 1, 3, 7, 10, 10, 9, 8, 8, 7, 7, 7, 7, 8, 9, 10, 10, 8, 5, 3)
-_PACE = 0.81  # of the rates above, so that half a year is somewhat over two thousand items
+_PACE = 0.85  # of the rates above, so that half a year is somewhat over two thousand items
 _SWING = 0.16  # more machines are sold, and so more is said, in winter
 
 
@@ -161,7 +169,8 @@ class Teller:
         self._chance, self._now, self._scale = chance, now, scale
         self._voices = Voices(chance)
         self._people = customers.everybody(chance)
-        self._deck: list[tuple[int, Sequence[int], float, Sequence[str]]] = []
+        self._to_ask: list[Customer] = []
+        self._deck: list[Opinion] = []
 
     def tell(self) -> list[Said]:
         """Everything, in the order in which it arrives."""
@@ -173,8 +182,8 @@ class Teller:
             usual = _PACE * self._scale * _BY_WEEKDAY[midnight.weekday()] / 7
             season = 1 + _SWING * math.cos(2 * math.pi * (midnight.timetuple().tm_yday / 365.25))
             for theme in THEMES.values():
-                # The surge is a fact of production, whatever the season.
-                expected = usual * theme.rate(day / 7) * (1 if theme.words == "seal-leak" else season)
+                # What rises and falls for a reason of its own follows no season.
+                expected = usual * theme.rate(day / 7) * (1 if callable(theme.weekly) else season)
                 for moment in self._moments(midnight, expected):
                     yield self._volunteered(theme, moment)
             for moment in self._moments(midnight, usual * RECOMMENDATIONS_A_WEEK):
@@ -221,14 +230,14 @@ class Teller:
 
     def _recommendation(self, at: datetime) -> Said:
         chance = self._chance
-        _, scores, wordy, themes = self._next_of_the_deck()
-        theme = THEMES[chance.choice(themes)]
-        return self._answered("recommend", theme, ("nps", chance.choice(scores)), wordy, at)
+        opinion = self._next_of_the_deck()
+        theme = THEMES[chance.choice(opinion.themes)]
+        return self._answered("recommend", theme, ("nps", chance.choice(opinion.scores)), opinion.wordy, at)
 
-    def _next_of_the_deck(self) -> tuple[int, Sequence[int], float, Sequence[str]]:
+    def _next_of_the_deck(self) -> Opinion:
         """Dealt from a shuffled deck, so that chance alone cannot move the score for long."""
         if not self._deck:
-            self._deck = [kind for kind in _RECOMMEND for _ in range(kind[0])]
+            self._deck = [opinion for opinion in _OPINIONS for _ in range(opinion.of_25)]
             self._chance.shuffle(self._deck)
         return self._deck.pop()
 
@@ -241,13 +250,17 @@ class Teller:
         )
 
     def _answered(self, channel: str, theme: Theme, rating: tuple[str, int], wordy: float, at: datetime) -> Said:
-        """Many answer a survey with the number alone."""
-        customer = self._somebody(theme)
+        """Many answer a survey with the number alone. Nobody is asked again before everybody was."""
+        if not self._to_ask:
+            self._to_ask = [one for people in self._people.values() for one in people]
+            self._chance.shuffle(self._to_ask)
+        customer = self._to_ask.pop()
+        language = customer.writer.language if self._voices.speaks(customer.writer.language, theme.words) else "en"
         if self._chance.random() < wordy:
             words = self._voices.write(customer.writer, theme.words, facts={}, titled=False)
         else:
             theme, words = THEMES["score"], Words("", "")
-        return Said(at, channel, theme, customer, words, customer.writer.language, rating, facts={})
+        return Said(at, channel, theme, customer, words, language, rating, facts={})
 
     def _delivered(self, said: Said) -> Said:
         """Reviews come to us with Monday's export, and with one more this morning."""
