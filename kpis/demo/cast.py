@@ -52,7 +52,7 @@ PARTS: Sequence[Part] = (
     ),
     Part(
         1372, "support-desk", "billing", "Derek Osborne", "Old VAT number on our invoice, again",
-        "In August you told us that our VAT number had been corrected. November's invoice for 14 machines shows the old one, and"
+        "Three months ago you told us that our VAT number had been corrected. This month's invoice for 14 machines shows the old one, and"
         " our accountant has sent it back once more. Who can change this for good?",
         company="K-106", facts={"order": "O-479920"},
     ),

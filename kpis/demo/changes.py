@@ -62,7 +62,7 @@ CHANGES: Final[Sequence[Change]] = (
         "The grinder is the loudest of its class. The second supplier's burrs measure 4 dB less.",
         "corrective", "purchasing", "sourcing", "wei@halden.example", ("grinder",),
         planned=18, due=8, begun=14, shipped=7,
-        public_text="Machines made since October grind with a quieter set of burrs. Ask us if you would like it in yours.",
+        public_text="New machines grind with a quieter set of burrs. Ask us if you would like it in yours.",
     ),
     Change(
         "Re-seat every tank seal of batch H4-2231",
