@@ -1,5 +1,6 @@
 """What a connector is: pure translation from a channel's bytes into drafts of feedback. No ORM, no Django, no clock."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -103,7 +104,7 @@ class Draft:
     remarks: tuple[Remark, ...] = ()
 
 
-class Connector:
+class Connector(ABC):
     """One kind of channel. Subclass in one new file under `intake/connectors/`, decorate with `@connectors.register`, put
     recorded payloads under `tests/intake/payloads/<slug>/`, and the portal knows the kind: no migration, no URL, no setting.
 
@@ -116,8 +117,9 @@ class Connector:
     name: ClassVar[str]
     version: ClassVar[int] = 1
 
+    @abstractmethod
     def parse(self, raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:
-        raise NotImplementedError
+        """The draft of one submission's bytes."""
 
 
 @dataclass(frozen=True)
@@ -150,5 +152,6 @@ class FileConnector(Connector):
 
     extensions: ClassVar[tuple[str, ...]]
 
+    @abstractmethod
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:
-        raise NotImplementedError
+        """Everything the file holds, in its order."""
