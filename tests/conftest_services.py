@@ -102,7 +102,7 @@ class Servers:
             process = subprocess.Popen(service.argv, stdout=out, stderr=out, **service.process_arguments())
         self._running.append((service, process))
         end = time.monotonic() + service.ready_seconds
-        while not service.is_ready():
+        while service.what_is_missing():
             if process.poll() is not None or time.monotonic() > end:
                 pytest.exit(f"{service.name} did not start:\n{log.read_text()[-2000:]}", returncode=3)
             time.sleep(0.02)

@@ -35,12 +35,12 @@ class Service:
     foundation: bool = False
     log: Path | None = None
 
-    def is_ready(self) -> bool:
-        """Whatever goes wrong in asking means: not yet."""
+    def what_is_missing(self) -> str:
+        """Why it is not ready yet, empty once it is. Whatever goes wrong in asking is such a reason, and is told if it stays."""
         try:
-            return self.ready is None or self.ready()
-        except Exception:
-            return False
+            return "" if self.ready is None or self.ready() else "it does not answer yet"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
     def process_arguments(self) -> dict[str, Any]:
         """Arguments for subprocess and asyncio alike: a session of its own that ends with us."""

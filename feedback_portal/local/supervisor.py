@@ -100,12 +100,12 @@ class Supervisor:
     async def _until_ready(self, service: Service, process: "_Process") -> None:
         end = time.monotonic() + service.ready_seconds
         pause = 0.03
-        while not await asyncio.to_thread(service.is_ready):
+        while missing := await asyncio.to_thread(service.what_is_missing):
             if process.exited.is_set():
                 says = service.log or "what it said above"
                 raise CannotStart(f"{service.name} ended with {process.status} before it was ready; {says} tells why.")
             if time.monotonic() > end:
-                raise CannotStart(f"{service.name} was not ready after {service.ready_seconds:.0f} s.")
+                raise CannotStart(f"{service.name} was not ready after {service.ready_seconds:.0f} s; {missing}.")
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, 0.5)
 

@@ -92,6 +92,18 @@ def test_a_probe_that_fails_means_not_ready_yet() -> None:
     assert len(asked) == 3
 
 
+def test_a_service_that_never_gets_ready_ends_the_start_with_what_its_probe_met() -> None:
+    def ready() -> bool:
+        raise OSError("the door is locked")
+
+    async def boot(supervisor: Supervisor) -> None:
+        await supervisor.start(python("deaf", FOR_EVER, ready=ready, ready_seconds=0.1))
+
+    status, terminal = supervise(boot)
+    assert status == 1
+    assert "deaf was not ready after 0 s; OSError: the door is locked." in terminal.lines("portal")
+
+
 def test_a_process_that_ignores_the_signal_is_killed_with_its_children() -> None:
     source = (
         "import os, signal\n"
