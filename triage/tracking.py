@@ -247,7 +247,10 @@ def _headline(found: Journey) -> tuple[str, str]:
 
 
 def _steps(found: Journey) -> list[dict[str, Any]]:
-    """Five steps, each done by an event and by nothing else; the first that is not done is where it stands now."""
+    """Five steps, each done by an event and by nothing else; the first that is not done is where it stands now.
+
+    A change under way is not done before its outcome is: the dot stays there until then.
+    """
     ticket = found.deciding
     person = Event.Source.PERSON
     read = next((event for event in found.events if event.source == person and event.type in _READ), None)
@@ -267,7 +270,7 @@ def _steps(found: Journey) -> list[dict[str, Any]]:
         (
             "Change under way" if action else "Worked on",
             due or _moment_of(started),
-            started is not None or over,
+            over,
         ),
         (
             "Done, and you know",

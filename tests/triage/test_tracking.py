@@ -104,7 +104,8 @@ def test_every_step_is_done_by_an_event(ticket: Ticket, priya: User) -> None:
     seal = improvements.create(by=actor(priya), at=LATER, title="secret title", team="quality", due_at="2026-04-04")
     improvements.link(seal, decided, by=actor(priya), at=LATER)
     page = read(ticket)
-    assert steps(ticket) == ["done", "done", "done", "done", "now"]
+    assert steps(ticket) == ["done", "done", "done", "now", "todo"]
+    assert "Change under way" in page
     assert "We are changing something because of it." in page
     assert "Expected 4 April" in page
     assert "secret title" not in page
@@ -260,6 +261,14 @@ def test_the_link_is_kept_secret(ticket: Ticket) -> None:
     assert answer["Referrer-Policy"] == "no-referrer"
     assert answer["X-Robots-Tag"] == "noindex"
     assert 'name="robots" content="noindex"' in answer.content.decode()
+
+
+def test_a_guessed_link_reads_the_same_in_development(client: Client, settings) -> None:  # type: ignore[no-untyped-def]
+    elsewhere = client.get("/t/guessed/").content
+    settings.DEBUG = True
+
+    assert client.get("/t/guessed/").content == elsewhere
+    assert b"There is nothing at this address" in elsewhere
 
 
 def test_unknown_expired_and_revoked_links_are_one_same_404(client: Client, ticket: Ticket) -> None:
