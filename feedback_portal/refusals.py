@@ -8,6 +8,7 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.defaults import page_not_found
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -90,7 +91,8 @@ class TooMany(Refused):
 
 
 class RefusalAnswers:
-    """Middleware: a view that raises `Refused` answers with the page, or the problem JSON under /api/."""
+    """Middleware: a view that raises `Refused` answers with the page, or the problem JSON under /api/; one that raises
+    `Http404` answers with the same page in development as elsewhere, for a guessed secret must not read otherwise."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -99,9 +101,9 @@ class RefusalAnswers:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, Refused):
-            return None
-        return answer(request, exception)
+        if isinstance(exception, Http404):
+            return page_not_found(request, exception)
+        return answer(request, exception) if isinstance(exception, Refused) else None
 
 
 def answer(request: HttpRequest, refused: Refused) -> HttpResponse:
