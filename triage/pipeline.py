@@ -199,7 +199,7 @@ def _taggings(
                 item=item,
                 topic_id=topics[topic_slug],
                 source="rule",
-                evidence={"reason": f'The rule "{rule}" tags it.'},
+                evidence={"reason": f"The rule “{rule}” tags it."},
                 made_by=rule[:80],
             )
     return made.values()
