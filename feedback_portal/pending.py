@@ -9,7 +9,7 @@ one transaction guarded by the token: whoever lost the lease writes nothing.
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -101,17 +101,8 @@ def drain(
     raise stand alone, so neighbours pass. Returns when nothing is due or `seconds` are over.
     """
     drained = Drained()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        token = uuid.uuid4()
-        claimed = _claim(rows.model, token, batch, lease)
-        if not claimed:
-            break
-        taken = list(rows.filter(pk__in=claimed).order_by("pk"))
-        fresh = [row for row in taken if row.attempts <= MAX_ATTEMPTS]
-        _park_killers(rows.model, token, taken, drained)
-        if fresh:
-            _settle_batch(fresh, work, token, drained)
+    for token, taken in _batches(rows, batch, lease, seconds, drained):
+        _settle_batch(taken, work, token, drained)
     return drained
 
 
@@ -127,17 +118,8 @@ def drain_outside(
     """The same for work that talks to the outside: `act` runs row by row with no transaction open, since
     a slow peer must not hold locks; `record` then writes what came of it together with the completion."""
     drained = Drained()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        token = uuid.uuid4()
-        claimed = _claim(rows.model, token, batch, lease)
-        if not claimed:
-            break
-        taken = list(rows.filter(pk__in=claimed).order_by("pk"))
-        _park_killers(rows.model, token, taken, drained)
+    for token, taken in _batches(rows, batch, lease, seconds, drained):
         for row in taken:
-            if row.attempts > MAX_ATTEMPTS:
-                continue
             try:
                 result = act(row)
                 with transaction.atomic():
@@ -169,6 +151,23 @@ def backlog(model: type[PendingWork]) -> dict[str, Any]:
         "parked": parked,
         "oldest_due_seconds": max(0.0, float(age)) if age is not None else 0.0,
     }
+
+
+def _batches(
+    rows: models.QuerySet[Row], batch: int, lease: timedelta, seconds: float, drained: Drained
+) -> Iterator[tuple[uuid.UUID, list[Row]]]:
+    """Claimed rows with their token, batch after batch, until nothing is due or `seconds` are over; those that have used up
+    their attempts are parked on the way."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        token = uuid.uuid4()
+        claimed = _claim(rows.model, token, batch, lease)
+        if not claimed:
+            return
+        taken = list(rows.filter(pk__in=claimed).order_by("pk"))
+        _park_killers(rows.model, token, taken, drained)
+        if fresh := [row for row in taken if row.attempts <= MAX_ATTEMPTS]:
+            yield token, fresh
 
 
 def _claim(model: type[PendingWork], token: uuid.UUID, batch: int, lease: timedelta) -> list[int]:
