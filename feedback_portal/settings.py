@@ -98,6 +98,9 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "for-development-only-" + "x" * 40
 
+# Secrets and sealed texts written under these stay readable; links signed with them stay valid.
+SECRET_KEY_FALLBACKS = env_list("PORTAL_OLD_SECRET_KEYS", [])
+
 STATE_DIR = Path(os.environ.get("PORTAL_STATE_DIR") or BASE_DIR / ".state")
 ORGANISATION = os.environ.get("PORTAL_ORGANISATION", "Your organisation")
 BASE_URL = os.environ.get("PORTAL_BASE_URL", f"http://127.0.0.1:{env_number('PORTAL_PORT', 8000)}").rstrip("/")

@@ -2,14 +2,15 @@
 
 from django.urls import path
 
-from intake import api, views
+from intake import api
+from intake.views import public
 
 app_name = "intake"
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("f/<slug:slug>/", views.form, name="form"),
-    path("f/<slug:slug>/thanks/<str:token>/", views.thanks, name="thanks"),
+    path("", public.home, name="home"),
+    path("f/<slug:slug>/", public.form, name="form"),
+    path("f/<slug:slug>/thanks/<str:token>/", public.thanks, name="thanks"),
     path("api/v1/feedback/", api.FeedbackView.as_view(), name="api_feedback"),
     path("api/v1/feedback/bulk/", api.BulkView.as_view(), name="api_feedback_bulk"),
     path("api/v1/channels/", api.ChannelsView.as_view(), name="api_channels"),

@@ -1,9 +1,10 @@
 """What a connector is: pure translation from a channel's bytes into drafts of feedback. No ORM, no Django, no clock."""
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, BinaryIO, ClassVar
 
@@ -25,12 +26,19 @@ class Ignored(Exception):
 
 @dataclass(frozen=True)
 class RawItem:
-    """One thing as it arrived: the sender's own id for it, and its bytes."""
+    """One thing as it arrived: the sender's own id for it, and its bytes.
+
+    `updated_at` is the source's own time of this version: a later one replaces what came before under the same id, an
+    earlier or missing one does not. `is_gone` says that the source deleted it; the payload is then not kept, and the same
+    id brings nothing back.
+    """
 
     external_id: str
     payload: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    updated_at: datetime | None = None
+    is_gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,29 @@ class Draft:
     context: Mapping[str, str] = field(default_factory=dict)
     files: tuple[File, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    # As shown beside a public post; never looked up anywhere.
+    author: str = ""
+    # The sender's ids of the conversation it belongs to, and of what it answers.
+    thread: str = ""
+    reply_to: str = ""
+    # Said to us alone (a private note, a direct message): never on a public page.
+    is_private: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing a channel of this kind is told when it is set up; the page that asks for it is drawn from this.
+
+    Secrets are kept sealed and never shown again. `choices` are (value, words) pairs; without any it is a line of text.
+    """
+
+    name: str
+    label: str
+    help: str = ""
+    is_secret: bool = False
+    is_required: bool = False
+    default: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 class Connector(ABC):
@@ -116,6 +147,8 @@ class Connector(ABC):
     slug: ClassVar[str]
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    # What whoever sets such a channel up is asked; values are texts, in `Channel.settings` and, sealed, `Channel.secrets`.
+    asks: ClassVar[tuple[Setting, ...]] = ()
 
     @abstractmethod
     def parse(self, raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:
@@ -155,3 +188,91 @@ class FileConnector(Connector):
     @abstractmethod
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:
         """Everything the file holds, in its order."""
+
+
+class Forged(Exception):
+    """The call does not come from whom it says, or is too old to tell; nothing of it is kept."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One HTTP call from outside as it arrived: the public address it was made to, header names in lower case, the bytes."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class PushConnector(Connector):
+    """A connector whose sender calls us at `/hooks/<key>/`, where the key alone is hard to guess.
+
+    `verify` works on the raw bytes, before anything is parsed. What verified is kept and taken apart later by `split`, so a
+    newer version of the connector can take it apart again.
+    """
+
+    @abstractmethod
+    def verify(self, call: Call, *, secrets: Mapping[str, str], at: datetime) -> None:
+        """Raise `Forged` unless the sender's signature holds."""
+
+    def handshake(self, call: Call, *, secrets: Mapping[str, str]) -> bytes | None:
+        """The answer to a call that only asks whether we are there; None for a call that tells something."""
+        return b"" if call.method in ("GET", "HEAD") else None
+
+    def delivery_id(self, call: Call) -> str:
+        """What a second try of the same call has in common with the first."""
+        return hashlib.sha256(call.body).hexdigest()
+
+    @abstractmethod
+    def split(self, call: Call, *, settings: Mapping[str, Any]) -> Iterable[RawItem]:
+        """What a verified call holds. `Ignored` for an event that is none of ours, `Unreadable` for a body that is broken."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a system outside."""
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What it said. Header names in lower case. Refusals, limits and breakdowns never reach a connector: they are raised
+    through it by whoever asks on its behalf. 404 and 410 do, since there they mean something."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Ask = Callable[[Request], Answer]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of what a source holds, and where to go on once it is stored."""
+
+    raws: Sequence[RawItem]
+    cursor: Mapping[str, Any]
+
+
+class PullConnector(Connector):
+    """A connector that asks its source now and then. `cursor` is whatever the last stored page gave, {} at first; time
+    windows overlap, for what comes twice is known by its id."""
+
+    every: ClassVar[timedelta] = timedelta(minutes=5)
+
+    @abstractmethod
+    def pages(
+        self,
+        cursor: Mapping[str, Any],
+        *,
+        ask: Ask,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        at: datetime,
+    ) -> Iterator[Page]:
+        """Page after page of what is new, each with the cursor to keep once it is stored; ends when there is no more."""

@@ -1,9 +1,11 @@
 """What was said, by whom and through which channel."""
 
+from intake.models.arrivals import Delivery, Poll
 from intake.models.channels import Allowance, Channel, Form, FormVersion
 from intake.models.customers import Account, Customer
 from intake.models.feedback import Arrival, Attachment, FeedbackItem
-from intake.models.submissions import Submission
+from intake.models.imports import Import, ImportNotice
+from intake.models.submissions import Revision, Submission
 
 __all__ = [
     "Account",
@@ -12,8 +14,13 @@ __all__ = [
     "Attachment",
     "Channel",
     "Customer",
+    "Delivery",
     "FeedbackItem",
     "Form",
     "FormVersion",
+    "Import",
+    "ImportNotice",
+    "Poll",
+    "Revision",
     "Submission",
 ]

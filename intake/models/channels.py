@@ -1,11 +1,18 @@
 """The configured ways in, and the forms that are one of them."""
 
+import base64
+import hashlib
+import hmac
+import uuid
+from collections.abc import Mapping
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from feedback_portal.sealing import seal_texts, unseal_texts
 from intake.connectors import connectors
 from intake.connectors.base import Connector
 
@@ -23,6 +30,13 @@ class Channel(models.Model):
     # The connector's slug, and no choices: a new kind of channel needs no migration.
     kind = models.CharField(max_length=40)
     settings = models.JSONField(default=dict, blank=True)
+    # Sealed; see `secrets`.
+    sealed_secrets = models.BinaryField(default=b"", blank=True)
+    # The hash of the key in the address its sender calls; the key itself is derived again, see `hook_key`.
+    hook_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    hook_salt = models.UUIDField(default=uuid.uuid4, editable=False)
+    # How long what arrived is kept as it arrived, so that it can be read again by a newer connector.
+    raw_kept_days = models.PositiveIntegerField(default=180)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -30,6 +44,20 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        return unseal_texts(bytes(self.sealed_secrets))
+
+    @secrets.setter
+    def secrets(self, texts: Mapping[str, str]) -> None:
+        self.sealed_secrets = seal_texts(texts)
+
+    @property
+    def hook_key(self) -> str:
+        """The key of `/hooks/<key>/`: 192 bits derived from the secret key, so that the page can show it again."""
+        digest = hmac.new(settings.SECRET_KEY.encode(), b"hook:" + self.hook_salt.bytes, hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest[:24]).decode()
 
     @property
     def connector(self) -> Connector:

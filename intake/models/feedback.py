@@ -30,6 +30,12 @@ class FeedbackItem(models.Model):
     product = models.CharField(max_length=120, blank=True, default="")
     product_version = models.CharField(max_length=60, blank=True, default="")
     url = models.URLField(max_length=1000, blank=True, default="")
+    # As shown beside a public post; empty for whom we know as a customer.
+    author = models.CharField(max_length=120, blank=True, default="", db_default="")
+    # The sender's id of the conversation it belongs to, and the earlier item of it that this one answers.
+    thread = models.CharField(max_length=255, blank=True, default="", db_default="")
+    follows = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="followed_by")
+    is_private = models.BooleanField(default=False, db_default=False)
     context = models.JSONField(default=dict)
     may_contact = models.BooleanField(default=False)
     is_test = models.BooleanField(default=False)
@@ -51,6 +57,9 @@ class FeedbackItem(models.Model):
             models.Index(fields=["received_at", "submission"], name="feedback_by_arrival"),
             models.Index(fields=["rating_scale", "received_at"], name="feedback_rated", condition=~Q(rating_scale="")),
             models.Index(fields=["customer", "-received_at"], name="feedback_by_customer"),
+            models.Index(
+                fields=["channel", "thread", "submission"], name="feedback_by_thread", condition=~Q(thread="")
+            ),
         ]
 
     @property

@@ -3,6 +3,7 @@
 import uuid
 from typing import Self
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -34,6 +35,12 @@ class Submission(PendingWork):
     quarantine_reason = models.CharField(max_length=60, default="", db_default="", blank=True)
     # Why nothing came of it: understood, and no feedback in it.
     ignored_reason = models.CharField(max_length=200, default="", db_default="", blank=True)
+    # The source's own time of what stands here; only a later version replaces it.
+    source_updated_at = models.DateTimeField(null=True)
+    # A tombstone: deleted at the source or erased on request. Its words are gone and the same id brings nothing back.
+    gone_at = models.DateTimeField(null=True)
+    # The import that brought it, so that a whole import can be undone.
+    brought_by = models.ForeignKey("Import", on_delete=models.SET_NULL, null=True, related_name="submissions")
     # Another payload under the same id arrived later; the first one won, and staff can see the other.
     conflicting_payload = models.BinaryField(null=True)
 
@@ -48,9 +55,24 @@ class Submission(PendingWork):
             due_index("submission_due"),
             models.Index(fields=["-parked_at"], name="submission_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["received_at"], name="submission_quarantined", condition=Q(quarantine_reason__gt="")),
+            models.Index(
+                fields=["brought_by", "id"], name="submission_by_import", condition=Q(brought_by__isnull=False)
+            ),
+            # Rows lie in the order they arrived, so this index of a few pages finds what is too old to keep.
+            BrinIndex(fields=["received_at"], name="submission_by_age"),
         ]
 
     @property
     def reference(self) -> str:
         """The code a customer reads to us on the telephone."""
         return customer_code(self.pk)
+
+
+class Revision(models.Model):
+    """What stood in a submission before its source changed it."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="revisions")
+    payload = models.BinaryField()
+    content_type = models.CharField(max_length=120)
+    source_updated_at = models.DateTimeField(null=True)
+    replaced_at = models.DateTimeField(db_default=Now())

@@ -1,0 +1,74 @@
+"""A file on its way in: where it is, how far it is, and what has to be told about its rows."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
+from intake.models.channels import Channel
+
+
+class Import(PendingWork):
+    """One file taken in through one channel, chunk by chunk; each chunk is stored together with the place it ends at."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+        REFUSED = "refused", "Refused"
+        UNDONE = "undone", "Undone"
+
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="imports")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # The channel's settings as they were chosen for this file.
+    settings = models.JSONField(default=dict)
+    file_name = models.CharField(max_length=200)
+    # Where the file lies: a path below the state directory.
+    stored_as = models.CharField(max_length=200)
+    size = models.PositiveBigIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    started_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    # How much of the file is safely in: rows of the file, and bytes of it for the bar that shows it.
+    read = models.PositiveBigIntegerField(default=0)
+    read_bytes = models.PositiveBigIntegerField(default=0)
+    created = models.PositiveBigIntegerField(default=0)
+    updated = models.PositiveBigIntegerField(default=0)
+    duplicate = models.PositiveBigIntegerField(default=0)
+    skipped = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+
+    objects = PendingQuerySet["Import"].as_manager()
+
+    class Meta:
+        indexes = [
+            due_index("import_due"),
+            models.Index(fields=["-id"], name="import_running", condition=Q(state__in=["waiting", "running"])),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class ImportNotice(models.Model):
+    """What a person should know of one row: why it was passed over, why it failed, or what was left out of it."""
+
+    class Kind(models.TextChoices):
+        SKIPPED = "skipped", "Skipped"
+        FAILED = "failed", "Failed"
+        LEFT_OUT = "left_out", "Taken in, something left out"
+
+    run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="notices")
+    row = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    column = models.CharField(max_length=200, blank=True, default="")
+    reason = models.TextField()
+    cells = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["run", "id"], name="import_notice_in_order")]
