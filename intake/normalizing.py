@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import structlog
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 from feedback_portal.pending import Drained, GiveUp, drain
 from feedback_portal.registry import UnknownSlug
-from intake import attachments
+from intake import attachments, privacy
 from intake.cleaning import clean_line, clean_text, excerpt
 from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Sender, Unreadable
 from intake.models import Account, Arrival, Customer, FeedbackItem, Submission
@@ -22,6 +22,11 @@ BATCH = 500
 # A customer's clock may be wrong, but not by this much into the future.
 _AHEAD = timedelta(days=1)
 _MOST_CONTEXT = 50
+# What a later version of the same thing may say anew; when it arrived and through what stays as it was.
+_CHANGEABLE = (
+    "title", "text", "excerpt", "declared_language", "rating_scale", "rating_value", "product", "product_version", "url",
+    "author", "thread", "is_private", "context", "submitted_at", "connector_version",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,12 @@ def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveU
     key. Channels must be loaded."""
     hopeless: dict[int, GiveUp] = {}
     found: list[_Read] = []
+    gone: list[Submission] = []
     for row in rows:
         if row.quarantine_reason:
+            continue
+        if row.gone_at is not None:
+            gone.append(row)
             continue
         try:
             found.append(_Read(row, read(row)))
@@ -55,11 +64,28 @@ def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveU
                 f"The connector failed on it ({type(error).__name__}: {error}). Replay it once mended."
             )
     customers = _customers([each.draft.sender for each in found])
+    known = set(FeedbackItem.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
     items = [_item(each, customers, at) for each in found]
-    FeedbackItem.objects.bulk_create(items)
-    _keep_files(found)
-    Arrival.objects.bulk_create([Arrival(item=item) for item in items])
+    new = [item for item in items if item.pk not in known]
+    FeedbackItem.objects.bulk_create(new)
+    _keep_files([each for each in found if each.submission.pk not in known])
+    Arrival.objects.bulk_create([Arrival(item=item) for item in new])
+    _change([item for item in items if item.pk in known], [row for row in gone if row.pk in known])
+    for row in gone:
+        privacy.erase(row, at=at)
     return hopeless
+
+
+def _change(changed: Sequence[FeedbackItem], gone: Sequence[Submission]) -> None:
+    """What the source changed says something else from now on, under the same number and the same arrival; the floor above
+    is given word to look again, at what was deleted too."""
+    if changed:
+        FeedbackItem.objects.bulk_update(changed, _CHANGEABLE)
+    again = [item.pk for item in changed] + [row.pk for row in gone]
+    if again:
+        Arrival.objects.filter(item__in=again).update(
+            completed_at=None, parked_at=None, lease_token=None, attempts=0, next_attempt_at=Now()
+        )
 
 
 def read(submission: Submission) -> Draft:
@@ -89,11 +115,12 @@ def _check(rating: Rating) -> None:
 def _item(each: _Read, customers: Mapping[Sender, Customer], at: datetime) -> FeedbackItem:
     draft, submission = each.draft, each.submission
     text = clean_text(draft.text)
+    customer = customers.get(draft.sender)
     submitted_at = draft.submitted_at or submission.received_at
     return FeedbackItem(
         submission=submission,
         channel=submission.channel,
-        customer=customers.get(draft.sender),
+        customer=customer,
         title=clean_line(draft.title, longest=300),
         text=text,
         excerpt=excerpt(text),
@@ -107,6 +134,9 @@ def _item(each: _Read, customers: Mapping[Sender, Customer], at: datetime) -> Fe
             clean_line(name, longest=60): clean_line(str(value), longest=500)
             for name, value in list(draft.context.items())[:_MOST_CONTEXT]
         },
+        author=clean_line(draft.author or draft.sender.name, longest=120) if customer is None else "",
+        thread=clean_line(draft.thread, longest=255),
+        is_private=draft.is_private,
         may_contact=draft.sender.may_contact and bool(draft.sender.email),
         submitted_at=min(submitted_at, at + _AHEAD),
         received_at=submission.received_at,

@@ -5,9 +5,11 @@ from datetime import datetime
 
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Coalesce
 
 from feedback_portal.accounts.models import hashed
-from intake.models import Attachment, Customer, FeedbackItem, Submission
+from intake.models import Attachment, Customer, FeedbackItem, Revision, Submission
 
 ERASED = "Deleted by the customer."
 
@@ -23,10 +25,15 @@ def erase(submission: Submission, *, at: datetime) -> None:
     if item is not None:
         _erase_sender(item, at=at)
         FeedbackItem.objects.filter(pk=item.pk).update(
-            title="", text=ERASED, excerpt=ERASED, url="", context={}, may_contact=False
+            title="", text=ERASED, excerpt=ERASED, url="", author="", context={}, may_contact=False
         )
+    Revision.objects.filter(submission=submission).delete()
     Submission.objects.filter(pk=submission.pk).update(
-        payload=b"", headers={}, conflicting_payload=None, tracking_hash=hashed(secrets.token_urlsafe(32))
+        payload=b"",
+        headers={},
+        conflicting_payload=None,
+        tracking_hash=hashed(secrets.token_urlsafe(32)),
+        gone_at=Coalesce("gone_at", Value(at, output_field=DateTimeField())),
     )
 
 

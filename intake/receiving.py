@@ -5,9 +5,9 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -32,10 +32,12 @@ class ChannelClosed(Refused):
 
 @dataclass(frozen=True)
 class Received:
-    """A submission as it lies in the database; `is_new` is False when the same id had arrived before."""
+    """A submission as it lies in the database; `is_new` is False when the same id had arrived before, and `is_newer` says that
+    the source changed or deleted what had."""
 
     submission: Submission
     is_new: bool
+    is_newer: bool = False
 
 
 def receive(
@@ -63,10 +65,11 @@ def receive(
 
 
 def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, quarantine: str = "") -> list[Received]:
-    """Store many, in the order given, in one statement; repeats inside the batch are the first one.
+    """Store many, in the order given; repeats inside the batch are the first one.
 
-    A different payload under a known id does not replace the first: it is kept beside it for staff to see. The one
-    INSERT is a transaction of its own; what follows for repeats only reads, or adds to what is safe already.
+    A later version by the source's own time replaces what stands, which is kept as a `Revision`, and what the source deleted
+    is marked to be erased; both are then read again. Any other payload under a known id replaces nothing: it is kept
+    beside the first for staff to see.
     """
     if not channel.is_enabled:
         raise ChannelClosed(f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.')
@@ -82,9 +85,13 @@ def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, qua
         rows = Submission.objects.defer("payload", "headers", "conflicting_payload")
         known |= {row.external_id: row for row in rows.filter(channel=channel, external_id__in=repeated)}
     again = [row for row in fresh if row is not known[row.external_id]]
-    _keep_conflicts(again, known)
+    _keep_conflicts([row for row in again if not (row.source_updated_at or row.gone_at)], known)
+    newer = _replace(again, known, at=at) if again else frozenset()
     late = {id(row) for row in again}
-    return [Received(known[row.external_id], is_new=id(row) not in late) for row in fresh]
+    return [
+        Received(known[row.external_id], is_new=id(row) not in late, is_newer=id(row) in late and id(row) in newer)
+        for row in fresh
+    ]
 
 
 def arrived_before(channel: Channel, external_ids: Iterable[str]) -> set[str]:
@@ -131,11 +138,14 @@ def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str) -
         channel=channel,
         external_id=_short(raw.external_id),
         public_id=uuid.uuid4(),
-        payload=raw.payload,
+        # What the source deleted is not worth keeping for the day it takes to be erased.
+        payload=b"" if raw.is_gone else raw.payload,
         content_type=raw.content_type[:120],
-        headers=dict(raw.headers),
+        headers={} if raw.is_gone else dict(raw.headers),
         sha256=hashlib.sha256(raw.payload).digest(),
         received_at=at,
+        source_updated_at=raw.updated_at,
+        gone_at=at if raw.is_gone else None,
         quarantine_reason=quarantine,
     )
     row.tracking_hash = hashed(tracking_token(row))
@@ -155,9 +165,9 @@ def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO intake_submission (channel_id, external_id, public_id, payload, content_type, headers, sha256,"
-            " received_at, tracking_hash, quarantine_reason, attempts)"
+            " received_at, tracking_hash, quarantine_reason, source_updated_at, gone_at, attempts)"
             " SELECT %s, given.*, 0 FROM unnest(%s::text[], %s::uuid[], %s::bytea[], %s::text[], %s::jsonb[], %s::bytea[],"
-            " %s::timestamptz[], %s::text[], %s::text[]) AS given"
+            " %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS given"
             " ON CONFLICT (channel_id, external_id) DO NOTHING RETURNING public_id, id",
             [
                 rows[0].channel_id,
@@ -170,6 +180,8 @@ def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
                 [row.received_at for row in rows],
                 [row.tracking_hash for row in rows],
                 [row.quarantine_reason for row in rows],
+                [row.source_updated_at for row in rows],
+                [row.gone_at for row in rows],
             ],
         )
         return {uuid.UUID(str(public_id)): number for public_id, number in cursor.fetchall()}
@@ -190,3 +202,51 @@ def _keep_conflicts(again: Sequence[Submission], known: dict[str, Submission]) -
             " FROM unnest(%s::bigint[], %s::bytea[]) AS other (id, payload) WHERE first.id = other.id",
             [list(other), [Binary(payload) for payload in other.values()]],
         )
+
+
+def _replace(again: Sequence[Submission], known: Mapping[str, Submission], *, at: datetime) -> frozenset[int]:
+    """Put what the source changed or deleted in the place of what stands, and have it read again; the ids (Python's) of the
+    rows that did. Of several versions of one thing only the last counts. What is gone stays gone."""
+    last: dict[str, Submission] = {}
+    for row in again:
+        other = last.get(row.external_id)
+        if (row.gone_at or row.source_updated_at) and (other is None or _version(row) >= _version(other)):
+            last[row.external_id] = row
+    if not last:
+        return frozenset()
+    with transaction.atomic(), connection.cursor() as cursor:
+        keys = sorted(known[external_id].pk for external_id in last)
+        cursor.execute("SELECT FROM intake_submission WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [keys])
+        cursor.execute(
+            "WITH newer AS (SELECT stands.id, stands.payload AS old_payload, stands.content_type AS old_type,"
+            "   stands.source_updated_at AS old_time, given.*"
+            "  FROM unnest(%s::bigint[], %s::bytea[], %s::text[], %s::jsonb[], %s::bytea[], %s::timestamptz[],"
+            "   %s::timestamptz[]) AS given (key, payload, type, headers, sha256, updated_at, gone_at)"
+            "  JOIN intake_submission AS stands ON stands.id = given.key"
+            "  WHERE stands.gone_at IS NULL AND (given.gone_at IS NOT NULL OR (given.sha256 <> stands.sha256"
+            "   AND given.updated_at > coalesce(stands.source_updated_at, '-infinity')))"
+            "), kept AS (INSERT INTO intake_revision (submission_id, payload, content_type, source_updated_at, replaced_at)"
+            "  SELECT id, old_payload, old_type, old_time, %s FROM newer WHERE gone_at IS NULL)"
+            " UPDATE intake_submission AS stands SET payload = newer.payload, content_type = newer.type,"
+            "  headers = newer.headers, sha256 = newer.sha256, gone_at = newer.gone_at,"
+            "  source_updated_at = coalesce(newer.updated_at, stands.source_updated_at),"
+            "  completed_at = NULL, parked_at = NULL, lease_token = NULL, attempts = 0, ignored_reason = '',"
+            "  next_attempt_at = statement_timestamp()"
+            " FROM newer WHERE stands.id = newer.id RETURNING stands.id",
+            [
+                [known[external_id].pk for external_id in last],
+                [Binary(row.payload) for row in last.values()],
+                [row.content_type for row in last.values()],
+                [json.dumps(row.headers) for row in last.values()],
+                [Binary(row.sha256) for row in last.values()],
+                [row.source_updated_at for row in last.values()],
+                [row.gone_at for row in last.values()],
+                at,
+            ],
+        )
+        changed = {key for (key,) in cursor.fetchall()}
+    return frozenset(id(row) for external_id, row in last.items() if known[external_id].pk in changed)
+
+
+def _version(row: Submission) -> tuple[bool, datetime]:
+    return row.gone_at is not None, row.source_updated_at or datetime.min.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ from django.db import connection
 
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
-from triage import notifications
+from triage import erasing, notifications
 from triage.models import Analysis, Event, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.routing import Router, Routing, facts_of
@@ -57,20 +57,27 @@ class Tools:
 
 def understand_pending(*, at: datetime) -> Drained:
     """Work off every arrival that is due."""
-    arrivals = Arrival.objects.select_related("item__channel", "item__customer__account")
+    arrivals = Arrival.objects.select_related("item__channel", "item__customer__account", "item__submission").defer(
+        "item__submission__payload", "item__submission__conflicting_payload", "item__submission__headers"
+    )
     tools: list[Tools] = []
 
     def work(rows: list[Arrival]) -> None:
         # Read when there is work: the relay may ring for rows that a neighbour took.
         if not tools:
             tools.append(Tools.load())
-        take_in([row.item for row in rows], tools=tools[0], at=at)
+        items = [row.item for row in rows]
+        before = set(Analysis.objects.filter(item__in=items).values_list("item", flat=True))
+        take_in([item for item in items if item.pk not in before], tools=tools[0], at=at)
+        look_again([item for item in items if item.pk in before], tools=tools[0], at=at)
 
     return drain(arrivals, work, batch=BATCH)
 
 
 def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> None:
     """Analysis, tags, search text, ticket, events and receipt of a batch, set-based, inside the caller's transaction."""
+    if not items:
+        return
     understood = read([text_of(item) for item in items], taxonomy=tools.taxonomy)
     analyses = [_analysis(item, each) for item, each in zip(items, understood, strict=True)]
     Analysis.objects.bulk_create(analyses)
@@ -85,7 +92,7 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
         )
         sure = frozenset(slug for slug, confidence in topics if confidence >= _WORTH_SHOWING)
         routing = tools.router.route(facts_of(item, analysis, topics=sure), topics=topics)
-        taggings += _taggings(item, each, routing, tools.topics)
+        taggings += _taggings(item, each, routing.tags, tools.topics)
         tickets.append(_ticket(item, routing))
         events.append(Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at))
     Tagging.objects.bulk_create(taggings)
@@ -94,6 +101,40 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     Event.objects.bulk_create(events)
     mark_changed(item.received_at for item in items)
     notifications.write_receipts(items, at=at)
+
+
+def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> None:
+    """What its source changed is understood anew and what it deleted is erased. Where tickets lie and whatever people decided
+    stays as it is: the change stands on each ticket's timeline, for whoever has it."""
+    for item in items:
+        if item.submission.gone_at is not None:
+            erasing.erase(item.submission, at=at)
+    changed = [item for item in items if item.submission.gone_at is None]
+    if not changed:
+        return
+    understood = read([text_of(item) for item in changed], taxonomy=tools.taxonomy)
+    analyses = [_analysis(item, each) for item, each in zip(changed, understood, strict=True)]
+    Analysis.objects.bulk_update(
+        analyses,
+        ["language", "sentiment", "sentiment_score", "urgency", "evidence", "versions", "failures"],
+    )
+    Tagging.objects.filter(item__in=changed, source="model", removed_at=None).delete()
+    _fill_search_text(item.pk for item in changed)
+    taggings = [
+        tagging
+        for item, each in zip(changed, understood, strict=True)
+        for tagging in _taggings(item, each, (), tools.topics)
+    ]
+    # A tag that a person or a rule put there, or took off, stands as it is.
+    Tagging.objects.bulk_create(taggings, ignore_conflicts=True)
+    tickets = Ticket.objects.filter(item__in=changed).order_by("pk")
+    Event.objects.bulk_create(
+        [
+            Event(item_id=ticket.item_id, ticket=ticket, type=Event.Type.CHANGED, source="customer", occurred_at=at)
+            for ticket in tickets
+        ]
+    )
+    mark_changed(item.received_at for item in changed)
 
 
 def read(texts: Sequence[Text], *, taxonomy: Taxonomy) -> list[Understanding]:
@@ -173,7 +214,7 @@ def _analysis(item: FeedbackItem, each: Understanding) -> Analysis:
 
 
 def _taggings(
-    item: FeedbackItem, each: Understanding, routing: Routing, topics: Mapping[str, int]
+    item: FeedbackItem, each: Understanding, tags: Iterable[tuple[str, str]], topics: Mapping[str, int]
 ) -> Iterable[Tagging]:
     """One row a topic: a rule's tag is certain and wins over the model's."""
     made: dict[int, Tagging] = {}
@@ -193,7 +234,7 @@ def _taggings(
                     evidence=_stored(one),
                     made_by=f"{slug} {versions[slug]}",
                 )
-    for topic_slug, rule in routing.tags:
+    for topic_slug, rule in tags:
         if topic_slug in topics:
             made[topics[topic_slug]] = Tagging(
                 item=item,

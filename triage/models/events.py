@@ -22,6 +22,7 @@ class Event(models.Model):
 
     class Type(models.TextChoices):
         RECEIVED = "received", "received"
+        CHANGED = "changed", "changed what they said"
         RECEIPT = "receipt", "receipt sent"
         REPLY = "reply", "replied"
         TRIAGED = "triaged", "triaged"

@@ -28,6 +28,7 @@ _STEPS = ("plan", "do", "check", "act")
 
 PHRASES = {
     "received": ("mail", "wrote to us"),
+    "changed": ("mail", "changed what they had said"),
     "receipt": ("mail", "sent a receipt"),
     "reply": ("mail", "wrote to the customer"),
     "triaged": ("check", "decided that it is for {team}"),
