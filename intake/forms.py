@@ -1,15 +1,18 @@
 """The answers to a form, checked as they come from a page, and the page's fields drawn from what the form asks."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.http import QueryDict
 
+from intake import show_if
 from intake.attachments import ACCEPT, LONGEST_FILE, MOST_FILES, BadFile, checked, too_large
 from intake.cleaning import clean_text
 from intake.connectors.base import File
 from intake.questions import CONTACTS, Definition, Question
+from intake.show_if import OPERATORS, Answer, Condition, ShowIf
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -28,22 +31,33 @@ class AnswersForm(forms.Form):
     ) -> None:
         super().__init__(data, files)
         self.definition = definition
+        self._came = data if data is not None else QueryDict()
         for question in definition.questions:
             self.fields.update(_FIELDS[question.kind](question))
 
+    def full_clean(self) -> None:
+        """What is not asked of this sender is neither required nor checked, and whatever came for it is dropped."""
+        self._asked = self.definition.asked({each.name: self._sent(each) for each in self.definition.questions})
+        left_out = [question for question in self.definition.questions if question not in self._asked]
+        every_field = self.fields
+        hidden = {name for question in left_out for name in _names(question)}
+        self.fields = {name: field for name, field in every_field.items() if name not in hidden}
+        super().full_clean()
+        self.fields = every_field
+
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
-        speaking = [question for question in self.definition.questions if _may_say_it(question)]
+        speaking = [question for question in self._asked if _may_say_it(question)]
         if not self.errors and not any(found.get(question.name) not in (None, "") for question in speaking):
             self.add_error(speaking[0].name, "Tell us something: choose an answer here, or write a few words.")
-        for question in self.definition.of_kind("file"):
-            if self.errors and self.files and question.name not in self.errors:
+        for question in self._asked:
+            if question.kind == "file" and self.errors and self.files and question.name not in self.errors:
                 self.add_error(question.name, "Choose your files again: a page cannot keep them.")
         return found
 
     def answers(self) -> dict[str, Any]:
         said: dict[str, Any] = {}
-        for question in self.definition.questions:
+        for question in self._asked:
             if question.kind == "contact":
                 said[question.name] = {
                     name: self.cleaned_data[name] for name in question.asks if self.cleaned_data[name]
@@ -53,7 +67,9 @@ class AnswersForm(forms.Form):
         return {name: value for name, value in said.items() if value not in (None, "", [], {})}
 
     def sent_files(self) -> list[File]:
-        return [file for question in self.definition.of_kind("file") for file in self.cleaned_data[question.name]]
+        return [
+            file for question in self._asked if question.kind == "file" for file in self.cleaned_data[question.name]
+        ]
 
     def drawn(self) -> list[dict[str, Any]]:
         """The questions as `intake/form.html` shows them, with what was said and what is wrong with it."""
@@ -68,14 +84,28 @@ class AnswersForm(forms.Form):
             "required": question.required,
             "errors": list(self.errors.get(question.name, [])),
             "value": self._said(question.name),
+            "show_if": json.dumps(show_if.as_json(question.show_if)) if question.show_if else "",
+            "only_if": self._only_if(question.show_if) if question.show_if else "",
         }
         return shown | _DRAWN.get(question.kind, _drawn_plain)(self, question)
+
+    def _sent(self, question: Question) -> Answer:
+        """The answer as it came, whether or not it may stay."""
+        if question.kind == "file":
+            return [file.name or "file" for file in (self.files.getlist(question.name) if self.files else ())]
+        return [value for name in _names(question) for value in self._came.getlist(name)]
 
     def _said(self, name: str) -> Any:
         if not self.is_bound or name not in self.fields:
             return None
         value = self[name].value()
         return clean_text(value) if isinstance(value, str) else value
+
+    def _only_if(self, rule: ShowIf) -> str:
+        """The rule in words, for whoever reads the form without a script."""
+        asked = {question.name: question for question in self.definition.questions}
+        said = [_condition(condition, asked[condition.question]) for condition in rule.conditions]
+        return f"Only if {(' or ' if rule.any else ' and ').join(said)}."
 
 
 _WRITE = {"required": "Write a few words here."}
@@ -90,6 +120,18 @@ _AGREE = {"required": "We need you to agree to this before you can send it."}
 
 def _may_say_it(question: Question) -> bool:
     return question.kind == "scale" or (question.kind == "text" and question.place in {"text", "title"})
+
+
+def _names(question: Question) -> tuple[str, ...]:
+    """What the fields of a question are called on the page."""
+    return question.asks if question.kind == "contact" else (question.name,)
+
+
+def _condition(condition: Condition, question: Question) -> str:
+    options = question.steps if question.kind == "scale" else question.options
+    labels = {option.value: option.label or option.value for option in options} if options else {}
+    value = f" “{labels.get(condition.value, condition.value)}”" if condition.value else ""
+    return f"“{question.label}” {OPERATORS[condition.op]}{value}"
 
 
 class _Text(forms.CharField):
@@ -194,6 +236,7 @@ def _drawn_scale(form: AnswersForm, question: Question) -> dict[str, Any]:
         "low_label": question.low_label,
         "high_label": question.high_label,
         "faces": question.faces,
+        "stars": question.scale == "stars5" and not question.faces,
     }
 
 

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from feedback_portal.refusals import BadInput, InputError
+from intake import show_if
 from intake.connectors.base import SCALES
 from intake.shapes import Check, error_at, flag, list_of, number, object_of, one_of, text
+from intake.show_if import Answer, ShowIf
 
 KINDS = ("scale", "text", "choice", "contact", "consent", "file", "context")
 # What a question of kind contact may ask for, each at most once in a form.
@@ -56,6 +58,8 @@ class Question:
     max_length: int = 0
     # kind contact
     asks: tuple[str, ...] = ()
+    # asked only where this holds for the answers to earlier questions
+    show_if: ShowIf | None = None
 
     @property
     def longest(self) -> int:
@@ -90,6 +94,11 @@ class Definition:
     def of_kind(self, kind: str) -> tuple[Question, ...]:
         return tuple(question for question in self.questions if question.kind == kind)
 
+    def asked(self, answers: Mapping[str, Answer]) -> tuple[Question, ...]:
+        """The questions that are asked of somebody who answered like this."""
+        names = show_if.asked(((question.name, question.show_if) for question in self.questions), answers)
+        return tuple(question for question in self.questions if question.name in names)
+
     def in_language(self, language: str) -> "Definition":
         """The same form in one of its languages; what a translation leaves out stays as it is."""
         texts = self.translations.get(language)
@@ -118,8 +127,12 @@ def from_json(given: Mapping[str, Any]) -> Definition:
 def as_json(definition: Definition) -> dict[str, Any]:
     """What is stored: the members that say something."""
     told = asdict(definition)
-    told["questions"] = [_brief(question) for question in told["questions"]]
+    told["questions"] = [_brief(asdict(question) | _rule(question)) for question in definition.questions]
     return _brief(told)
+
+
+def _rule(question: Question) -> dict[str, Any]:
+    return {"show_if": show_if.as_json(question.show_if) if question.show_if else {}}
 
 
 def _brief(told: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +148,7 @@ def _question(given: Mapping[str, Any]) -> Question:
     told = {name: value for name, value in given.items() if value is not None}
     told["options"] = tuple(Option(**option) for option in told.get("options", ()))
     told["asks"] = tuple(told.get("asks", ()))
+    told["show_if"] = show_if.from_json(told["show_if"]) if told.get("show_if") else None
     return Question(**told)
 
 
@@ -200,6 +214,7 @@ _QUESTION = object_of(
         "long": flag,
         "max_length": number,
         "asks": list_of(one_of(tuple(CONTACTS)), most=len(CONTACTS)),
+        "show_if": show_if.check,
     },
     required=("name", "kind"),
 )
@@ -218,12 +233,14 @@ _DEFINITION = object_of(
 def _sense(given: Mapping[str, Any]) -> list[InputError]:
     """What no table can say: names that repeat, a scale question without a scale, a form nobody can say anything in."""
     errors: list[InputError] = []
-    seen: set[str] = set()
+    seen: dict[str, Mapping[str, Any]] = {}
     for place, question in enumerate(given["questions"]):
         path, name, kind = f"questions.{place}", question["name"], question["kind"]
         if name in seen or name in RESERVED:
             errors.append(error_at(path, "name", f'The name "{name}" is taken. Choose another.'))
-        seen.add(name)
+        if question.get("show_if"):
+            errors += show_if.sense(question["show_if"], f"{path}.show_if", seen)
+        seen[name] = question
         if kind != "context" and not question.get("label"):
             errors.append(error_at(path, "label", "Write what is asked."))
         if kind == "scale" and not question.get("scale"):
@@ -242,8 +259,13 @@ def _sense(given: Mapping[str, Any]) -> list[InputError]:
         for kind in ("contact", "consent", "file")
         if sum(question["kind"] == kind for question in given["questions"]) > 1
     ]
-    if not any(_says_something(question) for question in given["questions"]):
+    speaking = [question for question in given["questions"] if _says_something(question)]
+    if not speaking:
         errors.append(InputError("questions", "Ask for a rating or a text: without one there is nothing to act on."))
+    elif all(question.get("show_if") for question in speaking):
+        errors.append(
+            InputError("questions", "Ask one rating or text always: whoever is asked nothing can say nothing.")
+        )
     return errors
 
 
