@@ -207,8 +207,11 @@ def _settle_batch(
     model = type(rows[0])
     try:
         with transaction.atomic():
+            # Before the work: whoever lost the lease learns it now, and the work may delete its own rows.
+            _complete(model, [row.pk for row in rows], token)
             hopeless = work(rows) or {}
-            _complete(model, [row.pk for row in rows if row.pk not in hopeless], token)
+            if hopeless:
+                model._base_manager.filter(pk__in=hopeless).update(completed_at=None, lease_token=token)
     except LostLease:
         log.warning("lease lost", model=model.__name__, rows=len(rows))
         return

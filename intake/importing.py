@@ -1,51 +1,50 @@
-"""Files of feedback, taken in row by row: what is good is stored as if it had come alone, what is not is told by its place."""
+"""Files of feedback on their way in: begun, stored chunk by chunk, paused, gone on with after a crash, and taken back."""
 
-import csv
 import os
 import secrets
+import shutil
+import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self, TextIO
+from time import monotonic
+from typing import Any, BinaryIO
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
 
-from feedback_portal.refusals import BadInput
-from intake import normalizing, receiving
+from feedback_portal.accounts.models import User
+from feedback_portal.pending import Drained, LostLease, drain_outside
+from feedback_portal.refusals import BadInput, Refused
+from intake import import_reports, normalizing, receiving
+from intake.chunks import Chunk, Notice, chunks, read_ahead
 from intake.connectors import connectors
-from intake.connectors.base import BadRow, FileConnector, Ignored, RawItem, Row, Unreadable
-from intake.models import Channel, Submission
+from intake.connectors.base import FileConnector, RawItem, Unreadable
+from intake.models import Arrival, Channel, FeedbackItem, Import, Submission
 from intake.occurrences import Occurrences
 
-log = structlog.get_logger("portal.importing")
-
-# Rows that are stored in one transaction; fewer when they are long.
-CHUNK = 500
-_MOST_BYTES = 8_000_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What a person should know of one row: why it was passed over, or what was left out of it."""
-
-    row: int
-    column: str
-    reason: str
-    cells: Mapping[str, str]
+State = Import.State
+# How long a worker keeps at one file before others get their turn.
+SLICE = timedelta(seconds=60)
+# A chunk takes about a second; whoever is silent for so long is dead, and another goes on.
+LEASE = timedelta(seconds=20)
+FILES_KEPT = timedelta(days=30)
+_COUNTED = ("read", "created", "updated", "duplicate", "skipped", "failed")
+_TAKEN_BACK_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a file; created + duplicate + skipped + failed is read.
+    """What came of a file; created + updated + duplicate + skipped + failed is read.
 
-    `updated` stays 0: the first row of an id stands, and another one under the same id is kept beside it for staff to see.
-    `errors_file` lists the rows that were skipped, that failed, or of which something was left out.
+    `updated` are rows that a later version of theirs replaced; any other row under a known id is kept beside the first
+    for staff to see. `errors_file` lists the rows that were skipped, that failed, or of which something was left out.
     """
 
     read: int = 0
@@ -62,6 +61,87 @@ class FileRefused(BadInput):
     title = "This file cannot be imported"
 
 
+class NotNow(Refused):
+    status = 409
+    code = "import-not-now"
+    title = "This import is not at that point"
+
+
+class _Stopped(Exception):
+    """A person paused or cancelled it, or another worker has it: nothing more of ours is stored."""
+
+
+def upload(
+    channel: Channel, file: BinaryIO, *, name: str, by: User | None = None, columns: Mapping[str, Any] | None = None
+) -> Import:
+    """Keep a file and wait for `begin`. `columns` are settings of the channel that this file needs; they join what the channel
+    knows, so that what arrived can be read again later in the same way."""
+    connector_of(channel)
+    run = Import(
+        channel=channel,
+        settings=dict(columns or {}),
+        file_name=os.path.basename(name)[-200:] or "file",
+        started_by=by,
+        state=State.UPLOADED,
+    )
+    run.stored_as = f"imports/{run.public_id}"
+    path = file_of(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as kept:
+        shutil.copyfileobj(file, kept, 1 << 20)
+        kept.flush()
+        os.fsync(kept.fileno())
+    run.size = path.stat().st_size
+    with transaction.atomic():
+        if channel._state.adding:
+            channel.save()
+        run.save()
+        _rest(run)
+    return run
+
+
+def begin(run: Import, *, columns: Mapping[str, Any] | None = None) -> None:
+    """Let the workers take it in."""
+    if columns is not None:
+        run.settings = dict(columns)
+    with transaction.atomic():
+        _move(run, State.WAITING, since=[State.UPLOADED], settings=run.settings, **_DUE)
+        channel = Channel.objects.select_for_update().get(pk=run.channel_id)
+        channel.settings = _joined(channel.settings, run.settings)
+        channel.save(update_fields=["settings"])
+
+
+def pause(run: Import) -> None:
+    """What is stored stays; nothing more is, until it is resumed."""
+    _move(run, State.PAUSED, since=[State.WAITING, State.RUNNING], **_AT_REST)
+
+
+def resume(run: Import) -> None:
+    _move(run, State.WAITING, since=[State.PAUSED], **_DUE)
+
+
+def cancel(run: Import) -> None:
+    """What is stored stays, and can be taken back."""
+    since = [State.UPLOADED, State.WAITING, State.RUNNING, State.PAUSED]
+    _move(run, State.CANCELLED, since=since, finished_at=Now(), **_AT_REST)
+
+
+def undo(run: Import) -> None:
+    """Take back every item of it that nobody has decided yet; what was decided stays."""
+    _move(run, State.UNDOING, since=[State.DONE, State.CANCELLED, State.REFUSED], taken_back_up_to=0, **_DUE)
+
+
+def import_pending(*, at: datetime) -> Drained:
+    """Go on with every import that is due, one slice each."""
+
+    def act(run: Import) -> bool:
+        if run.state == State.UNDOING:
+            return _take_back(run)
+        return _go_on(run, at=at, until=monotonic() + SLICE.total_seconds())
+
+    return drain_outside(Import.objects.select_related("channel"), act, _recorded, batch=1, lease=LEASE)
+
+
 def import_file(
     channel: Channel,
     path: Path,
@@ -71,31 +151,80 @@ def import_file(
     progress: Callable[[int], None] | None = None,
     notice: Callable[[Notice], None] | None = None,
 ) -> Report:
-    """Take the rows of a file in through a channel. The same file again creates nothing, so a broken import is repeated.
+    """Take a file in now, in this process; were it to die, the workers would go on. The same file again creates nothing.
 
-    A channel not yet saved is saved with the first row. A dry run counts the same and writes nothing at all. `progress` is told how many rows
-    were read after each chunk, `notice` what the errors file holds.
+    A channel not yet saved is saved with the file. A dry run counts the same and writes nothing at all. `progress` is told how
+    many rows were read after each chunk, `notice` what the errors file holds.
     """
-    connector = _file_connector(channel)
+    connector_of(channel)
     if not channel.is_enabled:
         raise receiving.ChannelClosed(
             f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.'
         )
-    errors = _ErrorsFile(_errors_path(channel, at), notice, writes=not dry_run)
-    store = _Rehearsal(channel) if dry_run else _Storage(channel, at)
     try:
-        with (
-            errors,
-            store,
-            path.open("rb") as file,
-            closing(connector.rows(file, settings=channel.settings)) as rows,
-        ):
-            counts = _take(channel, rows, store, errors, progress or (lambda read: None))
+        with path.open("rb") as file:
+            if dry_run:
+                return rehearse(channel, file, progress=progress, notice=notice)
+            _look_at(channel, file)
+            run = upload(channel, file, name=path.name)
     except OSError as error:
         raise FileRefused(f"{path} cannot be read: {error.strerror or error}. Name a file that can be read.") from None
     except Unreadable as reason:
         raise FileRefused(str(reason)) from None
-    return Report(**counts, errors_file=errors.written_to)
+    # Ours from the start, so that no worker takes it first.
+    run.lease_token = uuid.uuid4()
+    lease = {"lease_token": run.lease_token, "next_attempt_at": Now() + LEASE}
+    _move(run, State.RUNNING, since=[State.UPLOADED], completed_at=None, **lease)
+    _go_on(run, at=at, until=None, progress=progress)
+    Import.objects.filter(pk=run.pk, lease_token=run.lease_token).update(**_AT_REST)
+    return report(run, at=at)
+
+
+def rehearse(
+    channel: Channel,
+    file: BinaryIO,
+    *,
+    progress: Callable[[int], None] | None = None,
+    notice: Callable[[Notice], None] | None = None,
+) -> Report:
+    """What taking the file in would come to; writes nothing. Raises `Unreadable` for a file that would be refused."""
+    counts: Counter[str] = Counter()
+    with closing(Occurrences()) as seen:
+        for chunk in chunks(channel, connector_of(channel), file):
+            counts += chunk.counts + _rehearsed(channel, [raw for raw, _ in chunk.good], seen)
+            for each in chunk.notices if notice else ():
+                notice(each)  # type: ignore[misc]
+            if progress and chunk.counts["read"]:
+                progress(counts["read"])
+    return Report(**{name: counts[name] for name in _COUNTED}, errors_file=None)
+
+
+def report(run: Import, *, at: datetime) -> Report:
+    """What came of it so far, with an errors file where there is something to tell."""
+    run.refresh_from_db()
+    if run.state == State.REFUSED:
+        raise FileRefused(run.refused_reason)
+    path = None
+    if run.notices.exists():
+        name = f"{run.channel.slug}-{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.csv"
+        path = Path(settings.STATE_DIR) / "imports" / name
+        import_reports.write(run, path)
+    return Report(**{name: getattr(run, name) for name in _COUNTED}, errors_file=str(path) if path else None)
+
+
+def file_of(run: Import) -> Path:
+    return Path(settings.STATE_DIR) / run.stored_as
+
+
+def forget_files(*, at: datetime) -> int:
+    """Delete the files of imports that ended long ago; how many went."""
+    ended = [State.DONE, State.CANCELLED, State.REFUSED, State.UNDONE]
+    old = Import.objects.filter(state__in=ended, created_at__lt=at - FILES_KEPT).exclude(stored_as="")
+    gone = 0
+    for run in old.order_by("pk")[:100]:
+        file_of(run).unlink(missing_ok=True)
+        gone += Import.objects.filter(pk=run.pk).update(stored_as="")
+    return gone
 
 
 def channel_for(slug: str, *, kind: str = "", path: Path) -> Channel:
@@ -112,7 +241,7 @@ def channel_for(slug: str, *, kind: str = "", path: Path) -> Channel:
         hint = f"Add --connector {fitting.slug} to create it" if fitting else f"Name the kind of file: {_kinds()}"
         raise FileRefused(f'There is no channel "{slug}". {hint}, or name another one.')
     made = Channel(slug=slug, name=slug.replace("-", " ").replace("_", " ").capitalize(), kind=kind)
-    _file_connector(made)
+    connector_of(made)
     try:
         made.full_clean()
     except ValidationError as error:
@@ -123,184 +252,153 @@ def channel_for(slug: str, *, kind: str = "", path: Path) -> Channel:
 def connector_for(path: Path) -> FileConnector | None:
     """The kind of file that the ending of a name tells."""
     ending = path.suffix.lower()
-    return next((each for each in _file_connectors() if ending in each.extensions), None)
+    return next((each for each in file_connectors() if ending in each.extensions), None)
 
 
-def _file_connectors() -> list[FileConnector]:
+def file_connectors() -> list[FileConnector]:
     return [each for each in connectors.all() if isinstance(each, FileConnector)]
 
 
-def _kinds() -> str:
-    return ", ".join(each.slug for each in _file_connectors())
-
-
-def _file_connector(channel: Channel) -> FileConnector:
-    found = next((each for each in _file_connectors() if each.slug == channel.kind), None)
+def connector_of(channel: Channel) -> FileConnector:
+    found = next((each for each in file_connectors() if each.slug == channel.kind), None)
     if found is None:
         raise FileRefused(f'The kind "{channel.kind}" takes no files. Use a channel of one of these kinds: {_kinds()}.')
     return found
 
 
-def _errors_path(channel: Channel, at: datetime) -> Path:
-    return Path(settings.STATE_DIR) / "imports" / f"{channel.slug}-{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.csv"
+def _kinds() -> str:
+    return ", ".join(each.slug for each in file_connectors())
 
 
-def _take(
-    channel: Channel,
-    rows: Iterator[Row | BadRow],
-    store: "_Storage | _Rehearsal",
-    errors: "_ErrorsFile",
-    progress: Callable[[int], None],
-) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    waiting: list[RawItem] = []
-    size = 0
-    for row in rows:
-        counts["read"] += 1
-        verdict = _judge(channel, row, errors)
-        if verdict:
-            counts[verdict] += 1
-        elif isinstance(row, Row):
-            waiting.append(row.raw)
-            size += len(row.raw.payload)
-        if len(waiting) == CHUNK or size > _MOST_BYTES:
-            counts += store.add(waiting)
-            waiting, size = [], 0
-        if counts["read"] % CHUNK == 0:
-            progress(counts["read"])
-    if waiting:
-        counts += store.add(waiting)
-    progress(counts["read"])
-    return counts
+# A pending row that nobody has to look at, and one that is due at once.
+_AT_REST: Mapping[str, Any] = {"completed_at": Now(), "lease_token": None}
+_DUE: Mapping[str, Any] = {
+    "completed_at": None,
+    "parked_at": None,
+    "attempts": 0,
+    "lease_token": None,
+    "next_attempt_at": Now(),
+}
 
 
-def _judge(channel: Channel, row: Row | BadRow, errors: "_ErrorsFile") -> str:
-    """Empty when the row can be stored. It is read now so that its sender hears of it, not only who looks at parked work."""
-    if isinstance(row, BadRow):
-        errors.add(Notice(row.number, row.column, row.reason, row.cells))
-        return "failed"
+def _rest(run: Import) -> None:
+    Import.objects.filter(pk=run.pk).update(**_AT_REST)
+
+
+def _move(run: Import, to: str, *, since: Sequence[str], **changes: Any) -> None:
+    """Compare and set: a click that comes too late changes nothing."""
+    if not Import.objects.filter(pk=run.pk, state__in=since).update(state=to, **changes):
+        run.refresh_from_db(fields=["state"])
+        raise NotNow(f"This import is {run.get_state_display().lower()} by now. Load the page again.")
+    run.state = to
+
+
+def _look_at(channel: Channel, file: BinaryIO) -> None:
+    """Raise `Unreadable` for a file that would be refused at its first row, before anything is made of it."""
+    with closing(connector_of(channel).rows(file, settings=channel.settings)) as rows:
+        next(rows, None)
+    file.seek(0)
+
+
+def _joined(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What earlier files called their columns stays known beside what this one calls them."""
+    columns = {**known.get("columns", {}), **told.get("columns", {})}
+    return {**known, **told, **({"columns": columns} if columns else {})}
+
+
+def _go_on(run: Import, *, at: datetime, until: float | None, progress: Callable[[int], None] | None = None) -> bool:
+    """Store chunk after chunk from where it stands; True when there is nothing left to do for now or ever."""
     try:
-        draft = normalizing.read(_unsaved(channel, row.raw))
-    except Ignored as reason:
-        errors.add(Notice(row.number, "", str(reason), _cells(row)))
-        return "skipped"
-    except Unreadable as reason:
-        errors.add(Notice(row.number, reason.place, str(reason), _cells(row)))
-        return "failed"
-    except Exception as error:  # a connector is a plugin: what breaks in it costs its row, not the file
-        log.warning("connector failed", connector=channel.kind, row=row.number, exc_info=error)
-        errors.add(Notice(row.number, "", f"The connector failed on it ({type(error).__name__}).", _cells(row)))
-        return "failed"
-    for remark in draft.remarks:
-        errors.add(Notice(row.number, remark.place, f"{remark.reason} It was left out.", _cells(row)))
-    return ""
+        with (
+            file_of(run).open("rb") as file,
+            read_ahead(chunks(run.channel, connector_of(run.channel), file, skip=run.read)) as ready,
+        ):
+            for chunk in ready:
+                _store(run, chunk, at=at)
+                if progress and chunk.counts["read"]:
+                    progress(run.read)
+                if until is not None and monotonic() > until:
+                    return False
+    except _Stopped:
+        return True
+    except OSError as error:
+        _refuse(run, f"The file cannot be read: {error.strerror or error}. Send it again.")
+        return True
+    except (Unreadable, Refused) as reason:
+        _refuse(run, str(reason))
+        return True
+    _end(run)
+    return True
 
 
-def _unsaved(channel: Channel, raw: RawItem) -> Submission:
-    return Submission(
-        channel=channel,
-        external_id=raw.external_id,
-        payload=raw.payload,
-        content_type=raw.content_type,
-        headers=dict(raw.headers),
+def _store(run: Import, chunk: Chunk, *, at: datetime) -> None:
+    """One chunk with everything it comes to and the place it ends at, in one transaction, if it is still ours to store."""
+    counts = Counter(chunk.counts)
+    with transaction.atomic():
+        raws = [raw for raw, _ in chunk.good]
+        received = receiving.receive_many(run.channel, raws, at=at, brought_by=run)
+        new = [
+            normalizing.Read(each.submission, draft)
+            for each, (_, draft) in zip(received, chunk.good, strict=True)
+            if each.is_new and each.submission.gone_at is None
+        ]
+        normalizing.take_in(new, at=at)
+        counts["created"] = sum(each.is_new for each in received)
+        counts["updated"] = sum(each.is_newer for each in received)
+        counts["duplicate"] = len(received) - counts["created"] - counts["updated"]
+        import_reports.keep(run, chunk.notices)
+        added = {name: F(name) + counts[name] for name in _COUNTED}
+        # Getting on is proof of life: only a chunk that never gets stored uses up the attempts.
+        life = {"attempts": 0, "next_attempt_at": Now() + LEASE, "state": State.RUNNING}
+        mine = Import.objects.filter(
+            pk=run.pk, lease_token=run.lease_token, state__in=[State.WAITING, State.RUNNING], read=run.read
+        )
+        if not mine.update(**added, **life, read_bytes=chunk.ends_at):
+            raise _Stopped
+    run.read += counts["read"]
+
+
+def _end(run: Import) -> None:
+    ours = Import.objects.filter(pk=run.pk, lease_token=run.lease_token, state__in=[State.WAITING, State.RUNNING])
+    ours.update(state=State.DONE, finished_at=Now(), read_bytes=F("size"))
+
+
+def _refuse(run: Import, reason: str) -> None:
+    ours = Import.objects.filter(pk=run.pk, lease_token=run.lease_token, state__in=[State.WAITING, State.RUNNING])
+    ours.update(state=State.REFUSED, refused_reason=reason, finished_at=Now())
+
+
+def _recorded(run: Import, is_finished: bool) -> None:
+    """Where more is to do it is due again at once, behind others that wait."""
+    if not is_finished:
+        Import.objects.filter(pk=run.pk).update(**_DUE)
+
+
+def _take_back(run: Import) -> bool:
+    """Some of its submissions: those without an item go, the others are given to the floor above, which knows what was
+    decided. True when none is left."""
+    with transaction.atomic():
+        mine = Submission.objects.filter(brought_by=run, pk__gt=run.taken_back_up_to).order_by("pk")
+        keys = list(mine.values_list("pk", flat=True)[:_TAKEN_BACK_AT_ONCE])
+        items = set(FeedbackItem.objects.filter(pk__in=keys).values_list("pk", flat=True))
+        Submission.objects.filter(pk__in=set(keys) - items).delete()
+        Arrival.objects.filter(item__in=items).update(**_DUE)
+        changes = {"taken_back_up_to": keys[-1]} if keys else {"state": State.UNDONE}
+        if not Import.objects.filter(pk=run.pk, lease_token=run.lease_token).update(**changes):
+            raise LostLease
+    return not keys
+
+
+def withdraw(keys: Sequence[int]) -> None:
+    """Delete items of an import that is taken back, with everything intake knows of them, inside the caller's transaction."""
+    Arrival.objects.filter(item__in=keys).delete()
+    FeedbackItem.objects.filter(pk__in=keys).delete()
+    Submission.objects.filter(pk__in=keys).delete()
+
+
+def _rehearsed(channel: Channel, raws: Sequence[RawItem], seen: Occurrences) -> Counter[str]:
+    known = receiving.arrived_before(channel, [raw.external_id for raw in raws])
+    return Counter(
+        "created" if seen.count(raw.external_id.encode()) == 1 and raw.external_id not in known else "duplicate"
+        for raw in raws
     )
-
-
-def _cells(row: Row) -> Mapping[str, str]:
-    return row.cells or {"original": row.raw.payload.decode("utf-8", "replace")}
-
-
-class _Storage:
-    """Stores chunks of rows, each in one transaction."""
-
-    def __init__(self, channel: Channel, at: datetime) -> None:
-        self._channel, self._at = channel, at
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *broken: object) -> None:
-        pass
-
-    def add(self, raws: Sequence[RawItem]) -> Counter[str]:
-        if self._channel._state.adding:
-            self._channel.save()  # now that the file turned out to be one
-        received = receiving.receive_many(self._channel, raws, at=self._at)
-        return Counter("created" if each.is_new else "duplicate" for each in received)
-
-
-class _Rehearsal:
-    """Tells what storing would do, and writes nothing."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel, self._seen = channel, Occurrences()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *broken: object) -> None:
-        self._seen.close()
-
-    def add(self, raws: Sequence[RawItem]) -> Counter[str]:
-        known = receiving.arrived_before(self._channel, [raw.external_id for raw in raws])
-        return Counter(
-            "created"
-            if self._seen.count(raw.external_id.encode()) == 1 and raw.external_id not in known
-            else "duplicate"
-            for raw in raws
-        )
-
-
-class _ErrorsFile:
-    """The rows with something to tell, as a spreadsheet opens them; made when the first of them is met."""
-
-    def __init__(self, path: Path, notice: Callable[[Notice], None] | None, *, writes: bool) -> None:
-        self._path, self._notice, self._writes = path, notice, writes
-        self._file: TextIO | None = None
-        self._columns: list[str] = []
-
-    @property
-    def written_to(self) -> str | None:
-        return str(self._path) if self._file is not None else None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *broken: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, notice: Notice) -> None:
-        if self._notice is not None:
-            self._notice(notice)
-        if not self._writes:
-            return
-        if self._file is None:
-            self._columns = list(notice.cells)
-            self._file = self._opened()
-            self._write(["row", "column", "reason", *self._columns])
-        cells = dict(notice.cells)
-        known = [cells.pop(column, "") for column in self._columns]
-        # A row of another shape, such as one with too many cells, keeps what no column is for at its end.
-        self._write([str(notice.row), notice.column, notice.reason, *known, *cells.values()])
-
-    def _opened(self) -> TextIO:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Customers wrote it, so only the portal's own account reads it; the mark tells spreadsheets that it is UTF-8.
-        return open(
-            self._path,
-            "x",
-            encoding="utf-8-sig",
-            errors="replace",
-            newline="",
-            opener=lambda name, flags: os.open(name, flags, 0o600),
-        )
-
-    def _write(self, cells: Sequence[str]) -> None:
-        assert self._file is not None
-        csv.writer(self._file).writerow([_guarded(cell) for cell in cells])
-
-
-def _guarded(cell: str) -> str:
-    """A cell that a spreadsheet would run as a formula is opened as text."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

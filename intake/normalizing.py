@@ -14,7 +14,7 @@ from feedback_portal.registry import UnknownSlug
 from intake import attachments, privacy
 from intake.cleaning import clean_line, clean_text, excerpt
 from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Sender, Unreadable
-from intake.models import Account, Arrival, Customer, FeedbackItem, Submission
+from intake.models import Account, Arrival, Channel, Customer, FeedbackItem, Submission
 
 log = structlog.get_logger("portal.normalizing")
 
@@ -30,7 +30,9 @@ _CHANGEABLE = (
 
 
 @dataclass(frozen=True)
-class _Read:
+class Read:
+    """A submission together with what its bytes say."""
+
     submission: Submission
     draft: Draft
 
@@ -44,7 +46,7 @@ def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveU
     """Items, customers and arrivals of a batch, set-based, inside the caller's transaction; those that never become items, by
     key. Channels must be loaded."""
     hopeless: dict[int, GiveUp] = {}
-    found: list[_Read] = []
+    found: list[Read] = []
     gone: list[Submission] = []
     for row in rows:
         if row.quarantine_reason:
@@ -53,7 +55,7 @@ def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveU
             gone.append(row)
             continue
         try:
-            found.append(_Read(row, read(row)))
+            found.append(Read(row, read(row)))
         except Ignored as reason:
             Submission.objects.filter(pk=row.pk).update(ignored_reason=str(reason)[:200])
         except (Unreadable, UnknownSlug) as reason:
@@ -63,25 +65,33 @@ def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveU
             hopeless[row.pk] = GiveUp(
                 f"The connector failed on it ({type(error).__name__}: {error}). Replay it once mended."
             )
-    customers = _customers([each.draft.sender for each in found])
     known = set(FeedbackItem.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
-    items = [_item(each, customers, at) for each in found]
-    new = [item for item in items if item.pk not in known]
-    FeedbackItem.objects.bulk_create(new)
-    _keep_files([each for each in found if each.submission.pk not in known])
-    Arrival.objects.bulk_create([Arrival(item=item) for item in new])
-    _change([item for item in items if item.pk in known], [row for row in gone if row.pk in known])
+    take_in([each for each in found if each.submission.pk not in known], at=at)
+    _change([each for each in found if each.submission.pk in known], [row for row in gone if row.pk in known], at=at)
     for row in gone:
         privacy.erase(row, at=at)
     return hopeless
 
 
-def _change(changed: Sequence[FeedbackItem], gone: Sequence[Submission]) -> None:
+def take_in(found: Sequence[Read], *, at: datetime) -> None:
+    """Customers, items, files and arrivals of what was read for the first time, set-based, inside the caller's transaction."""
+    if not found:
+        return
+    customers = _customers([each.draft.sender for each in found])
+    items = [_item(each, customers, at) for each in found]
+    FeedbackItem.objects.bulk_create(items)
+    _keep_files(found)
+    Arrival.objects.bulk_create([Arrival(item=item) for item in items])
+
+
+def _change(found: Sequence[Read], gone: Sequence[Submission], *, at: datetime) -> None:
     """What the source changed says something else from now on, under the same number and the same arrival; the floor above
     is given word to look again, at what was deleted too."""
-    if changed:
+    if found:
+        customers = _customers([each.draft.sender for each in found])
+        changed = [_item(each, customers, at) for each in found]
         FeedbackItem.objects.bulk_update(changed, _CHANGEABLE)
-    again = [item.pk for item in changed] + [row.pk for row in gone]
+    again = [each.submission.pk for each in found] + [row.pk for row in gone]
     if again:
         Arrival.objects.filter(item__in=again).update(
             completed_at=None, parked_at=None, lease_token=None, attempts=0, next_attempt_at=Now()
@@ -93,7 +103,12 @@ def read(submission: Submission) -> Draft:
     raw = RawItem(
         submission.external_id, bytes(submission.payload), submission.content_type, headers=submission.headers
     )
-    draft = submission.channel.connector.parse(raw, settings=submission.channel.settings)
+    return read_raw(submission.channel, raw)
+
+
+def read_raw(channel: Channel, raw: RawItem) -> Draft:
+    """The same for what is not stored yet."""
+    draft = channel.connector.parse(raw, settings=channel.settings)
     if draft.rating is not None:
         _check(draft.rating)
     if not (draft.text.strip() or draft.title.strip() or draft.rating is not None):
@@ -112,7 +127,7 @@ def _check(rating: Rating) -> None:
         )
 
 
-def _item(each: _Read, customers: Mapping[Sender, Customer], at: datetime) -> FeedbackItem:
+def _item(each: Read, customers: Mapping[Sender, Customer], at: datetime) -> FeedbackItem:
     draft, submission = each.draft, each.submission
     text = clean_text(draft.text)
     customer = customers.get(draft.sender)
@@ -235,7 +250,7 @@ def _learn(customer: Customer, key: _Key, account: Account | None) -> None:
     customer.learned = learned or getattr(customer, "learned", False)  # type: ignore[attr-defined]
 
 
-def _keep_files(found: Sequence[_Read]) -> None:
+def _keep_files(found: Sequence[Read]) -> None:
     files = [(each.submission, file) for each in found for file in each.draft.files]
     if files:
         attachments.kept(attachments.stored(file for _, file in files), [submission for submission, _ in files])

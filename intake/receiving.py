@@ -19,7 +19,7 @@ from feedback_portal.api import ANSWERS_KEPT
 from feedback_portal.refusals import Refused
 from intake import allowances, attachments
 from intake.connectors.base import File, RawItem
-from intake.models import Channel, Submission
+from intake.models import Channel, Import, Submission
 
 QUARANTINE_KEPT = timedelta(days=30)
 
@@ -64,7 +64,9 @@ def receive(
     return received
 
 
-def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, quarantine: str = "") -> list[Received]:
+def receive_many(
+    channel: Channel, raws: Sequence[RawItem], *, at: datetime, quarantine: str = "", brought_by: Import | None = None
+) -> list[Received]:
     """Store many, in the order given; repeats inside the batch are the first one.
 
     A later version by the source's own time replaces what stands, which is kept as a `Revision`, and what the source deleted
@@ -75,7 +77,7 @@ def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, qua
         raise ChannelClosed(f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.')
     if not raws:
         return []
-    fresh = [_submission(channel, raw, at, quarantine) for raw in raws]
+    fresh = [_submission(channel, raw, at, quarantine, brought_by) for raw in raws]
     inserted = _insert(fresh)
     known = {row.external_id: row for row in fresh if row.public_id in inserted}
     for row in known.values():
@@ -133,7 +135,7 @@ def forget_expired(*, at: datetime) -> int:
     return answers + held + allowances.forget(at=at) + attachments.sweep(at=at)
 
 
-def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str) -> Submission:
+def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str, brought_by: Import | None) -> Submission:
     row = Submission(
         channel=channel,
         external_id=_short(raw.external_id),
@@ -146,6 +148,9 @@ def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str) -
         received_at=at,
         source_updated_at=raw.updated_at,
         gone_at=at if raw.is_gone else None,
+        brought_by=brought_by,
+        # An import reads its rows itself, in the transaction that stores them.
+        completed_at=at if brought_by is not None and not raw.is_gone else None,
         quarantine_reason=quarantine,
     )
     row.tracking_hash = hashed(tracking_token(row))
@@ -165,9 +170,10 @@ def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO intake_submission (channel_id, external_id, public_id, payload, content_type, headers, sha256,"
-            " received_at, tracking_hash, quarantine_reason, source_updated_at, gone_at, attempts)"
+            " received_at, tracking_hash, quarantine_reason, source_updated_at, gone_at, brought_by_id, completed_at, attempts)"
             " SELECT %s, given.*, 0 FROM unnest(%s::text[], %s::uuid[], %s::bytea[], %s::text[], %s::jsonb[], %s::bytea[],"
-            " %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS given"
+            " %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],"
+            " %s::bigint[], %s::timestamptz[]) AS given"
             " ON CONFLICT (channel_id, external_id) DO NOTHING RETURNING public_id, id",
             [
                 rows[0].channel_id,
@@ -182,6 +188,8 @@ def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
                 [row.quarantine_reason for row in rows],
                 [row.source_updated_at for row in rows],
                 [row.gone_at for row in rows],
+                [row.brought_by_id for row in rows],
+                [row.completed_at for row in rows],
             ],
         )
         return {uuid.UUID(str(public_id)): number for public_id, number in cursor.fetchall()}

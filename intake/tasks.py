@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from intake import normalizing, receiving
+from intake import importing, normalizing, receiving
 
 
 @shared_task
@@ -12,5 +12,11 @@ def normalize_pending() -> dict[str, int]:
 
 
 @shared_task
+def import_pending() -> dict[str, int]:
+    return importing.import_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
 def forget_expired() -> int:
-    return receiving.forget_expired(at=timezone.now())
+    at = timezone.now()
+    return receiving.forget_expired(at=at) + importing.forget_files(at=at)

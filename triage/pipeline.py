@@ -10,7 +10,7 @@ from django.db import connection
 
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
-from triage import erasing, notifications
+from triage import erasing, notifications, withdrawing
 from triage.models import Analysis, Event, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.routing import Router, Routing, facts_of
@@ -57,16 +57,16 @@ class Tools:
 
 def understand_pending(*, at: datetime) -> Drained:
     """Work off every arrival that is due."""
-    arrivals = Arrival.objects.select_related("item__channel", "item__customer__account", "item__submission").defer(
-        "item__submission__payload", "item__submission__conflicting_payload", "item__submission__headers"
-    )
+    arrivals = Arrival.objects.select_related(
+        "item__channel", "item__customer__account", "item__submission__brought_by"
+    ).defer("item__submission__payload", "item__submission__conflicting_payload", "item__submission__headers")
     tools: list[Tools] = []
 
     def work(rows: list[Arrival]) -> None:
         # Read when there is work: the relay may ring for rows that a neighbour took.
         if not tools:
             tools.append(Tools.load())
-        items = [row.item for row in rows]
+        items = withdrawing.without_taken_back([row.item for row in rows])
         before = set(Analysis.objects.filter(item__in=items).values_list("item", flat=True))
         take_in([item for item in items if item.pk not in before], tools=tools[0], at=at)
         look_again([item for item in items if item.pk in before], tools=tools[0], at=at)

@@ -55,19 +55,22 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
+                            ("uploaded", "Its columns are still to be checked"),
                             ("waiting", "Waiting"),
                             ("running", "Running"),
                             ("paused", "Paused"),
                             ("done", "Done"),
                             ("cancelled", "Cancelled"),
                             ("refused", "Refused"),
-                            ("undone", "Undone"),
+                            ("undoing", "Being taken back"),
+                            ("undone", "Taken back"),
                         ],
-                        default="waiting",
+                        default="uploaded",
                         max_length=10,
                     ),
                 ),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("refused_reason", models.TextField(blank=True, default="")),
                 ("finished_at", models.DateTimeField(null=True)),
                 ("read", models.PositiveBigIntegerField(default=0)),
                 ("read_bytes", models.PositiveBigIntegerField(default=0)),
@@ -76,6 +79,7 @@ class Migration(migrations.Migration):
                 ("duplicate", models.PositiveBigIntegerField(default=0)),
                 ("skipped", models.PositiveBigIntegerField(default=0)),
                 ("failed", models.PositiveBigIntegerField(default=0)),
+                ("taken_back_up_to", models.PositiveBigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
@@ -96,7 +100,7 @@ class Migration(migrations.Migration):
                 ),
                 ("column", models.CharField(blank=True, default="", max_length=200)),
                 ("reason", models.TextField()),
-                ("cells", models.JSONField(default=dict)),
+                ("cells", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(
@@ -286,7 +290,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="import",
             index=models.Index(
-                condition=models.Q(("state__in", ["waiting", "running"])), fields=["-id"], name="import_running"
+                condition=models.Q(("state__in", ["waiting", "running", "undoing"])),
+                fields=["-id"],
+                name="import_running",
             ),
         ),
         migrations.AddIndex(

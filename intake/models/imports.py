@@ -14,13 +14,15 @@ class Import(PendingWork):
     """One file taken in through one channel, chunk by chunk; each chunk is stored together with the place it ends at."""
 
     class State(models.TextChoices):
+        UPLOADED = "uploaded", "Its columns are still to be checked"
         WAITING = "waiting", "Waiting"
         RUNNING = "running", "Running"
         PAUSED = "paused", "Paused"
         DONE = "done", "Done"
         CANCELLED = "cancelled", "Cancelled"
         REFUSED = "refused", "Refused"
-        UNDONE = "undone", "Undone"
+        UNDOING = "undoing", "Being taken back"
+        UNDONE = "undone", "Taken back"
 
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="imports")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -30,7 +32,9 @@ class Import(PendingWork):
     # Where the file lies: a path below the state directory.
     stored_as = models.CharField(max_length=200)
     size = models.PositiveBigIntegerField()
-    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.UPLOADED)
+    # Why the file as a whole was refused.
+    refused_reason = models.TextField(blank=True, default="")
     started_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
@@ -42,13 +46,17 @@ class Import(PendingWork):
     duplicate = models.PositiveBigIntegerField(default=0)
     skipped = models.PositiveBigIntegerField(default=0)
     failed = models.PositiveBigIntegerField(default=0)
+    # While it is taken back: the submission that this has come to.
+    taken_back_up_to = models.PositiveBigIntegerField(default=0)
 
     objects = PendingQuerySet["Import"].as_manager()
 
     class Meta:
         indexes = [
             due_index("import_due"),
-            models.Index(fields=["-id"], name="import_running", condition=Q(state__in=["waiting", "running"])),
+            models.Index(
+                fields=["-id"], name="import_running", condition=Q(state__in=["waiting", "running", "undoing"])
+            ),
         ]
 
     def __str__(self) -> str:
@@ -68,7 +76,8 @@ class ImportNotice(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     column = models.CharField(max_length=200, blank=True, default="")
     reason = models.TextField()
-    cells = models.JSONField(default=dict)
+    # (column, cell) pairs, in the order of the file.
+    cells = models.JSONField(default=list)
 
     class Meta:
         indexes = [models.Index(fields=["run", "id"], name="import_notice_in_order")]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from feedback_portal.refusals import Refused
 from intake import importing
-from intake.importing import Notice
+from intake.chunks import Notice
 
 MOST_TOLD = 20
 
