@@ -8,6 +8,7 @@ import io
 import json
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO, ClassVar
 
@@ -23,6 +24,7 @@ from intake.connectors.base import (
     Row,
     Unreadable,
 )
+from intake.connectors.moments import Unclear, moment_of
 from intake.encodings import UnknownEncoding, encoding_of
 
 DEEPEST = 64
@@ -75,6 +77,15 @@ def list_at(found: Any, *path: str | int) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def moment_at(found: Any, *path: str | int) -> tuple[datetime | None, tuple[Remark, ...]]:
+    """The moment under a path, or none and why: times without a zone are UTC, as nearly every vendor means them."""
+    text = text_at(found, *path)
+    try:
+        return (moment_of(text) if text else None), ()
+    except Unclear as reason:
+        return None, (Remark(str(path[-1]), str(reason)),)
+
+
 def rated(scale: str, value: Any, *, place: str = "rating") -> tuple[Rating | None, tuple[Remark, ...]]:
     """The rating that a vendor's value is, or none and why: a value off its scale costs nobody their words."""
     if value in ("", None) or isinstance(value, bool | list | dict):
@@ -118,7 +129,13 @@ class DocumentConnector(FileConnector):
 
 
 class HookedDocuments(DocumentConnector, PushConnector):
-    """A connector whose webhooks hold such documents too."""
+    """A connector whose webhooks hold such documents too. `call_id` is where a body names the call, where it does."""
+
+    call_id: ClassVar[tuple[str, ...]] = ()
+
+    def delivery_id(self, call: Call) -> str:
+        named = text_at(document(call.body), *self.call_id) if self.call_id else ""
+        return named or super().delivery_id(call)
 
     def split(self, call: Call, *, settings: Mapping[str, Any]) -> Iterable[RawItem]:
         return self.split_document(document(call.body), settings=settings)
