@@ -24,6 +24,7 @@ class Stage:
 
 PIPELINE = (
     Stage("import", "intake.Import", "intake.tasks.import_pending", "intake"),
+    Stage("take apart", "intake.Delivery", "intake.tasks.take_apart_pending", "intake"),
     Stage("normalize", "intake.Submission", "intake.tasks.normalize_pending", "intake"),
     Stage("understand", "intake.Arrival", "triage.tasks.understand_pending", "triage"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),

@@ -158,8 +158,8 @@ def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str, b
 
 
 def _short(external_id: str) -> str:
-    """An id longer than the column is told apart by its hash."""
-    clean = external_id.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    """An id longer than the column is told apart by its hash; what no database holds as text is replaced."""
+    clean = external_id.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
     if len(clean) <= 255:
         return clean
     return f"{clean[:180]}…{hashlib.sha256(external_id.encode('utf-8', 'replace')).hexdigest()}"

@@ -3,7 +3,12 @@
 from celery import shared_task
 from django.utils import timezone
 
-from intake import importing, normalizing, receiving
+from intake import hooks, importing, normalizing, receiving
+
+
+@shared_task
+def take_apart_pending() -> dict[str, int]:
+    return hooks.take_apart_pending().as_dict()
 
 
 @shared_task

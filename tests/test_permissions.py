@@ -73,6 +73,7 @@ GET: dict[str, tuple[int, ...]] = {
     "": OPEN,
     "f/<slug:slug>/": OPEN,
     "f/<slug:slug>/thanks/<str:token>/": GONE,  # a token of this form only; this world's came by the API
+    "hooks/<str:key>/": GONE,  # a key is a channel's, and this world has no channel that is called
     "kpis/": STEER,
     "kpis/backlog/": STEER,
     "kpis/<slug:slug>/": STEER,
@@ -151,6 +152,7 @@ class World:
         token = receiving.tracking_token(self.ticket.item.submission)
         self.words = {
             "<str:token>": token,
+            "<str:key>": "no-key",
             "<uuid:public_id>": str(self.ticket.item.submission.public_id),
             "<str:reference>": self.ticket.reference,
             "actions/<str:reference>": f"actions/{action.reference}",

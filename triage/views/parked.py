@@ -101,6 +101,10 @@ def _rows(stage: Stage) -> PendingQuerySet[Any]:
 
 # The columns a row is named by, and its name; what customers wrote is not among them.
 _SHOWN: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
+    "take apart": (
+        ("delivery_id", "channel__slug"),
+        lambda row: f"{row.channel.slug} {row.delivery_id}",
+    ),
     "normalize": (
         ("external_id", "channel__slug"),
         lambda row: f"{row.reference}, {row.channel.slug} {row.external_id}",

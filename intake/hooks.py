@@ -1,0 +1,192 @@
+"""Calls of other systems: verified on the bytes as they came, stored once, answered, and taken apart afterwards."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import structlog
+from django.db import connection
+from django.db.models.functions import Now
+
+from feedback_portal.accounts.models import hashed
+from feedback_portal.pending import Drained, GiveUp, drain
+from feedback_portal.refusals import NotFound, Refused
+from feedback_portal.registry import UnknownSlug
+from feedback_portal.sealing import Unsealable
+from intake import receiving
+from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem, Unreadable
+from intake.models import Channel, Delivery, Submission
+from intake.receiving import ChannelClosed
+
+log = structlog.get_logger("portal.hooks")
+
+LARGEST = 1024 * 1024
+# A body may be as large as `LARGEST`, so few of them are held at once.
+BATCH = 20
+# Beside a secret of this name, its predecessor holds for as long as it is kept.
+OLD = "_old"
+
+_USEFUL = re.compile(r"content-type|user-agent|.*(event|topic|timestamp|delivery|identifier|signature|webhook).*")
+_LONGEST_HEADER = 500
+
+
+class NotGenuine(Refused):
+    status = 401
+    code = "not-genuine"
+    title = "This call is not genuine"
+
+
+class CannotVerify(Refused):
+    status = 503
+    code = "cannot-verify"
+    title = "This call cannot be verified for now"
+
+
+def take(key: str, call: Call, *, at: datetime) -> bytes:
+    """Store a genuine call, and the body of the answer. It is durable when this returns; what it holds is read afterwards.
+
+    `NotFound` where no channel that is switched on has this key, `NotGenuine` where its sender's signature does not hold.
+    Neither says more than that, and nothing of such a call is kept.
+    """
+    channel, connector = _channel(key)
+    try:
+        secrets = channel.secrets
+    except Unsealable:
+        log.exception("secrets cannot be read", channel=channel.slug)
+        raise CannotVerify("Try it again later. Whoever runs the portal finds the reason in its log.") from None
+    try:
+        answer = connector.handshake(call, secrets=secrets)
+        if answer is None:
+            _verify(connector, call, secrets, at)
+    except Exception as reason:  # a connector that breaks on what a stranger sent has not found it genuine
+        trouble = None if isinstance(reason, Forged) else reason
+        log.warning("forged call", channel=channel.slug, kind=channel.kind, reason=str(reason), exc_info=trouble)
+        raise NotGenuine("Sign the call with the secret of this channel, and send it when it is signed.") from None
+    if answer is None:
+        _store(channel, connector, call, secrets, key=key, at=at)
+    return answer or b""
+
+
+def take_apart_pending() -> Drained:
+    """Work off every delivery that is due."""
+    return drain(Delivery.objects.select_related("channel"), take_apart, batch=BATCH)
+
+
+def take_apart(rows: Sequence[Delivery]) -> Mapping[int, GiveUp]:
+    """Receive what the deliveries hold, inside the caller's transaction; those that cannot be read, by key. Channels must be
+    loaded."""
+    hopeless: dict[int, GiveUp] = {}
+    for row in rows:
+        held: list[RawItem] = []
+        ignored = ""
+        try:
+            held = _split(row)
+        except Ignored as reason:
+            ignored = str(reason)[:200]
+        except (Unreadable, UnknownSlug) as reason:
+            hopeless[row.pk] = GiveUp(str(reason))
+            continue
+        except Exception as error:  # a connector is a plugin: whatever breaks in it, the bytes are kept and replayable
+            log.warning("connector failed", connector=row.channel.kind, delivery=row.pk, exc_info=error)
+            hopeless[row.pk] = GiveUp(
+                f"The connector failed on it ({type(error).__name__}: {error}). Replay it once mended."
+            )
+            continue
+        try:
+            received = receiving.receive_many(row.channel, held, at=row.received_at)
+        except ChannelClosed as reason:
+            # It was accepted before the channel was switched off, so it waits rather than goes.
+            hopeless[row.pk] = GiveUp(reason.message)
+            continue
+        brought = sum(each.is_new or each.is_newer for each in received)
+        Delivery.objects.filter(pk=row.pk).update(held=len(held), brought=brought, ignored_reason=ignored)
+        _read_again([each.submission.pk for each in received if not (each.is_new or each.is_newer)])
+    return hopeless
+
+
+def replay(delivery: Delivery) -> None:
+    """Take a delivery apart once more, by the connector as it is now. What it brought before is known by its ids."""
+    Delivery.objects.filter(pk=delivery.pk).update(
+        completed_at=None, parked_at=None, lease_token=None, attempts=0, next_attempt_at=Now(), ignored_reason=""
+    )
+
+
+def _channel(key: str) -> tuple[Channel, PushConnector]:
+    channel = Channel.objects.enabled().filter(hook_hash=hashed(key)).first()
+    try:
+        connector = channel.connector if channel else None
+    except UnknownSlug:
+        connector = None
+    if channel is None or not isinstance(connector, PushConnector):
+        raise NotFound("There is nothing at this address. Copy the address from the channel's page.")
+    return channel, connector
+
+
+def _verify(connector: PushConnector, call: Call, secrets: Mapping[str, str], at: datetime) -> None:
+    """By the secrets as they are, or as they were before they were rotated."""
+    before = {name.removesuffix(OLD): secret for name, secret in secrets.items() if name.endswith(OLD) and secret}
+    try:
+        connector.verify(call, secrets=secrets, at=at)
+    except Forged:
+        if not before:
+            raise
+        connector.verify(call, secrets={**secrets, **before}, at=at)
+
+
+def _store(
+    channel: Channel, connector: PushConnector, call: Call, secrets: Mapping[str, str], *, key: str, at: datetime
+) -> None:
+    """One INSERT; the database decides what is a repeat, for many may ask at once. The first body under an id stands."""
+    digest = hashlib.sha256(call.body).digest()
+    try:
+        given = connector.delivery_id(call)
+    except Unreadable:
+        given = digest.hex()
+    if not given.isprintable() or len(given) > 255:
+        given = hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO intake_delivery (channel_id, delivery_id, url, headers, body, sha256, received_at, brought)"
+            " VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, 0) ON CONFLICT (channel_id, delivery_id) DO NOTHING",
+            [
+                channel.pk,
+                given,
+                # The key opens the channel, so it lies nowhere but in its sender's settings.
+                call.url.replace(key, "…")[:2000],
+                json.dumps(_useful(call.headers, secrets)),
+                call.body,
+                digest,
+                at,
+            ],
+        )
+        if not cursor.rowcount:
+            cursor.execute(
+                "UPDATE intake_delivery SET conflicting_body = %s WHERE channel_id = %s AND delivery_id = %s AND sha256 <> %s",
+                [call.body, channel.pk, given, digest],
+            )
+
+
+def _useful(headers: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
+    """What tells one call from another and how it was signed; nothing that lets anybody in."""
+    return {
+        name: value[:_LONGEST_HEADER]
+        for name, value in headers.items()
+        if _USEFUL.fullmatch(name) and not any(secret and secret in value for secret in secrets.values())
+    }
+
+
+def _split(row: Delivery) -> list[RawItem]:
+    connector = row.channel.connector
+    if not isinstance(connector, PushConnector):
+        raise Unreadable(f"A channel of kind {row.channel.kind} is not called. Choose another kind for it.")
+    call = Call("POST", row.url, row.headers, bytes(row.body))
+    return list(connector.split(call, settings=row.channel.settings))
+
+
+def _read_again(keys: Sequence[int]) -> None:
+    """What was passed over may mean something to the connector as it is now."""
+    Submission.objects.filter(pk__in=keys, ignored_reason__gt="", item=None).update(
+        completed_at=None, lease_token=None, attempts=0, next_attempt_at=Now(), ignored_reason=""
+    )
