@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from intake import hooks, importing, normalizing, receiving
+from intake import hooks, importing, normalizing, polling, receiving
 
 
 @shared_task
@@ -14,6 +14,11 @@ def take_apart_pending() -> dict[str, int]:
 @shared_task
 def normalize_pending() -> dict[str, int]:
     return normalizing.normalize_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def ask_pending() -> dict[str, int]:
+    return polling.ask_pending(at=timezone.now()).as_dict()
 
 
 @shared_task

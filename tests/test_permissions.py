@@ -64,6 +64,8 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/keys/<int:number>/revoke/": (302, 405, 405, 405, 405, 405),
     "settings/channels/": SET_UP,
     "settings/channels/<slug:slug>/": (302, 405, 405, 405, 405, 405),
+    "settings/polls/": SET_UP,
+    "settings/polls/<slug:slug>/": (302, 405, 405, 405, 405, 405),
     "settings/parked/": SET_UP,
     "settings/parked/replay/": (302, 405, 405, 405, 405, 405),
     "settings/held/": SET_UP,
@@ -167,6 +169,7 @@ class World:
             "topics/<slug:slug>": f"topics/{topic.slug}",
             "teams/<slug:slug>": f"teams/{quality.slug}",
             "channels/<slug:slug>": "channels/api",
+            "polls/<slug:slug>": "polls/api",
             "kpis/<slug:slug>": "kpis/csat",
             "f/<slug:slug>": "f/feedback",
         }

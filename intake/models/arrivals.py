@@ -39,7 +39,8 @@ class Delivery(PendingWork):
 
 
 class Poll(PendingWork):
-    """When a channel's source is asked again, and how that went. One row a channel, never completed: done means due later."""
+    """When a channel's source is asked again, and how that went. One row a channel: done means due later, and completed that
+    it is asked no more."""
 
     channel = models.OneToOneField(Channel, on_delete=models.CASCADE, related_name="poll")
     cursor = models.JSONField(default=dict)
@@ -50,6 +51,7 @@ class Poll(PendingWork):
     newest_at = models.DateTimeField(null=True)
     taken = models.PositiveBigIntegerField(default=0)
     brought = models.PositiveBigIntegerField(default=0)
+    # In a row, since it last went well.
     failures = models.PositiveIntegerField(default=0)
 
     objects = PendingQuerySet["Poll"].as_manager()

@@ -105,6 +105,7 @@ _SHOWN: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
         ("delivery_id", "channel__slug"),
         lambda row: f"{row.channel.slug} {row.delivery_id}",
     ),
+    "ask": (("channel__name",), lambda row: row.channel.name),
     "normalize": (
         ("external_id", "channel__slug"),
         lambda row: f"{row.reference}, {row.channel.slug} {row.external_id}",
