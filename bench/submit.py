@@ -117,7 +117,7 @@ def form_requests() -> tuple[Callable[[], Request], int]:
 
     def make() -> Request:
         token = surveys.hand_out(form, at=timezone.now() - timedelta(minutes=1)).token()
-        fields = urlencode({"token": token, "rating": "2", "text": TEXT, "order": "O-77"})
+        fields = urlencode({"token": token, "rating": "2", "text": TEXT, "order": "O-77", "homepage": ""})
         return "/f/bench-form/", fields.encode(), {"Content-Type": "application/x-www-form-urlencoded"}
 
     return make, 303

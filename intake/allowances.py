@@ -22,16 +22,19 @@ _FOREVER = timedelta(days=3650)
 _ENDLESS = 2**31 - 1
 
 
-def use_one(channel: Channel, address: str, *, at: datetime) -> None:
-    """Count one try of this address, or refuse it with `TooMany`, which says when to come again.
+def use_one(
+    channel: Channel, address: str, *, at: datetime, door: str = "", limits: Mapping[str, int] | None = None
+) -> float:
+    """Count one try of this address, or refuse it with `TooMany`, which says when to come again. Answers how much of what
+    it may send is used up now, from 0 to 1. Tries at another `door` of the channel are counted apart.
 
     One statement that needs no flush to disk, so exactly as many pass as the limits say, however many ask at once. A try
     that is refused costs nothing.
     """
-    limits = _limits(channel)
+    limits = _limits(channel) if limits is None else limits
     share = timedelta(seconds=60 / limits["minute"]) if limits["minute"] else timedelta()
     ahead = share * (limits["burst"] - 1) if limits["burst"] else _FOREVER
-    who = _hashed(address)
+    who = _hashed(address, door)
     values: dict[str, Any] = {
         "channel": channel.pk,
         "who": who,
@@ -50,11 +53,15 @@ def use_one(channel: Channel, address: str, *, at: datetime) -> None:
             " hour_began_at = CASE WHEN known.hour_began_at > %(hour_ago)s THEN known.hour_began_at ELSE %(at)s END,"
             " in_this_hour = CASE WHEN known.hour_began_at > %(hour_ago)s THEN known.in_this_hour + 1 ELSE 1 END"
             " WHERE known.used_until <= %(at)s + %(ahead)s"
-            " AND (known.hour_began_at <= %(hour_ago)s OR known.in_this_hour < %(hour)s)",
+            " AND (known.hour_began_at <= %(hour_ago)s OR known.in_this_hour < %(hour)s)"
+            " RETURNING used_until, in_this_hour",
             values,
         )
-        if cursor.rowcount:
-            return
+        counted = cursor.fetchone()
+    if counted is not None:
+        used_until, in_this_hour = counted
+        of_the_burst = (used_until - at) / (ahead + share) if share else 0
+        return float(max(of_the_burst, in_this_hour / values["hour"]))
     used = Allowance.objects.filter(channel=channel, address=who).first()
     wait = timedelta(seconds=1)
     if used is not None:
@@ -83,7 +90,7 @@ def _limits(channel: Channel) -> dict[str, int]:
     }
 
 
-def _hashed(address: str) -> str:
+def _hashed(address: str, door: str) -> str:
     """Whoever has a whole /64 of IPv6 has one address here."""
     try:
         found = ipaddress.ip_address(address)
@@ -91,7 +98,7 @@ def _hashed(address: str) -> str:
         network = address[:60]
     else:
         network = str(ipaddress.ip_network((found, 64 if found.version == 6 else 32), strict=False))
-    return hmac.new(settings.SECRET_KEY.encode(), b"address:" + network.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(settings.SECRET_KEY.encode(), f"address{door}:{network}".encode(), hashlib.sha256).hexdigest()
 
 
 def _spoken(seconds: int) -> str:

@@ -17,7 +17,7 @@ from psycopg2 import Binary
 from feedback_portal.accounts.models import RememberedAnswer, hashed
 from feedback_portal.api import ANSWERS_KEPT
 from feedback_portal.refusals import Refused
-from intake import allowances, attachments
+from intake import allowances, attachments, proof_of_work
 from intake.connectors.base import File, RawItem
 from intake.models import Channel, Import, Submission
 
@@ -127,12 +127,12 @@ def release(submission: Submission) -> bool:
 
 
 def forget_expired(*, at: datetime) -> int:
-    """Delete what is too old to keep (remembered API answers, quarantined submissions, spent allowances) and files that no
+    """Delete what is too old to keep (remembered API answers, quarantined submissions, spent allowances, spent proofs) and files that no
     row knows; how many went."""
     answers, _ = RememberedAnswer.objects.filter(created_at__lt=at - ANSWERS_KEPT).delete()
     old = Submission.objects.quarantined().filter(received_at__lt=at - QUARANTINE_KEPT, item=None)
     held, _ = old.delete()
-    return answers + held + allowances.forget(at=at) + attachments.sweep(at=at)
+    return answers + held + allowances.forget(at=at) + proof_of_work.forget(at=at) + attachments.sweep(at=at)
 
 
 def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str, brought_by: Import | None) -> Submission:

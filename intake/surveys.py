@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +13,22 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
-from intake import normalizing, receiving
+from intake import normalizing, proof_of_work, receiving
 from intake.connectors.base import File, Ignored, RawItem, Unreadable
 from intake.models import Channel, Form, FormVersion, Submission
 from intake.questions import Definition, Option, Question, as_json, from_json
 from intake.receiving import Received
 
 TOKEN_LASTS = timedelta(hours=24)
+# What waits on a device for its network is sent or given up by then.
+KEPT_ON_A_DEVICE = timedelta(days=30)
 # Nobody reads a form and answers it in less.
 QUICKEST = timedelta(seconds=2)
+# Whoever has used up so much of what they may send looks like a program.
+STRAINED = 0.75
+# Why an answer is held back until the device it came from has proved that it is no program; a filled trap is held back
+# whatever it proves.
+PROVABLE = frozenset({"too quick", "many at once", "page not as we sent it", "proof asked of everybody"})
 
 FIRST_FORM = Definition(
     title="Tell us what happened",
@@ -78,6 +85,12 @@ class Sheet:
     version: int
     nonce: str
     handed_out_at: datetime
+    # A page that was kept for when there is no network is opened and sent many times; each of them is a copy of its own.
+    copy: str = ""
+
+    @property
+    def external_id(self) -> str:
+        return f"{self.nonce}.{self.copy}" if self.copy else self.nonce
 
     def is_stale(self, at: datetime) -> bool:
         return at - self.handed_out_at > TOKEN_LASTS
@@ -96,7 +109,7 @@ class Sheet:
 
     def renewed(self, at: datetime) -> "Sheet":
         """The same copy with time left to send it. It was read long ago, so sending it now is not too quick."""
-        return Sheet(self.form, self.version, self.nonce, at - QUICKEST)
+        return replace(self, handed_out_at=at - QUICKEST)
 
 
 def furnish() -> None:
@@ -196,11 +209,15 @@ def submit(
     files: Sequence[File] = (),
     about: Mapping[str, str] | None = None,
     language: str = "",
-    trapped: bool = False,
+    written_at: datetime | None = None,
+    trap: str | None = "",
+    strain: float = 0,
 ) -> Received:
     """Store what was written on one copy of a form; the same copy again gives the first answer back.
 
-    What looks like a program's work is kept apart for staff to see, and its sender is thanked like everybody.
+    What looks like a program's work is kept apart for staff to see, and its sender is thanked like everybody. `trap` is what
+    stood in the field that people leave empty, None when the page came without it; `strain` is how much of what they may
+    send they have used up. `written_at` is for what waited on a device.
     """
     definition = sheet.definition().in_language(language)
     asked = [
@@ -220,9 +237,26 @@ def submit(
         "answers": dict(answers),
         "about": dict(about or {}),
     }
-    reason = "honeypot" if trapped else "too quick" if at - sheet.handed_out_at < QUICKEST else ""
-    raw = RawItem(sheet.nonce, json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace"))
+    if written_at is not None:
+        payload["written_at"] = written_at.isoformat()
+    reason = _suspicion(sheet, at=at, trap=trap, strain=strain)
+    raw = RawItem(sheet.external_id, json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace"))
     return receiving.receive(sheet.form.channel, raw, at=at, quarantine=reason, files=files)
+
+
+def read_written_at(stamp: str, *, at: datetime) -> datetime | None:
+    """When a device says that something was written, in milliseconds of its clock; None when that cannot be."""
+    if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 14:
+        return None
+    written_at = datetime.fromtimestamp(int(stamp) / 1000, UTC)
+    return written_at if at - KEPT_ON_A_DEVICE <= written_at <= at else None
+
+
+def prove(form: Form, submission: Submission, payload: str, *, at: datetime) -> None:
+    """Let in what was held back, when its device has proved that it is no program; `BadProof` when it has not."""
+    if submission.quarantine_reason in PROVABLE:
+        proof_of_work.spend(form, payload, at=at)
+        receiving.release(submission)
 
 
 def is_answered_by_mail(submission: Submission) -> bool:
@@ -250,6 +284,19 @@ def read_about(form: Form, signed: str) -> dict[str, str]:
         return {}
     wanted = {question.name for question in from_json(form.current.definition).of_kind("context")}
     return {name: str(value) for name, value in facts.items() if name in wanted} if form_pk == form.pk else {}
+
+
+def _suspicion(sheet: Sheet, *, at: datetime, trap: str | None, strain: float) -> str:
+    """Why this looks like a program's work; empty when it does not."""
+    if trap:
+        return "honeypot"
+    if at - sheet.handed_out_at < QUICKEST:
+        return "too quick"
+    if strain >= STRAINED:
+        return "many at once"
+    if trap is None:
+        return "page not as we sent it"
+    return "proof asked of everybody" if sheet.form.channel.settings.get("asks_proof") is True else ""
 
 
 def _bad(path: str, message: str) -> BadInput:

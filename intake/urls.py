@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import api
-from intake.views import hooks, polls, public
+from intake.views import hooks, kiosk, places, polls, public, scripts
 
 app_name = "intake"
 
@@ -11,6 +11,14 @@ urlpatterns = [
     path("", public.home, name="home"),
     path("f/<slug:slug>/", public.form, name="form"),
     path("f/<slug:slug>/thanks/<str:token>/", public.thanks, name="thanks"),
+    path("f/<slug:slug>/thanks/<str:token>/proof/", public.proof, name="proof"),
+    path("k/<slug:slug>/", kiosk.kiosk, name="kiosk"),
+    path("k/<slug:slug>/leave/", kiosk.leave, name="leave"),
+    path("widget.js", scripts.widget, name="widget"),
+    path("offline.js", scripts.offline, name="offline"),
+    path("settings/places/", places.all_places, name="places"),
+    path("settings/places/<slug:slug>/", places.place, name="place"),
+    path("settings/places/<slug:slug>/poster/", places.poster, name="poster"),
     path("hooks/<str:key>/", hooks.hook, name="hook"),
     path("settings/polls/", polls.polls, name="polls"),
     path("settings/polls/<slug:slug>/", polls.ask_now, name="ask_now"),

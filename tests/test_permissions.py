@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope
 from intake import receiving
+from intake.models import Form, Place
 from tests.makers import make_customer, make_person, make_team, make_ticket
 from triage.models import Action, Rule, Topic
 
@@ -75,6 +76,14 @@ GET: dict[str, tuple[int, ...]] = {
     "": OPEN,
     "f/<slug:slug>/": OPEN,
     "f/<slug:slug>/thanks/<str:token>/": GONE,  # a token of this form only; this world's came by the API
+    "f/<slug:slug>/thanks/<str:token>/proof/": (405,) * 6,
+    "k/<slug:slug>/": OPEN,
+    "k/<slug:slug>/leave/": (405,) * 6,
+    "widget.js": OPEN,
+    "offline.js": OPEN,
+    "settings/places/": SET_UP,
+    "settings/places/<slug:slug>/": SET_UP,
+    "settings/places/<slug:slug>/poster/": SET_UP,
     "hooks/<str:key>/": GONE,  # a key is a channel's, and this world has no channel that is called
     "kpis/": STEER,
     "kpis/backlog/": STEER,
@@ -139,6 +148,10 @@ class World:
             "then": [{"verb": "severity", "value": 2}],
         }
         rule = Rule.objects.create(name="H4", definition=definition)
+        feedback = Form.objects.get(slug="feedback")
+        place = Place.objects.create(
+            slug="lobby", name="Lobby", form=feedback, languages=["en", "de"], exit_code="2468"
+        )
         key, _ = ApiKey.issue("a key", scopes=[Scope.KPIS_READ])
         people: dict[str, Any] = {
             "omar": make_person("Omar", marketing),
@@ -172,6 +185,8 @@ class World:
             "polls/<slug:slug>": "polls/api",
             "kpis/<slug:slug>": "kpis/csat",
             "f/<slug:slug>": "f/feedback",
+            "k/<slug:slug>": f"k/{place.slug}",
+            "places/<slug:slug>": f"places/{place.slug}",
         }
 
     def address(self, route: str) -> str:
@@ -197,7 +212,7 @@ def test_every_address_answers_every_role_as_the_table_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "route", sorted(route for route in GET if not route.startswith(("api/", "admin/", "f/", "t/", "sign")))
+    "route", sorted(route for route in GET if not route.startswith(("api/", "admin/", "f/", "k/", "t/", "sign")))
 )
 def test_nothing_is_changed_by_somebody_who_may_not_see_it(route: str) -> None:
     """A POST by nobody, and by somebody of another team, is refused like the page itself."""

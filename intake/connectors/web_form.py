@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import Connector, Draft, Rating, RawItem, Sender, Unreadable
+from intake.connectors.moments import Unclear, exact_moment
 
 
 @connectors.register
@@ -38,6 +40,7 @@ class WebForm(Connector):
             product=facts.pop("product", ""),
             product_version=facts.pop("product_version", ""),
             url=facts.pop("url", ""),
+            submitted_at=_written_at(said),
             context=facts,
         )
 
@@ -68,6 +71,16 @@ def _answers(said: Mapping[str, Any]) -> list[_Answer]:
         if answers.get(name) not in (None, "", [], {}):
             found.append(_Answer(name, kind, label, scale, place, answers[name]))
     return found
+
+
+def _written_at(said: Mapping[str, Any]) -> datetime | None:
+    """When it was written, if it waited for a network before it was sent."""
+    if not said.get("written_at"):
+        return None
+    try:
+        return exact_moment(str(said["written_at"]))
+    except Unclear as reason:
+        raise Unreadable(str(reason)) from None
 
 
 def _asks(said: Mapping[str, Any], kind: str) -> bool:

@@ -1,10 +1,11 @@
 """What was said, by whom and through which channel."""
 
 from intake.models.arrivals import Delivery, Poll
-from intake.models.channels import Allowance, Channel, Form, FormVersion
+from intake.models.channels import Allowance, Channel, Form, FormVersion, SpentProof
 from intake.models.customers import Account, Customer
 from intake.models.feedback import Arrival, Attachment, FeedbackItem
 from intake.models.imports import Import, ImportNotice
+from intake.models.places import Place
 from intake.models.submissions import Revision, Submission
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "FormVersion",
     "Import",
     "ImportNotice",
+    "Place",
     "Poll",
     "Revision",
+    "SpentProof",
     "Submission",
 ]

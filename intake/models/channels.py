@@ -119,3 +119,10 @@ class Allowance(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["channel", "address"], name="allowance_once_per_address")]
         indexes = [models.Index(fields=["hour_began_at"], name="allowance_by_age")]
+
+
+class SpentProof(models.Model):
+    """A challenge whose proof of work was taken once, kept until it expires by itself; see `proof_of_work`."""
+
+    challenge = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)

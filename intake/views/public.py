@@ -1,6 +1,9 @@
 """What a customer sees before and after sending: the open forms, a form, and the thanks with the private link."""
 
+import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -14,20 +17,24 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language_info
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.edge import client_address
 from feedback_portal.refusals import Refused, answer
-from intake import allowances, receiving, surveys
+from intake import allowances, places, proof_of_work, receiving, surveys
 from intake.forms import AnswersForm
-from intake.models import Form
+from intake.models import Form, Submission
 from intake.posts import posted
 from intake.questions import Definition, from_json
 from intake.surveys import Sheet
 
 # The name of a field that people do not see and programs fill in.
 TRAP = "homepage"
+# Fields of the page itself; no question can have such a name.
+COPY, WRITTEN_AT, AT_PLACE = "sheet-copy", "written-at", "at-place"
+_COPY = re.compile(r"[0-9a-f]{16,64}\Z")
+Drawn = dict[str, Any]
 _RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
 _TOO_LATE = "This page was open for more than a day, so nothing was sent yet. Look it over and send it now."
 
@@ -74,23 +81,27 @@ def form(request: HttpRequest, slug: str) -> HttpResponse:
     opened = surveys.open_form(slug)
     if request.method != "POST":
         return _page(request, opened, surveys.hand_out(opened, at=at))
-    allowances.use_one(opened.channel, client_address(request), at=at)
+    strain = allowances.use_one(opened.channel, client_address(request), at=at)
     post, files = posted(request)
     sheet = surveys.read_token(opened, post.get("token", ""))
+    copy = str(post.get(COPY, ""))
+    sheet = replace(sheet, copy=copy if _COPY.match(copy) else "")
     answers = AnswersForm(_definition(request, opened, sheet.definition()), post, files)
-    about = post.get("about", "")
     if sheet.is_stale(at):
-        return _page(request, opened, sheet.renewed(at), answers, about=about, notice=_TOO_LATE)
+        return _page(request, opened, sheet.renewed(at), answers, notice=_TOO_LATE)
     if not answers.is_valid():
-        return _page(request, opened, sheet, answers, about=about)
+        return _page(request, opened, sheet, answers)
+    about = surveys.read_about(opened, post.get("about", "")) | places.read_place(opened, post.get(AT_PLACE, ""))
     received = surveys.submit(
         sheet,
         answers.answers(),
         at=at,
         files=answers.sent_files(),
-        about=surveys.read_about(opened, about),
+        about=about,
         language=answers.definition.language,
-        trapped=bool(post.get(TRAP)),
+        written_at=surveys.read_written_at(post.get(WRITTEN_AT, ""), at=at),
+        trap=post.get(TRAP),
+        strain=strain,
     )
     token = receiving.tracking_token(received.submission)
     return SeeOther(_url(opened, request, to="intake:thanks", token=token))
@@ -99,21 +110,49 @@ def form(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @frameable
 def thanks(request: HttpRequest, slug: str, token: str) -> HttpResponse:
-    submission = receiving.find_by_token(token)
-    sent = Form.objects.select_related("channel", "current").filter(slug=slug).first()
-    if submission is None or sent is None or submission.channel_id != sent.channel_id:
-        raise Http404
+    sent, submission = _sent(slug, token)
     context = {
         "form": {"title": _definition(request, sent).title, "url": _url(sent, request)},
         "reference": submission.reference,
         "tracking_url": receiving.tracking_url(submission),
         "expects": _expects(submission.received_at),
         "mailed": surveys.is_answered_by_mail(submission),
+        "proof": _proof(sent, submission, at=timezone.now()),
     }
     response = render(request, "intake/thanks.html", context | _frame(request, sent))
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response
+
+
+@csrf_exempt  # The token in the address is the secret.
+@require_POST
+@frameable
+def proof(request: HttpRequest, slug: str, token: str) -> HttpResponse:
+    """What the device behind a suspicious answer worked out, so that no person has to look first."""
+    sent, submission = _sent(slug, token)
+    post, _ = posted(request)
+    surveys.prove(sent, submission, post.get("proof", ""), at=timezone.now())
+    return HttpResponse(status=204)
+
+
+def _sent(slug: str, token: str) -> tuple[Form, Submission]:
+    submission = receiving.find_by_token(token)
+    sent = Form.objects.select_related("channel", "current").filter(slug=slug).first()
+    if submission is None or sent is None or submission.channel_id != sent.channel_id:
+        raise Http404
+    return sent, submission
+
+
+def _proof(form: Form, submission: Submission, *, at: datetime) -> dict[str, str] | None:
+    """A challenge for the device that an answer came from, when a proof would let the answer in."""
+    if submission.quarantine_reason not in surveys.PROVABLE:
+        return None
+    token = receiving.tracking_token(submission)
+    return {
+        "challenge": json.dumps(proof_of_work.challenge(form, at=at)),
+        "url": reverse("intake:proof", kwargs={"slug": form.slug, "token": token}),
+    }
 
 
 def _page(
@@ -122,13 +161,14 @@ def _page(
     sheet: Sheet,
     answers: AnswersForm | None = None,
     *,
-    about: str = "",
     notice: str = "",
 ) -> HttpResponse:
     """The form, empty or with what was said and what is wrong with it; nothing that was written is lost."""
     shown = answers or AnswersForm(_definition(request, form))
-    questions = shown.drawn()
-    about = about or request.GET.get("about", "")
+    questions = _in_steps(shown.drawn())
+    # A link's facts stand in its address first, and in the page from then on.
+    about = shown.data.get("about", "") if answers else request.GET.get("about", "")
+    place = shown.data.get(AT_PLACE, "") if answers else request.GET.get("place", "")
     context = {
         "form": {
             "title": shown.definition.title,
@@ -139,7 +179,11 @@ def _page(
             "url": _url(form, request),
         },
         "questions": questions,
-        "hidden": [{"name": "token", "value": sheet.token()}] + ([{"name": "about", "value": about}] if about else []),
+        "hidden": [
+            {"name": "token", "value": sheet.token()},
+            {"name": COPY, "value": sheet.copy},
+            *({"name": name, "value": value} for name, value in (("about", about), (AT_PLACE, place)) if value),
+        ],
         "trap": TRAP,
         "notice": notice,
         "error_count": sum(
@@ -149,6 +193,20 @@ def _page(
     }
     status = 200 if answers is None else 400
     return render(request, "intake/form.html", context | _frame(request, form), status=status)
+
+
+def _in_steps(questions: list[Drawn]) -> list[Drawn]:
+    """Each with the step in which a phone shows it: the ratings, then what happened, then what nobody needs to answer."""
+    needed = max((place for place, question in enumerate(questions) if question["required"]), default=-1)
+    step = 1
+    for place, question in enumerate(questions):
+        is_rating = question["kind"] == "scale"
+        if step == 1 and not is_rating and place:
+            step = 2
+        elif step == 2 and not is_rating and place > needed and questions[place - 1]["step"] == 2:
+            step = 3
+        question["step"] = step
+    return questions
 
 
 def _definition(request: HttpRequest, form: Form, definition: Definition | None = None) -> Definition:

@@ -44,7 +44,9 @@ def token(form: Form, *, age: timedelta = timedelta(minutes=1)) -> str:
 
 
 def send(form: Form, *, client: Client | None = None, url: str = URL, headers: Any = None, **fields: Any) -> Any:
-    return (client or Client()).post(url, {"token": token(form), "text": "It leaks"} | fields, headers=headers)
+    return (client or Client()).post(
+        url, {"token": token(form), "text": "It leaks", "homepage": ""} | fields, headers=headers
+    )
 
 
 def raw(body: bytes, content_type: str, *, length: int | None = None) -> Any:
@@ -72,7 +74,14 @@ def test_a_form_is_sent_without_script_and_without_cookie(form: Form) -> None:
     page = client.get(URL)
     with clock(timezone.now() + timedelta(seconds=30)):
         sent = client.post(
-            URL, {"token": hidden(page, "token"), "rating": "2", "text": "It leaks", "email": "ana@example.com"}
+            URL,
+            {
+                "token": hidden(page, "token"),
+                "homepage": "",
+                "rating": "2",
+                "text": "It leaks",
+                "email": "ana@example.com",
+            },
         )
 
     assert sent.status_code == 303

@@ -14,14 +14,15 @@ from feedback_portal.refusals import BadInput
 from triage.views.answering import done, errors_of
 
 PLACES = (
-    ("topics", "Topics", "What feedback is about, and which team each topic belongs to"),
-    ("teams", "Teams", "Who works on feedback, and how soon it is read"),
-    ("rules", "Rules", "What is routed, tagged and ranked without a person"),
-    ("people", "People", "Who works here, in which team and role"),
-    ("keys", "API keys", "Which programs may call, and what they may do"),
-    ("channels", "Channels", "The ways in, and which of them are open"),
-    ("held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
-    ("parked", "Parked work", "What the portal gave up on, with the reason"),
+    ("triage:topics", "Topics", "What feedback is about, and which team each topic belongs to"),
+    ("triage:teams", "Teams", "Who works on feedback, and how soon it is read"),
+    ("triage:rules", "Rules", "What is routed, tagged and ranked without a person"),
+    ("triage:people", "People", "Who works here, in which team and role"),
+    ("triage:keys", "API keys", "Which programs may call, and what they may do"),
+    ("triage:channels", "Channels", "The ways in, and which of them are open"),
+    ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
+    ("triage:held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
+    ("triage:parked", "Parked work", "What the portal gave up on, with the reason"),
 )
 
 
