@@ -4,7 +4,22 @@
   document.documentElement.classList.add("js");
   document.querySelector(".errors")?.focus();
 
-  /* Drafts. Names, addresses and consent (data-private) are not kept on a device others may use. */
+  /* In a frame of another page: that page hears when we are there, when it arrived, and when to close. */
+  const sent = document.querySelector("[data-sent]")?.dataset.sent;
+  if (document.body.classList.contains("is-embedded") && parent !== self) {
+    const tell = (what) => parent.postMessage({ feedback: what }, "*");
+    tell(sent ? "sent" : "ready");
+    addEventListener("keydown", (event) => event.key === "Escape" && tell("close"));
+  }
+
+  /* Drafts. Names, addresses and consent (data-private) are not kept on a device others may use, and nothing for longer than a
+     week. A frame in another site may find its storage closed, and goes without. */
+  const KEPT = 7 * 24 * 3600e3;
+  const tried = (work) => {
+    try {
+      return work();
+    } catch {}
+  };
   const keyOf = (form) => "draft " + new URL(form.action).pathname;
   const kept = (form) => [...form.elements].filter((field) => field.name && !field.matches("[type=hidden], [type=file], [type=password], [data-private], .trap *, button"));
 
@@ -15,11 +30,11 @@
         if (field.checked) (words[field.name] ??= []).push(field.value);
       } else if (field.value) words[field.name] = field.value;
     }
-    localStorage.setItem(keyOf(form), JSON.stringify(words));
+    tried(() => localStorage.setItem(keyOf(form), JSON.stringify({ at: Date.now(), words })));
   }
 
   function recall(form) {
-    const words = JSON.parse(localStorage.getItem(keyOf(form)) || "{}");
+    const words = tried(() => JSON.parse(localStorage.getItem(keyOf(form))))?.words || {};
     for (const field of kept(form)) {
       const word = words[field.name];
       if (word === undefined) continue;
@@ -28,8 +43,14 @@
     }
   }
 
-  const sent = document.querySelector("[data-sent]")?.dataset.sent;
-  if (sent) localStorage.removeItem("draft " + new URL(sent, location).pathname);
+  tried(() => {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith("draft ") && !(Date.now() - JSON.parse(localStorage.getItem(key)).at < KEPT)) localStorage.removeItem(key);
+    }
+    if (sent) localStorage.removeItem("draft " + new URL(sent, location).pathname);
+  });
+  // form.js left a mark of what it put into the outbox before it sent it; now it has arrived.
+  if (sent) addEventListener("DOMContentLoaded", () => tried(() => self.outbox?.drop(sessionStorage.getItem("sending"))?.catch(() => {})));
 
   for (const form of document.querySelectorAll("form[data-draft]")) {
     // A refused form comes back with its own values, which are newer.
@@ -37,8 +58,8 @@
     form.addEventListener("input", () => remember(form));
   }
 
-  /* Sending: once, and when there is a network. */
-  for (const form of document.querySelectorAll("form[method=post]")) {
+  /* Sending: once, and when there is a network. A form with an outbox is sent by form.js. */
+  for (const form of document.querySelectorAll("form[method=post]:not([data-outbox])")) {
     let onItsWay = false;
     form.addEventListener("submit", (event) => {
       const notice = document.getElementById(form.dataset.offline);
@@ -50,7 +71,7 @@
       else {
         onItsWay = true;
         // The answer to a reply is the same page again, without a mark that it arrived.
-        if (form.id === "reply") localStorage.removeItem(keyOf(form));
+        if (form.id === "reply") tried(() => localStorage.removeItem(keyOf(form)));
       }
     });
     addEventListener("pageshow", () => (onItsWay = false));

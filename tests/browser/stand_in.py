@@ -367,7 +367,7 @@ def form(request: HttpRequest) -> HttpResponse:
             "privacy_url": "/privacy/",
         },
         "questions": questions,
-        "hidden": [{"name": "key", "value": "k"}],
+        "hidden": [{"name": "key", "value": "k"}, {"name": "sheet-copy", "value": ""}],
         "trap": "website",
         "error_count": 2 if wrong else 0,
         "languages": [{"code": "sv", "name": "Svenska", "url": "?lang=sv", "is_current": False}],

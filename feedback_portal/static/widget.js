@@ -1,0 +1,92 @@
+/* A button in somebody else's page that opens one of our forms:
+     <script src="https://feedback.example.com/widget.js" data-form="feedback" data-label="Feedback" data-colour="#0a6a88" async></script>
+   It sets no cookie, loads nothing before it is pressed, and touches nothing of the page. The form says itself which origins may frame it. */
+(() => {
+  const script = document.currentScript;
+  const { form, label = "Feedback", colour = "#0a6a88", lang = "" } = script.dataset;
+  if (!form) return;
+  const portal = new URL(script.src).origin;
+  const url = `${portal}/f/${encodeURIComponent(form)}/`;
+  const query = lang ? "lang=" + encodeURIComponent(lang) : "";
+  const make = (name, attributes = {}, ...children) => {
+    const node = Object.assign(document.createElement(name), attributes);
+    node.append(...children);
+    return node;
+  };
+
+  const away = make("a", { href: `${url}?${query}`, target: "_blank", rel: "noopener", textContent: "Open it in a new tab" });
+  const sorry = make("p", { hidden: true }, "The form cannot be shown inside this page. ", away);
+  const frame = make("iframe", { title: label });
+  const close = make("button", { type: "button", className: "close", ariaLabel: "Close" }, "\u00d7");
+  const dialog = make("dialog", { ariaLabel: label }, close, sorry, frame);
+  const button = make("button", { type: "button", className: "open" }, label);
+  button.setAttribute("aria-haspopup", "dialog");
+
+  // Made by script, so that a page whose policy forbids inline styles shows it as well.
+  const style = new CSSStyleSheet();
+  style.replaceSync(`
+    :host { all: initial; }
+    * { box-sizing: border-box; font: 500 16px/1.3 system-ui, sans-serif; }
+    .open { position: fixed; inset-block-end: 20px; inset-inline-end: 20px; z-index: 2147483000; min-height: 48px; padding: 0 20px; border: 0; border-radius: 24px; color: #fff; box-shadow: 0 2px 12px rgb(0 0 0 / .25); cursor: pointer; }
+    button:focus-visible { outline: 3px solid Highlight; outline-offset: 3px; }
+    dialog { inset: auto 20px 20px auto; width: min(480px, calc(100vw - 40px)); height: min(720px, calc(100dvh - 40px)); padding: 0; border: 0; border-radius: 14px; background: Canvas; color: CanvasText; color-scheme: light dark; overflow: hidden; box-shadow: 0 12px 48px rgb(0 0 0 / .35); }
+    dialog[dir=rtl] { inset: auto auto 20px 20px; }
+    dialog::backdrop { background: rgb(0 0 0 / .4); }
+    iframe { display: block; width: 100%; height: 100%; border: 0; }
+    p { margin: 64px 24px; } [hidden] { display: none; }
+    .close { position: absolute; inset-block-start: 6px; inset-inline-end: 6px; z-index: 1; width: 44px; height: 44px; border: 0; border-radius: 22px; background: Canvas; color: CanvasText; font-size: 24px; cursor: pointer; }
+    @media (max-width: 560px) { dialog { inset: 0; width: 100vw; max-width: none; height: 100dvh; max-height: none; border-radius: 0; } }
+  `);
+
+  const host = make("div");
+  const root = host.attachShadow({ mode: "open" });
+  root.adoptedStyleSheets = [style];
+  root.append(button, dialog);
+  if (CSS.supports("color", colour)) button.style.background = colour;
+
+  let isThere = false;
+  let isSent = false;
+  let timer;
+
+  function open() {
+    dialog.dir = getComputedStyle(document.documentElement).direction;
+    if (!frame.src || isSent) {
+      isThere = isSent = false;
+      frame.src = `${url}?embed=1&${query}`;
+    }
+    dialog.showModal();
+    frame.focus();
+  }
+
+  // A page that may not frame the form gets the browser's own blank instead, which says nothing to anybody.
+  const check = () => {
+    sorry.hidden = isThere;
+    frame.hidden = !isThere;
+  };
+  frame.addEventListener("load", () => {
+    if (!frame.src) return;
+    clearTimeout(timer);
+    timer = setTimeout(check, 1000);
+  });
+
+  addEventListener("message", (event) => {
+    if (event.origin !== portal || event.source !== frame.contentWindow) return;
+    const what = event.data?.feedback;
+    if (what === "ready" || what === "sent") {
+      isThere = true;
+      check();
+    }
+    if (what === "sent") isSent = true;
+    if (what === "close") dialog.close();
+  });
+
+  button.addEventListener("click", open);
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  // The browser gives the focus back to what had it; in a shadow root not every one does.
+  dialog.addEventListener("close", () => button.focus());
+
+  const put = () => document.body.append(host);
+  if (document.body) put();
+  else addEventListener("DOMContentLoaded", put);
+})();
