@@ -1,0 +1,113 @@
+"""Walks through sources that tell their newest first: none is missed when a walk is cut short, and what was found is looked
+at again, since such sources do not tell of edits and deletions."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from intake.connectors.base import Page, RawItem
+
+# Of one feed in one run; the next run goes on where this one stopped.
+MOST_PAGES = 20
+MOST_WATCHED = 300
+# Vendors forget where a walk stood; a walk older than this begins anew from the newest.
+_LONGEST_WALK = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One answer of the source: what it holds, the mark of its newest, and where it goes on ("" at what is known, or at the
+    end)."""
+
+    raws: Sequence[RawItem]
+    newest: str = ""
+    next: str = ""
+
+
+def back_to_known(
+    feed: str, cursor: Mapping[str, Any], fetch: Callable[[str, str], Found], *, at: datetime
+) -> Generator[Page, None, Mapping[str, Any]]:
+    """From the newest back to what the last whole walk began with. `fetch(next, known)` asks for one page, "" being the first
+    and no mark at all; gives the cursor that the walk ended with."""
+    part = _part(cursor, feed)
+    known, page, newest, begun = (part.get(name, "") for name in ("known", "next", "newest", "begun"))
+    if not page or at - _moment(begun) > _LONGEST_WALK:
+        page, newest, begun = "", "", at.isoformat()
+    for _ in range(MOST_PAGES):
+        found = fetch(page, known)
+        newest, page = newest or found.newest, found.next
+        # Only a whole walk moves the mark: what lies between would otherwise never be asked for again.
+        now = {"known": newest or known}
+        if page:
+            now = {"known": known, "newest": newest, "next": page, "begun": begun}
+        after = {**cursor, feed: {name: value for name, value in now.items() if value}}
+        if found.raws or after[feed] != part:
+            yield Page(found.raws, after)
+            cursor, part = after, after[feed]
+        if not page:
+            break
+    return cursor
+
+
+def and_again(
+    found: Generator[Page, None, Mapping[str, Any]],
+    cursor: Mapping[str, Any],
+    look: Callable[[Mapping[str, str]], Sequence[RawItem]],
+    *,
+    at: datetime,
+    every: timedelta,
+    batch: int,
+    key: Callable[[RawItem], str] = lambda raw: raw.external_id,
+) -> Iterator[Page]:
+    """The pages as they are found, and every now and then what they held once more. `look` gets a batch of what was found
+    lately (our ids, each with the source's `key`) and gives it as it now stands, what is gone marked so."""
+    watched = {
+        name: entry
+        for name, entry in _part(cursor, "watched").items()
+        if isinstance(entry, list) and len(entry) == 2 and all(isinstance(value, str) for value in entry)
+    }
+    checked = cursor.get("checked") or at.isoformat()
+    while True:
+        try:
+            page = next(found)
+        except StopIteration as ended:
+            cursor = ended.value
+            break
+        watched = _latest({**watched, **{raw.external_id: [key(raw), _time(raw, at)] for raw in page.raws}}, page.raws)
+        yield Page(page.raws, {**page.cursor, "watched": watched, "checked": checked})
+    if not watched or at - _moment(checked) < every:
+        return
+    names = list(watched)
+    for start in range(0, len(names), batch):
+        raws = look({name: watched[name][0] for name in names[start : start + batch]})
+        for raw in raws:
+            if raw.is_gone:
+                watched.pop(raw.external_id, None)
+        is_last = start + batch >= len(names)
+        yield Page(raws, {**cursor, "watched": dict(watched), "checked": at.isoformat() if is_last else checked})
+
+
+def _latest(watched: dict[str, list[str]], raws: Sequence[RawItem]) -> dict[str, list[str]]:
+    for raw in raws:
+        if raw.is_gone:
+            watched.pop(raw.external_id, None)
+    latest = sorted(watched.items(), key=lambda entry: entry[1][1], reverse=True)
+    return dict(latest[:MOST_WATCHED])
+
+
+def _time(raw: RawItem, at: datetime) -> str:
+    return (raw.updated_at or at).astimezone(UTC).isoformat()
+
+
+def _moment(written: Any) -> datetime:
+    try:
+        found = datetime.fromisoformat(str(written))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _part(cursor: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = cursor.get(name)
+    return dict(part) if isinstance(part, Mapping) else {}
