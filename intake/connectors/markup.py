@@ -64,10 +64,16 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _LOOKS_LIKE_HTML = re.compile(r"<(?:[a-z][a-z0-9]*|/[a-z]+)\b[^<>]{0,2000}>|&(?:[a-z]{2,8}|#\d{1,6});", re.IGNORECASE)
 
 
+# Far more than anybody reads; longer markup is read so far.
+_LONGEST = 2_000_000
+# A tag that does not end before the next one begins is none.
+_NO_TAG = re.compile(r"<(?=[^<>]*(?:<|\Z))")
+
+
 def text_of_html(markup: str) -> str:
     """The text of a piece of HTML. Linear in its length; broken markup is read as far as it goes."""
     reader = _Reader()
-    reader.feed(markup)
+    reader.feed(_NO_TAG.sub("&lt;", _without_comments(markup[:_LONGEST])))
     reader.close()
     lines = (_SPACES.sub(" ", line).strip() for line in "".join(reader.parts).split("\n"))
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
@@ -76,6 +82,21 @@ def text_of_html(markup: str) -> str:
 def text_of(value: str) -> str:
     """The text of what may or may not be HTML."""
     return text_of_html(value) if _LOOKS_LIKE_HTML.search(value) else html.unescape(value)
+
+
+def _without_comments(markup: str) -> str:
+    """What the parser would look for the end of again and again goes first: comments, declarations, instructions."""
+    kept: list[str] = []
+    place = 0
+    for found in re.finditer(r"<!--|<[!?]", markup):
+        if found.start() < place:
+            continue
+        end = markup.find("-->" if found[0] == "<!--" else ">", found.end())
+        kept.append(markup[place : found.start()])
+        if end < 0:
+            return "".join(kept)
+        place = end + (3 if found[0] == "<!--" else 1)
+    return "".join([*kept, markup[place:]])
 
 
 class _Reader(HTMLParser):
