@@ -259,6 +259,9 @@ def _sense(given: Mapping[str, Any]) -> list[InputError]:
         for kind in ("contact", "consent", "file")
         if sum(question["kind"] == kind for question in given["questions"]) > 1
     ]
+    language = given.get("language") or "en"
+    if language in (given.get("translations") or {}):
+        errors.append(InputError("language", f"The form speaks {language} already. Drop that translation first."))
     speaking = [question for question in given["questions"] if _says_something(question)]
     if not speaking:
         errors.append(InputError("questions", "Ask for a rating or a text: without one there is nothing to act on."))

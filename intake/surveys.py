@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake import normalizing, proof_of_work, receiving
+from intake.cleaning import clean_line
 from intake.connectors.base import File, Ignored, RawItem, Unreadable
 from intake.models import Channel, Form, FormVersion, Submission
 from intake.questions import Definition, Option, Question, as_json, from_json
@@ -124,17 +125,23 @@ def create_form(
     slug: str, *, name: str, definition: Definition, channel_slug: str = "", allowed_origins: Sequence[str] = ()
 ) -> Form:
     """A form on a channel of its own, published at once. `allowed_origins` are those that may frame it."""
-    if not _SLUG.match(slug):
+    with transaction.atomic():
+        form = draft_form(slug, name=name, definition=definition, channel_slug=channel_slug)
+        allow_frames(form, allowed_origins)
+        publish(form, definition)
+    return form
+
+
+def draft_form(slug: str, *, name: str, definition: Definition, channel_slug: str = "") -> Form:
+    """A form on a channel of its own that nobody sees yet."""
+    if not _SLUG.match(slug) or slug == "new":
         raise _bad("slug", f'"{slug[:100]}" cannot be the address of a form. Use up to 60 letters, digits and dashes.')
     try:
         with transaction.atomic():
             channel = Channel.objects.create(slug=channel_slug or slug, name=name, kind="web_form")
-            form = Form.objects.create(slug=slug, channel=channel)
-            allow_frames(form, allowed_origins)
-            publish(form, definition)
+            return Form.objects.create(slug=slug, channel=channel, draft=as_json(definition))
     except IntegrityError:
         raise _bad("slug", f'There is a form or a channel "{slug}" already. Choose another name.') from None
-    return form
 
 
 def allow_frames(form: Form, origins: Sequence[str]) -> None:
@@ -147,7 +154,7 @@ def allow_frames(form: Form, origins: Sequence[str]) -> None:
 
 
 def publish(form: Form, definition: Definition) -> FormVersion:
-    """Ask this from now on. Publishing what is asked already makes no new version."""
+    """Ask this from now on, whatever is drafted. Publishing what is asked already makes no new version."""
     told = as_json(definition)
     with transaction.atomic():
         locked = Form.objects.select_for_update().get(pk=form.pk)
@@ -155,15 +162,26 @@ def publish(form: Form, definition: Definition) -> FormVersion:
         if version is None or version.definition != told:
             last = locked.versions.order_by("-number").values_list("number", flat=True).first() or 0
             version = FormVersion.objects.create(form=locked, number=last + 1, definition=told)
-        Form.objects.filter(pk=form.pk).update(current=version, state=Form.State.PUBLISHED)
-    form.current, form.state = version, Form.State.PUBLISHED
+        # A draft of the very same, or of a form that was never published, has served.
+        draft = None if locked.current is None or locked.draft == told else locked.draft
+        Form.objects.filter(pk=form.pk).update(current=version, state=Form.State.PUBLISHED, draft=draft)
+    form.current, form.state, form.draft = version, Form.State.PUBLISHED, draft
     return version
 
 
-def close(form: Form) -> None:
-    """Take nothing in any more; publishing opens it again."""
-    Form.objects.filter(pk=form.pk).update(state=Form.State.CLOSED)
-    form.state = Form.State.CLOSED
+def close(form: Form, *, note: str = "") -> None:
+    """Take nothing in any more, and tell visitors so; `reopen` and publishing open it again."""
+    note = clean_line(note, longest=300)
+    Form.objects.filter(pk=form.pk).update(state=Form.State.CLOSED, closed_note=note)
+    form.state, form.closed_note = Form.State.CLOSED, note
+
+
+def reopen(form: Form) -> None:
+    """Take answers in again, to what was asked last."""
+    if form.current is None:
+        raise BadInput("This form was never published. Publish it, which opens it too.")
+    Form.objects.filter(pk=form.pk).update(state=Form.State.PUBLISHED)
+    form.state = Form.State.PUBLISHED
 
 
 def published_forms() -> list[Form]:
@@ -178,7 +196,9 @@ def open_form(slug: str) -> Form:
     if form is None or form.state == Form.State.DRAFT:
         raise NotFound("There is no form at this address. See on the first page which ones are open.")
     if form.state == Form.State.CLOSED or not form.channel.is_enabled:
-        raise FormClosed("This form takes no more answers. See on the first page which ones are open.")
+        raise FormClosed(
+            form.closed_note or "This form takes no more answers. See on the first page which ones are open."
+        )
     return form
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import api
-from intake.views import hooks, kiosk, places, polls, public, scripts
+from intake.views import builder, hooks, kiosk, places, polls, public, scripts
 
 app_name = "intake"
 
@@ -22,6 +22,13 @@ urlpatterns = [
     path("hooks/<str:key>/", hooks.hook, name="hook"),
     path("settings/polls/", polls.polls, name="polls"),
     path("settings/polls/<slug:slug>/", polls.ask_now, name="ask_now"),
+    path("settings/forms/", builder.forms, name="forms"),
+    path("settings/forms/new/", builder.new, name="new_form"),
+    path("settings/forms/<slug:slug>/", builder.builder, name="builder"),
+    path("settings/forms/<slug:slug>/preview/", builder.preview, name="form_preview"),
+    path("settings/forms/<slug:slug>/sharing/", builder.sharing, name="form_sharing"),
+    path("settings/forms/<slug:slug>/versions/", builder.versions, name="form_versions"),
+    path("settings/forms/<slug:slug>/versions/<int:number>/", builder.version, name="form_version"),
     path("api/v1/feedback/", api.FeedbackView.as_view(), name="api_feedback"),
     path("api/v1/feedback/bulk/", api.BulkView.as_view(), name="api_feedback_bulk"),
     path("api/v1/channels/", api.ChannelsView.as_view(), name="api_channels"),

@@ -71,6 +71,13 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/parked/replay/": (302, 405, 405, 405, 405, 405),
     "settings/held/": SET_UP,
     "settings/held/<int:number>/release/": (302, 405, 405, 405, 405, 405),
+    "settings/forms/": SET_UP,
+    "settings/forms/new/": SET_UP,
+    "settings/forms/<slug:slug>/": SET_UP,
+    "settings/forms/<slug:slug>/preview/": SET_UP,
+    "settings/forms/<slug:slug>/sharing/": SET_UP,
+    "settings/forms/<slug:slug>/versions/": SET_UP,
+    "settings/forms/<slug:slug>/versions/<int:number>/": SET_UP,
     "dev/mail/": GONE,  # only in debug
     "dev/mail/<str:name>/": GONE,
     "": OPEN,
@@ -187,6 +194,7 @@ class World:
             "f/<slug:slug>": "f/feedback",
             "k/<slug:slug>": f"k/{place.slug}",
             "places/<slug:slug>": f"places/{place.slug}",
+            "settings/forms/<slug:slug>": "settings/forms/feedback",
         }
 
     def address(self, route: str) -> str:

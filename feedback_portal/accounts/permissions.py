@@ -1,9 +1,13 @@
 """The one place that says who may see and do what."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any
 
-from django.http import HttpRequest
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
 from feedback_portal.refusals import NotAllowed
@@ -71,3 +75,16 @@ def actor_of(request: HttpRequest) -> Actor:
 def require_set_up(request: HttpRequest) -> None:
     if not actor_of(request).may_set_up:
         raise NotAllowed("Only administrators may open this page. Ask one of them to do it, or to change your role.")
+
+
+def set_up_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A settings page: GET shows, POST saves; administrators only."""
+
+    @login_required
+    @require_http_methods(["GET", "POST"])
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        require_set_up(request)
+        return view(request, *args, **named)
+
+    return page

@@ -78,11 +78,19 @@ class Form(models.Model):
     current = models.ForeignKey("FormVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     # Origins that may frame the form, besides our own.
     allowed_origins = models.JSONField(default=list, blank=True)
+    # What it would ask if it were published now; nothing when that is what it asks already.
+    draft = models.JSONField(null=True, blank=True)
+    draft_changed_at = models.DateTimeField(null=True, blank=True)
+    # What visitors of a closed form read.
+    closed_note = models.CharField(max_length=300, default="", db_default="", blank=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=~Q(state="published") | Q(current__isnull=False), name="form_published_has_version"
+            ),
+            models.CheckConstraint(
+                condition=Q(draft__isnull=False) | Q(current__isnull=False), name="form_without_version_is_drafted"
             ),
         ]
 

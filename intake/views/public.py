@@ -118,8 +118,9 @@ def thanks(request: HttpRequest, slug: str, token: str) -> HttpResponse:
         "expects": _expects(submission.received_at),
         "mailed": surveys.is_answered_by_mail(submission),
         "proof": _proof(sent, submission, at=timezone.now()),
+        "embedded": _is_embedded(request),
     }
-    response = render(request, "intake/thanks.html", context | _frame(request, sent))
+    response = render(request, "intake/thanks.html", context | _languages(request, _asked_now(sent)))
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response
@@ -165,34 +166,42 @@ def _page(
 ) -> HttpResponse:
     """The form, empty or with what was said and what is wrong with it; nothing that was written is lost."""
     shown = answers or AnswersForm(_definition(request, form))
-    questions = _in_steps(shown.drawn())
     # A link's facts stand in its address first, and in the page from then on.
     about = shown.data.get("about", "") if answers else request.GET.get("about", "")
     place = shown.data.get(AT_PLACE, "") if answers else request.GET.get("place", "")
-    context = {
-        "form": {
-            "title": shown.definition.title,
-            "intro": shown.definition.intro,
-            "submit_label": shown.definition.submit_label,
-            "time_label": shown.definition.time_label,
-            "privacy_url": shown.definition.privacy_url,
-            "url": _url(form, request),
-        },
-        "questions": questions,
+    context = drawn(request, _asked_now(form), shown, url=_url(form, request), notice=notice) | {
         "hidden": [
             {"name": "token", "value": sheet.token()},
             {"name": COPY, "value": sheet.copy},
             *({"name": name, "value": value} for name, value in (("about", about), (AT_PLACE, place)) if value),
         ],
         "trap": TRAP,
+        "embedded": _is_embedded(request),
+    }
+    return render(request, "intake/form.html", context, status=200 if answers is None else 400)
+
+
+def drawn(
+    request: HttpRequest, definition: Definition, answers: AnswersForm, *, url: str, notice: str = ""
+) -> dict[str, Any]:
+    """What `intake/form.html` shows of a form, whether it is answered or still being made."""
+    shown, questions = answers.definition, _in_steps(answers.drawn())
+    return {
+        "form": {
+            "title": shown.title,
+            "intro": shown.intro,
+            "submit_label": shown.submit_label,
+            "time_label": shown.time_label,
+            "privacy_url": shown.privacy_url,
+            "url": url,
+        },
+        "questions": questions,
         "notice": notice,
         "error_count": sum(
             len(question["errors"]) + sum(len(field["errors"]) for field in question.get("fields", ()))
             for question in questions
         ),
-    }
-    status = 200 if answers is None else 400
-    return render(request, "intake/form.html", context | _frame(request, form), status=status)
+    } | _languages(request, definition)
 
 
 def _in_steps(questions: list[Drawn]) -> list[Drawn]:
@@ -211,13 +220,16 @@ def _in_steps(questions: list[Drawn]) -> list[Drawn]:
 
 def _definition(request: HttpRequest, form: Form, definition: Definition | None = None) -> Definition:
     """What the form asks, in the reader's language."""
-    if definition is None:
-        assert form.current is not None, "a published form has a version"
-        definition = from_json(form.current.definition)
-    return definition.in_language(_language(request, definition))
+    definition = definition or _asked_now(form)
+    return definition.in_language(language_of(request, definition))
 
 
-def _language(request: HttpRequest, definition: Definition) -> str:
+def _asked_now(form: Form) -> Definition:
+    assert form.current is not None, "a published form has a version"
+    return from_json(form.current.definition)
+
+
+def language_of(request: HttpRequest, definition: Definition) -> str:
     """The one chosen on the page, else the first of the browser's that the form speaks."""
     known = {language.lower(): language for language in definition.languages}
     asked = [request.GET.get("lang", "")]
@@ -229,19 +241,16 @@ def _language(request: HttpRequest, definition: Definition) -> str:
     return definition.language
 
 
-def _frame(request: HttpRequest, form: Form) -> dict[str, Any]:
-    """What `base_public.html` needs."""
-    assert form.current is not None, "a published form has a version"
-    definition = from_json(form.current.definition)
-    current = _language(request, definition)
+def _languages(request: HttpRequest, definition: Definition) -> dict[str, Any]:
+    """What `base_public.html` says of the page's language, and of the others it can be read in."""
+    current = language_of(request, definition)
     return {
-        "embedded": _is_embedded(request),
         "language": current,
         "direction": "rtl" if current.partition("-")[0] in _RIGHT_TO_LEFT else "",
         "languages": [
             {
                 "code": code,
-                "name": _own_name(code),
+                "name": own_name(code),
                 "url": "?" + _query(request, lang=code),
                 "is_current": code == current,
             }
@@ -267,7 +276,7 @@ def _query(request: HttpRequest, **changed: str) -> str:
     return urlencode(kept | changed)
 
 
-def _own_name(code: str) -> str:
+def own_name(code: str) -> str:
     try:
         return str(get_language_info(code)["name_local"]).capitalize()
     except KeyError:

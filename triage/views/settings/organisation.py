@@ -7,14 +7,14 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.models import Stage, Team
-from feedback_portal.accounts.permissions import actor_of, require_set_up
+from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
 from intake.connectors import connectors
 from intake.models import Channel
 from triage import organisation
 from triage.lifecycle import OPEN
 from triage.models import Topic
 from triage.views.answering import done
-from triage.views.settings.shell import PLACES, given, set_up_page, show
+from triage.views.settings.shell import PLACES, given, show
 
 _TOPIC = ("name", "description", "keywords", "parent", "team")
 _TEAM = ("name", "stage", "triage_hours")

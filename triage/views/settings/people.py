@@ -9,11 +9,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
-from feedback_portal.accounts.permissions import actor_of, require_set_up
+from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
 from feedback_portal.refusals import BadInput
 from triage import organisation
 from triage.views.answering import done, errors_of
-from triage.views.settings.shell import PLACES, given, set_up_page, show
+from triage.views.settings.shell import PLACES, given, show
 
 
 @set_up_page

@@ -9,14 +9,14 @@ from django.utils import timezone
 from rest_framework.exceptions import ParseError
 
 from feedback_portal.accounts.models import Team
-from feedback_portal.accounts.permissions import actor_of
+from feedback_portal.accounts.permissions import actor_of, set_up_page
 from feedback_portal.api import strict_json
 from feedback_portal.refusals import BadInput, InputError
 from triage import organisation, rules
 from triage.conditions import FIELDS
 from triage.models import Rule, Topic
 from triage.organisation import Preview
-from triage.views.settings.shell import given, set_up_page, show
+from triage.views.settings.shell import given, show
 
 MOST_SHOWN = 10
 LONGEST = 20_000

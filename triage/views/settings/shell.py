@@ -1,15 +1,11 @@
-"""What the settings pages share: who may open them, where they lead, and how a form there is answered."""
+"""What the settings pages share: where they lead, and how a form there is answered."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods
 
-from feedback_portal.accounts.permissions import require_set_up
 from feedback_portal.refusals import BadInput
 from triage.views.answering import done, errors_of
 
@@ -21,22 +17,10 @@ PLACES = (
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
     ("triage:channels", "Channels", "The ways in, and which of them are open"),
     ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
+    ("intake:forms", "Forms", "What people are asked, in which languages, and what is published"),
     ("triage:held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
     ("triage:parked", "Parked work", "What the portal gave up on, with the reason"),
 )
-
-
-def set_up_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """GET shows, POST saves; administrators only."""
-
-    @login_required
-    @require_http_methods(["GET", "POST"])
-    @wraps(view)
-    def page(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
-        require_set_up(request)
-        return view(request, *args, **named)
-
-    return page
 
 
 def show(
