@@ -51,6 +51,10 @@ class _Asker(Protocol):
     def __call__(self, request: Request, *, most_bytes: int, seconds: float) -> outgoing.Answer: ...
 
 
+class _Enough(Exception):
+    """This run has had its share, and the connector wanted more."""
+
+
 class _Later(Exception):
     """The source works or we are too many, and later it may answer; `pause` is how long it asked for."""
 
@@ -131,18 +135,22 @@ def _run(poll: Poll, *, ask: _Asker, at: datetime) -> _Run:
     if not channel.is_enabled:
         return _Run(is_closed=True)
     Poll.objects.filter(pk=poll.pk, lease_token=poll.lease_token).update(last_started_at=at)
-    end = time.monotonic() + SECONDS_A_RUN
+    share = _Share()
     try:
         connector = channel.connector
         if not isinstance(connector, PullConnector):
             raise GiveUp(f"{connector.name} cannot be asked. Close this channel, and make one of another kind.")
         pages = connector.pages(
-            poll.cursor, ask=_answering(ask, at), settings=channel.settings, secrets=channel.secrets, at=at
+            poll.cursor, ask=_answering(ask, share, at), settings=channel.settings, secrets=channel.secrets, at=at
         )
-        for number, page in enumerate(pages, start=1):
+        for page in pages:
             _store(poll, page, at=at)
-            if number >= PAGES_A_RUN or time.monotonic() > end:
+            share.pages += 1
+            # Whoever asks in a way of its own, as for mail, never meets the check before the next question.
+            if share.is_used_up(times=2):
                 return _Run(has_more=True)
+    except _Enough:
+        return _Run(has_more=True)
     except _Later as later:
         return _Run(trouble=str(later), pause=later.pause)
     except (outgoing.Unreachable, outgoing.TooMuch, Unreadable) as trouble:
@@ -200,10 +208,34 @@ def _set_going(poll: Poll) -> None:
     stands.filter(lease_token=None).update(completed_at=None, parked_at=None, attempts=0, next_attempt_at=Now())
 
 
-def _answering(ask: _Asker, at: datetime) -> Ask:
+class _Share:
+    """What one run may take. It ends when more is asked for, so that a source that is at its end is known to be."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self._began = time.monotonic()
+
+    def is_used_up(self, *, times: int = 1) -> bool:
+        return self.pages > 0 and (self.pages >= times * PAGES_A_RUN or self._took() > times * SECONDS_A_RUN)
+
+    def check(self) -> None:
+        if self.is_used_up():
+            raise _Enough
+        # Without a page stored the next run would begin where this one did.
+        if self._took() > 3 * SECONDS_A_RUN:
+            raise _Later(
+                "Its first page took more than three minutes. It is asked again by itself, when it may be faster."
+            )
+
+    def _took(self) -> float:
+        return time.monotonic() - self._began
+
+
+def _answering(ask: _Asker, share: _Share, at: datetime) -> Ask:
     """What a connector asks with: an answer it can use comes back, and everything else goes past it to us."""
 
     def answered(request: Request) -> Answer:
+        share.check()
         found = ask(request, most_bytes=outgoing.MOST_BYTES, seconds=SECONDS_AN_ANSWER)
         trouble = _trouble(found, urlsplit(request.url).netloc, at)
         if trouble is not None:

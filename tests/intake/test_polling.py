@@ -207,6 +207,35 @@ def test_a_run_is_bounded_and_goes_on_at_once(
     assert waits(Poll.objects.get()) > 200
 
 
+def test_a_run_that_ends_at_its_bound_is_known_to_be_at_its_end(
+    server: Outside, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it asked again at once, a source that is walked from its start each time would be walked without end."""
+
+    def whole(*args: Any, ask: Ask, **named: Any) -> Iterator[Page]:
+        ask(Request(f"{server.url}/page/1"))
+        yield Page([RawItem("1", b"{}")], {})
+
+    monkeypatch.setattr(Pages, "pages", whole)
+    monkeypatch.setattr(polling, "PAGES_A_RUN", 1)
+    server.other = EMPTY
+
+    assert run()["done"] == 1
+    assert waits(Poll.objects.get()) > 200
+
+
+def test_a_source_asked_in_a_way_of_its_own_is_bounded_too(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mails(self: Pages, cursor: Mapping[str, Any], **named: Any) -> Iterator[Page]:
+        for number in range(int(cursor.get("next", 0)), 9):
+            yield Page([RawItem(str(number), b"{}")], {"next": number + 1})
+
+    monkeypatch.setattr(Pages, "pages", mails)
+    monkeypatch.setattr(polling, "PAGES_A_RUN", 2)
+
+    assert run()["done"] == 3
+    assert stored() == [str(number) for number in range(9)]
+
+
 @pytest.mark.parametrize(
     ("headers", "between"),
     [
