@@ -11,7 +11,7 @@ from django.db.models.functions import Lower, Now
 
 from feedback_portal.pending import Drained, GiveUp, drain
 from feedback_portal.registry import UnknownSlug
-from intake import attachments, privacy
+from intake import attachments, privacy, threads
 from intake.cleaning import clean_line, clean_text, excerpt
 from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Sender, Unreadable
 from intake.models import Account, Arrival, Channel, Customer, FeedbackItem, Submission
@@ -80,6 +80,7 @@ def take_in(found: Sequence[Read], *, at: datetime) -> None:
     customers = _customers([each.draft.sender for each in found])
     items = [_item(each, customers, at) for each in found]
     FeedbackItem.objects.bulk_create(items)
+    threads.join(items, {each.submission.pk: each.draft.reply_to for each in found})
     _keep_files(found)
     Arrival.objects.bulk_create([Arrival(item=item) for item in items])
 
@@ -91,6 +92,7 @@ def _change(found: Sequence[Read], gone: Sequence[Submission], *, at: datetime) 
         customers = _customers([each.draft.sender for each in found])
         changed = [_item(each, customers, at) for each in found]
         FeedbackItem.objects.bulk_update(changed, _CHANGEABLE)
+        threads.join(changed, {each.submission.pk: each.draft.reply_to for each in found})
     again = [each.submission.pk for each in found] + [row.pk for row in gone]
     if again:
         Arrival.objects.filter(item__in=again).update(
