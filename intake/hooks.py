@@ -15,9 +15,9 @@ from feedback_portal.pending import Drained, GiveUp, drain
 from feedback_portal.refusals import NotFound, Refused
 from feedback_portal.registry import UnknownSlug
 from feedback_portal.sealing import Unsealable
-from intake import receiving
+from intake import normalizing, receiving
 from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem, Unreadable
-from intake.models import Channel, Delivery, Submission
+from intake.models import Channel, Delivery
 from intake.receiving import ChannelClosed
 
 log = structlog.get_logger("portal.hooks")
@@ -102,7 +102,7 @@ def take_apart(rows: Sequence[Delivery]) -> Mapping[int, GiveUp]:
             continue
         brought = sum(each.is_new or each.is_newer for each in received)
         Delivery.objects.filter(pk=row.pk).update(held=len(held), brought=brought, ignored_reason=ignored)
-        _read_again([each.submission.pk for each in received if not (each.is_new or each.is_newer)])
+        normalizing.read_again([each.submission.pk for each in received if not (each.is_new or each.is_newer)])
     return hopeless
 
 
@@ -183,10 +183,3 @@ def _split(row: Delivery) -> list[RawItem]:
         raise Unreadable(f"A channel of kind {row.channel.kind} is not called. Choose another kind for it.")
     call = Call("POST", row.url, row.headers, bytes(row.body))
     return list(connector.split(call, settings=row.channel.settings))
-
-
-def _read_again(keys: Sequence[int]) -> None:
-    """What was passed over may mean something to the connector as it is now."""
-    Submission.objects.filter(pk__in=keys, ignored_reason__gt="", item=None).update(
-        completed_at=None, lease_token=None, attempts=0, next_attempt_at=Now(), ignored_reason=""
-    )

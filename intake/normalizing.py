@@ -100,6 +100,13 @@ def _change(found: Sequence[Read], gone: Sequence[Submission], *, at: datetime) 
         )
 
 
+def read_again(keys: Sequence[int]) -> None:
+    """Give what was passed over to the connectors as they are now, to which it may mean something."""
+    Submission.objects.filter(pk__in=keys, ignored_reason__gt="", gone_at=None).update(
+        completed_at=None, parked_at=None, lease_token=None, attempts=0, next_attempt_at=Now(), ignored_reason=""
+    )
+
+
 def read(submission: Submission) -> Draft:
     """The draft a submission's bytes stand for, or `Unreadable` or `Ignored`; reads nothing else and writes nothing."""
     raw = RawItem(

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import api
-from intake.views import builder, hooks, kiosk, places, polls, public, scripts
+from intake.views import builder, channels, hooks, kiosk, places, polls, public, scripts
 
 app_name = "intake"
 
@@ -19,6 +19,14 @@ urlpatterns = [
     path("settings/places/", places.all_places, name="places"),
     path("settings/places/<slug:slug>/", places.place, name="place"),
     path("settings/places/<slug:slug>/poster/", places.poster, name="poster"),
+    path("settings/channels/", channels.all_channels, name="channels"),
+    path("settings/channel-kinds/<slug:kind>/", channels.add, name="add_channel"),
+    path("settings/channels/<slug:slug>/", channels.channel, name="channel"),
+    path("settings/channels/<slug:slug>/switch/", channels.switch, name="switch_channel"),
+    path("settings/channels/<slug:slug>/address/", channels.new_address, name="new_address"),
+    path("settings/channels/<slug:slug>/old-secrets/", channels.drop_old_secrets, name="drop_old_secrets"),
+    path("settings/channels/<slug:slug>/calls/<int:number>/", channels.replay_delivery, name="replay_delivery"),
+    path("settings/channels/<slug:slug>/passed-over/<int:number>/", channels.read_again, name="read_again"),
     path("hooks/<str:key>/", hooks.hook, name="hook"),
     path("settings/polls/", polls.polls, name="polls"),
     path("settings/polls/<slug:slug>/", polls.ask_now, name="ask_now"),

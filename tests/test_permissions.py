@@ -25,6 +25,7 @@ STAFF = (302, 200, 200, 200, 200, 200)
 TEAM = (302, 404, 200, 200, 200, 200)
 STEER = (302, 403, 403, 200, 200, 200)
 SET_UP = (302, 403, 403, 403, 403, 200)
+SET_UP_POST = (302, 403, 403, 403, 403, 405)
 GONE = (404,) * 6
 NEEDS_KEY = (401,) * 6
 
@@ -64,7 +65,13 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/keys/": SET_UP,
     "settings/keys/<int:number>/revoke/": (302, 405, 405, 405, 405, 405),
     "settings/channels/": SET_UP,
-    "settings/channels/<slug:slug>/": (302, 405, 405, 405, 405, 405),
+    "settings/channel-kinds/<slug:kind>/": SET_UP,
+    "settings/channels/<slug:slug>/": SET_UP,
+    "settings/channels/<slug:slug>/switch/": SET_UP_POST,
+    "settings/channels/<slug:slug>/address/": SET_UP_POST,
+    "settings/channels/<slug:slug>/old-secrets/": SET_UP_POST,
+    "settings/channels/<slug:slug>/calls/<int:number>/": SET_UP_POST,
+    "settings/channels/<slug:slug>/passed-over/<int:number>/": SET_UP_POST,
     "settings/polls/": SET_UP,
     "settings/polls/<slug:slug>/": (302, 405, 405, 405, 405, 405),
     "settings/parked/": SET_UP,
@@ -175,6 +182,7 @@ class World:
         self.words = {
             "<str:token>": token,
             "<str:key>": "no-key",
+            "<slug:kind>": "rest_api",
             "<uuid:public_id>": str(self.ticket.item.submission.public_id),
             "<str:reference>": self.ticket.reference,
             "actions/<str:reference>": f"actions/{action.reference}",

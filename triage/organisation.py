@@ -1,4 +1,4 @@
-"""How the organisation sets its portal up: topics, teams, rules, people, keys and channels; changed here and nowhere else."""
+"""How the organisation sets its portal up: topics, teams, rules, people and keys; changed here and nowhere else."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.db.models import F, Model
 from feedback_portal.accounts.models import ApiKey, Membership, Role, Scope, SignInLink, Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, Refused
-from intake.models import Channel, FeedbackItem
+from intake.models import FeedbackItem
 from triage import inputs, rules
 from triage.models import Rule, Tagging, Ticket, Topic
 from triage.routing import facts_of
@@ -173,12 +173,6 @@ def issue_key(given: Any, *, by: Actor) -> tuple[ApiKey, str]:
 def revoke_key(key: ApiKey, *, by: Actor, at: datetime) -> None:
     _may(by)
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at)
-
-
-def switch_channel(channel: Channel, *, is_enabled: bool, by: Actor) -> None:
-    """Let a channel take feedback in, or close it; what it took in stays."""
-    _may(by)
-    Channel.objects.filter(pk=channel.pk).update(is_enabled=is_enabled)
 
 
 def _may(by: Actor) -> None:

@@ -247,6 +247,15 @@
   }
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
+  /* A text to carry elsewhere: data-copies names the element that holds it. */
+  for (const button of all("[data-copies]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(byId(button.dataset.copies).textContent.trim());
+      $("[data-copied]", button.parentElement).textContent = "Copied.";
+    });
+  }
+
   settle();
   currentRow()?.scrollIntoView({ block: "nearest" });
   // On a phone the list is read from its top.

@@ -149,6 +149,8 @@ class Connector(ABC):
     version: ClassVar[int] = 1
     # What whoever sets such a channel up is asked; values are texts, in `Channel.settings` and, sealed, `Channel.secrets`.
     asks: ClassVar[tuple[Setting, ...]] = ()
+    # Whether a channel of this kind is added on the channels' page; a form brings its own.
+    is_offered: ClassVar[bool] = True
 
     @abstractmethod
     def parse(self, raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:

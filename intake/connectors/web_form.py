@@ -19,6 +19,7 @@ class WebForm(Connector):
 
     slug = "web_form"
     name = "Web form"
+    is_offered = False
 
     def parse(self, raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:
         try:

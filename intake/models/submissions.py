@@ -58,6 +58,7 @@ class Submission(PendingWork):
             models.Index(
                 fields=["brought_by", "id"], name="submission_by_import", condition=Q(brought_by__isnull=False)
             ),
+            models.Index(fields=["channel", "-id"], name="submission_passed_over", condition=Q(ignored_reason__gt="")),
             # Rows lie in the order they arrived, so this index of a few pages finds what is too old to keep.
             BrinIndex(fields=["received_at"], name="submission_by_age"),
         ]

@@ -1,19 +1,16 @@
-"""Settings: the start page, topics, teams and channels."""
+"""Settings: the start page, topics and teams."""
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from feedback_portal.accounts.models import Stage, Team
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
-from intake.connectors import connectors
-from intake.models import Channel
 from triage import organisation
 from triage.lifecycle import OPEN
 from triage.models import Topic
-from triage.views.answering import done
 from triage.views.settings.shell import PLACES, given, show
 
 _TOPIC = ("name", "description", "keywords", "parent", "team")
@@ -101,29 +98,6 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
         return f"{organisation.change_team(found, given(request, *_TEAM, flags=flags), by=by).name} is saved."
 
     return show(request, "team", context, stored=stored, save=save, to="triage:teams")
-
-
-@login_required
-@require_GET
-def channels(request: HttpRequest) -> HttpResponse:
-    require_set_up(request)
-    kinds = {connector.slug: connector.name for connector in connectors.all()}
-    rows = [
-        {"channel": channel, "kind": kinds.get(channel.kind, channel.kind)}
-        for channel in Channel.objects.order_by("slug")
-    ]
-    return render(request, "triage/settings/channels.html", {"rows": rows, "places": PLACES})
-
-
-@login_required
-@require_POST
-def switch_channel(request: HttpRequest, slug: str) -> HttpResponse:
-    require_set_up(request)
-    channel = get_object_or_404(Channel, slug=slug)
-    is_enabled = request.POST.get("is_enabled") == "yes"
-    organisation.switch_channel(channel, is_enabled=is_enabled, by=actor_of(request))
-    state = "takes feedback in again" if is_enabled else "is closed; what it took in stays"
-    return done(request, f"The channel {channel.name} {state}.", "triage:channels")
 
 
 def _topics() -> QuerySet[Topic]:

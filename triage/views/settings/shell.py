@@ -15,7 +15,7 @@ PLACES = (
     ("triage:rules", "Rules", "What is routed, tagged and ranked without a person"),
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
-    ("triage:channels", "Channels", "The ways in, and which of them are open"),
+    ("intake:channels", "Channels", "The ways in, and which of them are open"),
     ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
     ("intake:forms", "Forms", "What people are asked, in which languages, and what is published"),
     ("triage:held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
