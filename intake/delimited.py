@@ -4,7 +4,7 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 DELIMITERS = (",", ";", "\t", "|")
 LONGEST_FIELD = 131_072  # what the csv module allows; its setting is global, so it is left alone
@@ -14,8 +14,7 @@ _SNIFFED = 50
 _MOST_AGAIN = 32_000_000
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """`row` is the place as a person counts in a spreadsheet, `line` the line of the file it begins in."""
 
     row: int
@@ -32,14 +31,15 @@ class Damage:
     field: int | None = None
 
 
-def records(file: TextIO, *, delimiter: str) -> Iterator[Record | Damage]:
-    """The records of `file`, which was opened with newline="". Blank lines are passed over but counted.
+def records(file: TextIO, *, delimiter: str, quoted: bool = True) -> Iterator[Record | Damage]:
+    """The records of `file`, which was opened with newline="". Blank lines are passed over but counted. Unless it is
+    `quoted`, a quotation mark is a character like any other.
 
     A quote that is never closed would swallow all that follows: only the line it stands in is damaged, and reading goes
     on with the next. Memory and work are bounded by `LONGEST_RECORD`.
     """
     lines = _Lines(file)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = _reader(lines, delimiter, quoted)
     row = 0
     while True:
         lines.begin()
@@ -50,7 +50,7 @@ def records(file: TextIO, *, delimiter: str) -> Iterator[Record | Damage]:
         except (csv.Error, _TooLong) as error:
             row += 1
             yield _damage(error, row, lines, delimiter, passed_over=not lines.go_back_to_the_second())
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            reader = _reader(lines, delimiter, quoted)
             continue
         row += 1
         if lines.holds_nul:
@@ -90,6 +90,11 @@ def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
     if not rows or rows[0] == 1:
         return (0.0, 0)
     return (sum(width == rows[0] for width in rows) / len(rows), rows[0])
+
+
+def _reader(lines: "_Lines", delimiter: str, quoted: bool) -> Iterator[list[str]]:
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
 
 
 class _TooLong(Exception):

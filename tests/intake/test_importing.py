@@ -12,9 +12,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from intake import chunks, encodings, importing, normalizing, receiving
+from intake import chunks, encodings, importing, normalizing, occurrences, receiving
 from intake.chunks import CHUNK
-from intake.connectors import connectors, csv_file
+from intake.connectors import connectors, tables
 from intake.connectors.base import Draft, FileConnector, RawItem, Row
 from intake.importing import FileRefused, Report, import_file
 from intake.models import Channel, FeedbackItem, Submission
@@ -221,7 +221,8 @@ def test_memory_does_not_grow_with_the_file(
     monkeypatch.setattr(importing, "_store", lambda run, chunk, at: None)
     for module, name, size in [
         (chunks, "CHUNK", 10),
-        (csv_file, "_SAMPLE", 2048),
+        (tables, "_SAMPLE", 2048),
+        (occurrences, "_AT_ONCE", 32),
         (encodings, "_SAMPLE", 2048),
         (encodings, "_BLOCK", 2048),
     ]:
