@@ -93,8 +93,7 @@ def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
 
 
 def _reader(lines: "_Lines", delimiter: str, quoted: bool) -> Iterator[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
+    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
 
 
 class _TooLong(Exception):
