@@ -54,10 +54,12 @@
     if (comment) comment.value = "";
     const isKept = await outbox.keep({ id, page: form.dataset.first, url: form.action, at: Date.now(), quiet: true, fields });
     if (!isKept) await fetch(form.action, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" }).catch(() => {});
-    view("thanks").querySelector("[data-kept]").hidden = navigator.onLine;
+    const kept = view("thanks").querySelector("[data-kept]");
+    kept.hidden = true;
     show("thanks");
     count(Math.min(seconds, 8), reset);
-    flush();
+    await flush();
+    kept.hidden = !(await outbox.waiting().catch(() => [])).length;
   }
 
   function reset() {

@@ -18,7 +18,7 @@
   const sorry = make("p", { hidden: true }, "The form cannot be shown inside this page. ", away);
   const frame = make("iframe", { title: label });
   const close = make("button", { type: "button", className: "close", ariaLabel: "Close" }, "\u00d7");
-  const dialog = make("dialog", { ariaLabel: label }, close, sorry, frame);
+  const dialog = make("dialog", { ariaLabel: label }, close, sorry);
   const button = make("button", { type: "button", className: "open" }, label);
   button.setAttribute("aria-haspopup", "dialog");
 
@@ -53,6 +53,7 @@
     if (!frame.src || isSent) {
       isThere = isSent = false;
       frame.src = `${url}?embed=1&${query}`;
+      dialog.append(frame);
     }
     dialog.showModal();
     frame.focus();
@@ -64,7 +65,6 @@
     frame.hidden = !isThere;
   };
   frame.addEventListener("load", () => {
-    if (!frame.src) return;
     clearTimeout(timer);
     timer = setTimeout(check, 1000);
   });
