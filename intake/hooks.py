@@ -22,8 +22,8 @@ from intake.receiving import ChannelClosed
 
 log = structlog.get_logger("portal.hooks")
 
-LARGEST = 1024 * 1024
-# A body may be as large as `LARGEST`, so few of them are held at once.
+LARGEST = PushConnector.largest
+# A body may be as large as that, and a mail larger, so few of them are held at once.
 BATCH = 20
 # Beside a secret of this name, its predecessor holds for as long as it is kept.
 OLD = "_old"
@@ -42,6 +42,11 @@ class CannotVerify(Refused):
     status = 503
     code = "cannot-verify"
     title = "This call cannot be verified for now"
+
+
+def longest(key: str) -> int:
+    """How many bytes a call to this key may be long; `NotFound` as in `take`."""
+    return _channel(key)[1].largest
 
 
 def take(key: str, call: Call, *, at: datetime) -> bytes:

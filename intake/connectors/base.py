@@ -213,6 +213,9 @@ class PushConnector(Connector):
     newer version of the connector can take it apart again.
     """
 
+    # How long a call may be, in bytes.
+    largest: ClassVar[int] = 1024 * 1024
+
     @abstractmethod
     def verify(self, call: Call, *, secrets: Mapping[str, str], at: datetime) -> None:
         """Raise `Forged` unless the sender's signature holds."""

@@ -62,7 +62,7 @@ class Headers:
     def raw(self, name: str) -> str:
         """The first field of the name on one line, nothing in it decoded but its bytes."""
         values = self._values.get(name)
-        return _FOLDS.sub(" ", _as_text(values[0])).strip() if values else ""
+        return _FOLDS.sub(" ", as_text(values[0])).strip() if values else ""
 
     def text(self, name: str) -> str:
         return words_of(self.raw(name))
@@ -80,7 +80,7 @@ class Headers:
         """Everybody a field names; `Unreadable` for more than a mail may name, or for brackets no reader gets through."""
         found = []
         for value in self._values.get(name, ()):
-            line = _FOLDS.sub(" ", _as_text(value))
+            line = _FOLDS.sub(" ", as_text(value))
             if line.count("(") > _MOST_BRACKETS or line.count(",") > 10 * MOST_ADDRESSES:
                 raise Unreadable(f'Its header "{name}" names too many. Ask the sender to write to you alone.')
             found += [_address(*each) for each in getaddresses([line]) if any(each)]
@@ -118,6 +118,17 @@ def words_of(value: str) -> str:
     return "".join([*done, value[end:]])
 
 
+def as_text(value: str) -> str:
+    """Bytes that came unencoded are UTF-8, or else Western."""
+    if value.isascii():
+        return value
+    try:
+        content = value.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        return value
+    return decoded(content, "utf-8")
+
+
 def decoded(content: bytes, charset: str) -> str:
     """Bytes as text, in the encoding they are labelled with where it fits, else in one that does."""
     label = charset.strip(" \t\"'").lower()[:40]
@@ -133,17 +144,6 @@ def decoded(content: bytes, charset: str) -> str:
         return content.decode(named, "replace")
     except (LookupError, ValueError):
         return content.decode("cp1252", "replace")
-
-
-def _as_text(value: str) -> str:
-    """Bytes that came unencoded are UTF-8, or else Western."""
-    if value.isascii():
-        return value
-    try:
-        content = value.encode("ascii", "surrogateescape")
-    except UnicodeEncodeError:
-        return value
-    return decoded(content, "utf-8")
 
 
 def _content(kind: str, written: str) -> bytes | None:

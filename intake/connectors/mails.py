@@ -1,17 +1,21 @@
 """What every way a mail may come in by has in common: a mail's bytes, and the draft of what its sender said."""
 
+import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from intake.connectors import mime
-from intake.connectors.base import Connector, Draft, Ignored, RawItem, Sender, Setting, Unreadable
+from intake.connectors.base import Call, Connector, Draft, Forged, Ignored, RawItem, Sender, Setting, Unreadable
 from intake.connectors.headers import Address
 from intake.connectors.moments import Unclear, exact_moment
 from intake.connectors.replies import reply_of
+from intake.connectors.signatures import same
 
 CONTENT_TYPE = "message/rfc822"
+# How long a call may be that brings a mail with its files.
+LARGEST_CALL = 15 * 1024 * 1024
 # Set beside a mail by whoever fetched it: when the mailbox took it, and how long it was where it was too long to fetch.
 ARRIVED = "arrived-at"
 LEFT_THERE = "left-at-source"
@@ -20,6 +24,14 @@ OUR_ADDRESSES = Setting(
     "our_addresses",
     "Our own addresses",
     help="Separated by commas; @example.com stands for all of a domain. Mail from them is not feedback.",
+)
+
+BASIC_AUTH = Setting(
+    "basic_auth",
+    "User name and password, as user:password",
+    help="The service does not sign its calls. Write the same into the address you give it:"
+    " https://user:password@… Without any, the address alone keeps strangers out.",
+    is_secret=True,
 )
 
 _COLON = "(?::|\\N{FULLWIDTH COLON})"
@@ -56,6 +68,23 @@ def raw_mail(content: bytes, *, arrived_at: datetime | None = None, size: int | 
     told = {ARRIVED: arrived_at.isoformat() if arrived_at else "", LEFT_THERE: str(size) if size else ""}
     headers = {name: value for name, value in told.items() if value}
     return RawItem(mime.identity(content), content, CONTENT_TYPE, headers)
+
+
+def completed(
+    head: Sequence[tuple[str, str]], told: Callable[[str], str], fields: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """A service's header fields, and for those that are missing what it told beside them, by the names it has for them."""
+    known = {name.strip().lower() for name, _ in head}
+    missing = [(name, told(field)) for name, field in fields.items() if name.lower() not in known]
+    return [*head, *((name, value) for name, value in missing if value)]
+
+
+def check_basic_auth(call: Call, secrets: Mapping[str, str]) -> None:
+    """Raise `Forged` unless the call names the user and the password that the channel has, where it has any."""
+    wanted = secrets.get(BASIC_AUTH.name, "")
+    given = call.headers.get("authorization", "").partition(" ")[2].strip()
+    if wanted and not same(given, base64.b64encode(wanted.encode()).decode()):
+        raise Forged("It names another user or password than this channel's.")
 
 
 def _draft(mail: mime.Mail, raw: RawItem, *, ours: frozenset[str]) -> Draft:

@@ -15,7 +15,7 @@ from typing import Any
 
 from intake.connectors import tnef
 from intake.connectors.base import File, Remark, Unreadable
-from intake.connectors.headers import Headers, decoded, words_of
+from intake.connectors.headers import Headers, as_text, decoded, words_of
 from intake.connectors.markup import text_of_html
 
 LONGEST_MAIL = 25 * 1024 * 1024
@@ -156,7 +156,7 @@ class _Part(Message):
             raise _headers_too_long()
         if value.count(";") > _MOST_PARAMETERS and name.lower().startswith("content-"):
             raise Unreadable(f'Its header "{name[:40]}" has too many parameters. Open the original.')
-        super().set_raw(name, value)
+        super().set_raw(name, as_text(value))
 
     def get_boundary(self, failobj: Any = None) -> Any:
         found = super().get_boundary(failobj)

@@ -20,17 +20,19 @@ class TooLarge(Refused):
 @csrf_exempt  # Other systems have no cookie of ours; the signature says who calls.
 @require_http_methods(["GET", "HEAD", "POST"])
 def hook(request: HttpRequest, key: str) -> HttpResponse:
-    return HttpResponse(hooks.take(key, _call(request), at=timezone.now()), content_type="text/plain; charset=utf-8")
+    call = _call(request, longest=hooks.longest(key))
+    return HttpResponse(hooks.take(key, call, at=timezone.now()), content_type="text/plain; charset=utf-8")
 
 
-def _call(request: HttpRequest) -> Call:
+def _call(request: HttpRequest, *, longest: int) -> Call:
     """As it was made to our public address, for that is what its sender signed, whatever stands between us."""
     # Said before it is read; what is longer than it says is cut there.
-    if int(request.META.get("CONTENT_LENGTH") or 0) > hooks.LARGEST:
-        raise TooLarge(f"Send at most {hooks.LARGEST:,} bytes at once.")
+    if int(request.META.get("CONTENT_LENGTH") or 0) > longest:
+        raise TooLarge(f"Send at most {longest:,} bytes at once.")
     return Call(
         method=request.method or "",
         url=settings.BASE_URL + request.get_full_path(),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.body,
+        # Not `request.body`, whose bound for every page is lower than a mail with its files.
+        body=request.read(longest),
     )
