@@ -14,7 +14,7 @@ from django.http import FileResponse
 from feedback_portal.refusals import Refused
 from intake.cleaning import clean_line
 from intake.connectors.base import File
-from intake.models import Attachment, Submission
+from intake.models import Attachment
 from intake.pictures import BadPicture, picture_of
 
 MOST_FILES = 5
@@ -101,10 +101,10 @@ def stored(files: Iterable[File]) -> list[Attachment]:
     return rows
 
 
-def kept(rows: Sequence[Attachment], submissions: Sequence[Submission]) -> None:
-    """Save the rows, each for its submission."""
-    for row, submission in zip(rows, submissions, strict=True):
-        row.submission = submission
+def kept(rows: Sequence[Attachment], submissions: Sequence[int]) -> None:
+    """Save the rows, each for the submission of that key."""
+    for row, key in zip(rows, submissions, strict=True):
+        row.submission_id = key
     Attachment.objects.bulk_create(rows)
 
 

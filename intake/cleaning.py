@@ -18,6 +18,8 @@ _TOWER = re2.compile(r"(\pM{8})\pM+")
 def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """The text without what no text needs: NUL and broken characters become U+FFFD, control characters but newline and tab
     go, a base keeps at most eight combining marks, and what is too long is cut with a mark. Cleaning twice changes nothing."""
+    if text.isascii() and text.isprintable() and len(text) <= longest:
+        return text.strip()  # nearly every text, and a tenth of the work
     text = _NEW_LINE.sub("\n", text)
     text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\x00", "\N{REPLACEMENT CHARACTER}"))
     text = _CONTROL.sub("", text)
@@ -32,6 +34,8 @@ def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
 
 def clean_line(text: str, *, longest: int) -> str:
     """The same on one line, for names and titles."""
+    if text.isascii() and text.isprintable() and "  " not in text and len(text) <= longest:
+        return text.strip()
     return clean_text(_SPACE.sub(" ", clean_text(text)), longest=longest)
 
 

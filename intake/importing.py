@@ -335,17 +335,16 @@ def _store(run: Import, chunk: Chunk, *, at: datetime) -> None:
     """One chunk with everything it comes to and the place it ends at, in one transaction, if it is still ours to store."""
     counts = Counter(chunk.counts)
     with transaction.atomic():
-        raws = [raw for raw, _ in chunk.good]
-        received = receiving.receive_many(run.channel, raws, at=at, brought_by=run)
-        new = [
-            normalizing.Read(each.submission, draft)
-            for each, (_, draft) in zip(received, chunk.good, strict=True)
-            if each.is_new and each.submission.gone_at is None
+        stored = receiving.receive_read(run.channel, [raw for raw, _ in chunk.good], at=at, brought_by=run)
+        read = [
+            normalizing.Read(each.key, at, run.channel, draft)
+            for each, (_, draft) in zip(stored, chunk.good, strict=True)
+            if each.is_new and each.is_read
         ]
-        normalizing.take_in(new, at=at)
-        counts["created"] = sum(each.is_new for each in received)
-        counts["updated"] = sum(each.is_newer for each in received)
-        counts["duplicate"] = len(received) - counts["created"] - counts["updated"]
+        normalizing.take_in(read, at=at)
+        counts["created"] = sum(each.is_new for each in stored)
+        counts["updated"] = sum(each.is_newer for each in stored)
+        counts["duplicate"] = len(stored) - counts["created"] - counts["updated"]
         import_reports.keep(run, chunk.notices)
         added = {name: F(name) + counts[name] for name in _COUNTED}
         # Getting on is proof of life: only a chunk that never gets stored uses up the attempts.

@@ -4,13 +4,14 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from psycopg2 import Binary
 
@@ -19,9 +20,14 @@ from feedback_portal.api import ANSWERS_KEPT
 from feedback_portal.refusals import Refused
 from intake import allowances, attachments, proof_of_work
 from intake.connectors.base import File, RawItem
+from intake.copying import copy_rows
 from intake.models import Channel, Import, Submission
 
 QUARANTINE_KEPT = timedelta(days=30)
+_COPIED = (
+    "id", "channel_id", "external_id", "public_id", "payload", "content_type", "headers", "sha256", "received_at",
+    "tracking_hash", "source_updated_at", "brought_by_id", "completed_at",
+)  # fmt: skip
 
 
 class ChannelClosed(Refused):
@@ -40,6 +46,16 @@ class Received:
     is_newer: bool = False
 
 
+@dataclass(frozen=True)
+class Stored:
+    """The same without its row; what is not `is_read` is normalised like anything else that arrives."""
+
+    key: int
+    is_new: bool
+    is_newer: bool = False
+    is_read: bool = True
+
+
 def receive(
     channel: Channel, raw: RawItem, *, at: datetime, quarantine: str = "", files: Sequence[File] = ()
 ) -> Received:
@@ -55,7 +71,7 @@ def receive(
         with transaction.atomic():
             received = receive_many(channel, [raw], at=at, quarantine=quarantine)[0]
             if received.is_new:
-                attachments.kept(rows, [received.submission] * len(rows))
+                attachments.kept(rows, [received.submission.pk] * len(rows))
     except BaseException:
         attachments.discard(rows)
         raise
@@ -64,9 +80,7 @@ def receive(
     return received
 
 
-def receive_many(
-    channel: Channel, raws: Sequence[RawItem], *, at: datetime, quarantine: str = "", brought_by: Import | None = None
-) -> list[Received]:
+def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, quarantine: str = "") -> list[Received]:
     """Store many, in the order given; repeats inside the batch are the first one.
 
     A later version by the source's own time replaces what stands, which is kept as a `Revision`, and what the source deleted
@@ -77,7 +91,7 @@ def receive_many(
         raise ChannelClosed(f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.')
     if not raws:
         return []
-    fresh = [_submission(channel, raw, at, quarantine, brought_by) for raw in raws]
+    fresh = [_submission(channel, raw, at, quarantine) for raw in raws]
     inserted = _insert(fresh)
     known = {row.external_id: row for row in fresh if row.public_id in inserted}
     for row in known.values():
@@ -96,6 +110,33 @@ def receive_many(
     ]
 
 
+def receive_read(channel: Channel, raws: Sequence[RawItem], *, at: datetime, brought_by: Import) -> list[Stored]:
+    """Store what an import has read already, in the order given, by COPY and inside the caller's transaction; whoever calls
+    makes the items of what is new. What is known, twice in the batch or gone takes the way of `receive_many`."""
+    names = [_short(raw.external_id) for raw in raws]
+    known = set(Submission.objects.filter(channel=channel, external_id__in=names).values_list("external_id", flat=True))
+    fresh: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if name not in known and name not in fresh and not raws[place].is_gone:
+            fresh[name] = place
+    try:
+        with transaction.atomic():
+            keys = _copied(channel, [(name, raws[place]) for name, place in fresh.items()], at, brought_by)
+    except IntegrityError:
+        # Somebody else stored one of them this moment; the slower way asks the database row by row.
+        fresh, keys = {}, []
+    stored: dict[int, Stored] = {
+        place: Stored(key, is_new=True) for place, key in zip(fresh.values(), keys, strict=True)
+    }
+    rest = [place for place in range(len(raws)) if place not in stored]
+    received = receive_many(channel, [raws[place] for place in rest], at=at)
+    for place, each in zip(rest, received, strict=True):
+        stored[place] = Stored(each.submission.pk, is_new=each.is_new, is_newer=each.is_newer, is_read=False)
+    mine = [each.key for each in stored.values() if each.is_new and not each.is_read]
+    Submission.objects.filter(pk__in=mine).update(brought_by=brought_by)
+    return [stored[place] for place in range(len(raws))]
+
+
 def arrived_before(channel: Channel, external_ids: Iterable[str]) -> set[str]:
     """Those of the ids under which the channel holds something; a channel not yet saved holds nothing."""
     stored = {_short(external_id): external_id for external_id in external_ids}
@@ -106,8 +147,7 @@ def arrived_before(channel: Channel, external_ids: Iterable[str]) -> set[str]:
 def tracking_token(submission: Submission) -> str:
     """The token of the customer's private page: 256 bits derived from the secret key, so that a later mail can name it
     again while the database holds only its hash."""
-    digest = hmac.new(settings.SECRET_KEY.encode(), b"tracking:" + submission.public_id.bytes, hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return _token(submission.public_id)
 
 
 def tracking_url(submission: Submission) -> str:
@@ -135,7 +175,7 @@ def forget_expired(*, at: datetime) -> int:
     return answers + held + allowances.forget(at=at) + proof_of_work.forget(at=at) + attachments.sweep(at=at)
 
 
-def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str, brought_by: Import | None) -> Submission:
+def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str) -> Submission:
     row = Submission(
         channel=channel,
         external_id=_short(raw.external_id),
@@ -148,13 +188,39 @@ def _submission(channel: Channel, raw: RawItem, at: datetime, quarantine: str, b
         received_at=at,
         source_updated_at=raw.updated_at,
         gone_at=at if raw.is_gone else None,
-        brought_by=brought_by,
-        # An import reads its rows itself, in the transaction that stores them.
-        completed_at=at if brought_by is not None and not raw.is_gone else None,
         quarantine_reason=quarantine,
     )
     row.tracking_hash = hashed(tracking_token(row))
     return row
+
+
+def _copied(channel: Channel, named: Sequence[tuple[str, RawItem]], at: datetime, brought_by: Import) -> list[int]:
+    """Rows appended as completed, and their keys; `IntegrityError` if one of the ids is known after all."""
+    if not named:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('intake_submission', 'id')) FROM generate_series(1, %s)",
+            [len(named)],
+        )
+        keys = [key for (key,) in cursor.fetchall()]
+    noise = os.urandom(16 * len(named))
+    rows = []
+    for place, (key, (name, raw)) in enumerate(zip(keys, named, strict=True)):
+        public_id = uuid.UUID(bytes=noise[16 * place : 16 * place + 16], version=4)
+        rows.append(
+            (
+                key, channel.pk, name, public_id, raw.payload, raw.content_type[:120], dict(raw.headers),
+                hashlib.sha256(raw.payload).digest(), at, hashed(_token(public_id)), raw.updated_at, brought_by.pk, at,
+            )
+        )  # fmt: skip
+    copy_rows("intake_submission", _COPIED, rows)
+    return keys
+
+
+def _token(public_id: uuid.UUID) -> str:
+    digest = hmac.digest(settings.SECRET_KEY.encode(), b"tracking:" + public_id.bytes, "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _short(external_id: str) -> str:
@@ -170,10 +236,9 @@ def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO intake_submission (channel_id, external_id, public_id, payload, content_type, headers, sha256,"
-            " received_at, tracking_hash, quarantine_reason, source_updated_at, gone_at, brought_by_id, completed_at, attempts)"
+            " received_at, tracking_hash, quarantine_reason, source_updated_at, gone_at, attempts)"
             " SELECT %s, given.*, 0 FROM unnest(%s::text[], %s::uuid[], %s::bytea[], %s::text[], %s::jsonb[], %s::bytea[],"
-            " %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],"
-            " %s::bigint[], %s::timestamptz[]) AS given"
+            " %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS given"
             " ON CONFLICT (channel_id, external_id) DO NOTHING RETURNING public_id, id",
             [
                 rows[0].channel_id,
@@ -188,8 +253,6 @@ def _insert(rows: Sequence[Submission]) -> dict[uuid.UUID, int]:
                 [row.quarantine_reason for row in rows],
                 [row.source_updated_at for row in rows],
                 [row.gone_at for row in rows],
-                [row.brought_by_id for row in rows],
-                [row.completed_at for row in rows],
             ],
         )
         return {uuid.UUID(str(public_id)): number for public_id, number in cursor.fetchall()}
