@@ -147,7 +147,7 @@ def arrived_before(channel: Channel, external_ids: Iterable[str]) -> set[str]:
 def tracking_token(submission: Submission) -> str:
     """The token of the customer's private page: 256 bits derived from the secret key, so that a later mail can name it
     again while the database holds only its hash."""
-    return _token(submission.public_id)
+    return _token(submission.public_id, settings.SECRET_KEY.encode())
 
 
 def tracking_url(submission: Submission) -> str:
@@ -205,21 +205,23 @@ def _copied(channel: Channel, named: Sequence[tuple[str, RawItem]], at: datetime
         )
         keys = [key for (key,) in cursor.fetchall()]
     noise = os.urandom(16 * len(named))
+    secret, moment = settings.SECRET_KEY.encode(), at.isoformat()
     rows = []
     for place, (key, (name, raw)) in enumerate(zip(keys, named, strict=True)):
         public_id = uuid.UUID(bytes=noise[16 * place : 16 * place + 16], version=4)
         rows.append(
             (
                 key, channel.pk, name, public_id, raw.payload, raw.content_type[:120], dict(raw.headers),
-                hashlib.sha256(raw.payload).digest(), at, hashed(_token(public_id)), raw.updated_at, brought_by.pk, at,
+                hashlib.sha256(raw.payload).digest(), moment, hashed(_token(public_id, secret)), raw.updated_at,
+                brought_by.pk, moment,
             )
         )  # fmt: skip
     copy_rows("intake_submission", _COPIED, rows)
     return keys
 
 
-def _token(public_id: uuid.UUID) -> str:
-    digest = hmac.digest(settings.SECRET_KEY.encode(), b"tracking:" + public_id.bytes, "sha256")
+def _token(public_id: uuid.UUID, secret: bytes) -> str:
+    digest = hmac.digest(secret, b"tracking:" + public_id.bytes, "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
