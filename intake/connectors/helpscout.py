@@ -27,7 +27,6 @@ class HelpScout(Desk):
             "Secret key",
             help="The one written on Help Scout's page of the webhook. Without it calls are refused.",
             is_secret=True,
-            is_required=True,
         ),
     )
 

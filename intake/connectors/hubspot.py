@@ -34,7 +34,6 @@ class HubSpot(Desk):
             "Client secret",
             help="Of the app that sends the webhooks: its page, Auth. Without it calls are refused.",
             is_secret=True,
-            is_required=True,
         ),
         Setting("portal_id", "Hub ID", help="The number of the HubSpot account, for links to tickets."),
     )

@@ -29,7 +29,6 @@ class Intercom(Desk):
             "Client secret",
             help="Of the app that sends the webhooks: Developer Hub, Basic information. Without it calls are refused.",
             is_secret=True,
-            is_required=True,
         ),
     )
 

@@ -30,7 +30,6 @@ class Jira(Desk):
             "Webhook secret",
             help="The one written on Jira's page of the webhook. Without it calls are refused.",
             is_secret=True,
-            is_required=True,
         ),
         Setting("site", "Site", help='Such as "acme.atlassian.net", for links to requests.'),
     )

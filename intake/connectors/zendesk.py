@@ -86,6 +86,8 @@ class Zendesk(Desk, PullConnector):
         secrets: Mapping[str, str],
         at: datetime,
     ) -> Iterator[Page]:
+        if not secrets.get("api_token"):
+            return  # such a channel lives on webhooks and files alone
         door, headers = _door(settings, secrets)
         stands = text_at(cursor, "cursor")
         # Up to here everything is stored. It moves on only when the end was reached.
@@ -94,7 +96,7 @@ class Zendesk(Desk, PullConnector):
             place = (
                 f"cursor={quote(stands, safe='')}" if stands else f"start_time={_seconds(min(until, at) - _OVERLAP)}"
             )
-            answer = ask(Request(f"{door}?{place}&include=users,organizations", headers=headers))
+            answer = ask(Request(f"{door}?{place}&per_page=500&include=users,organizations", headers=headers))
             if answer.status != 200:
                 if not stands:
                     raise Unreadable("Zendesk knows no such account. Correct the subdomain on the channel's page.")
@@ -372,11 +374,13 @@ def _shown(ticket: Any, number: str, settings: Mapping[str, Any]) -> str:
 
 def _door(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     subdomain = str(settings.get("subdomain", "")).strip().lower().removesuffix(".zendesk.com")
-    email, token = str(settings.get("email", "")).strip(), secrets.get("api_token", "")
+    email, token = str(settings.get("email", "")).strip(), secrets["api_token"]
     if not _SUBDOMAIN.match(subdomain):
         raise Unreadable('The channel names no subdomain. Write the "acme" of acme.zendesk.com on the channel\'s page.')
-    if not (email and token):
-        raise Unreadable("The channel has no API token, or not whose it is. Write both on the channel's page.")
+    if not email:
+        raise Unreadable(
+            "The channel does not say whose API token it has. Write the agent's address on the channel's page."
+        )
     proof = base64.b64encode(f"{email}/token:{token}".encode()).decode()
     return f"https://{subdomain}.zendesk.com/api/v2/incremental/tickets/cursor.json", {
         "authorization": f"Basic {proof}"
