@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -86,6 +86,27 @@ def email(url: str) -> dict[str, Any]:
         "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
         "EMAIL_USE_SSL": parts.scheme == "smtps",
         "EMAIL_USE_TLS": parts.scheme == "smtp+starttls",
+    }
+
+
+def media(url: str) -> dict[str, Any]:
+    """Where customers' files lie: in PORTAL_MEDIA_DIR, or in a bucket of a storage that speaks S3."""
+    if url == "":
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ImproperlyConfigured("PORTAL_MEDIA_URL must look like s3://bucket/folder?endpoint_url=https://host.")
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": parts.netloc,
+            "location": parts.path.strip("/"),
+            # Downloads go through the portal, which asks who may have them; nothing is reachable by itself.
+            "default_acl": None,
+            "querystring_auth": True,
+            "file_overwrite": False,
+            **dict(parse_qsl(parts.query)),
+        },
     }
 
 
@@ -268,7 +289,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(os.environ.get("PORTAL_STATIC_DIR") or STATE_DIR / "static")
 MEDIA_ROOT = Path(os.environ.get("PORTAL_MEDIA_DIR") or STATE_DIR / "media")
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": media(os.environ.get("PORTAL_MEDIA_URL", "")),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

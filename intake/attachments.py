@@ -61,6 +61,22 @@ def checked(name: str, content: bytes) -> File:
     return File(shown, content_type, picture.content if picture else content)
 
 
+def allowed(files: Iterable[File]) -> tuple[tuple[File, ...], tuple[str, ...]]:
+    """Of files that came with a message, those we keep, and why we do not keep the others: nobody's words are refused for
+    the sake of a file beside them."""
+    kept: list[File] = []
+    left_out: list[str] = []
+    for file in files:
+        if len(kept) == MOST_FILES:
+            left_out.append(f"“{shown_name(file.name)}” is one of more than {MOST_FILES} files.")
+            continue
+        try:
+            kept.append(checked(file.name, file.content))
+        except BadFile as reason:
+            left_out.append(str(reason))
+    return tuple(kept), tuple(left_out)
+
+
 def too_large(name: str) -> BadFile:
     """What to say of a file whose size alone is enough to refuse it."""
     return BadFile(f"“{shown_name(name)}” is larger than {LONGEST_FILE // 1024 // 1024} MB. Send a smaller one.")
@@ -131,10 +147,12 @@ def download(attachment: Attachment) -> FileResponse:
 def sweep(*, at: datetime) -> int:
     """Delete files that no row knows, once they are a day old; how many went. Each call looks at a part of the folders, and
     24 of them, one an hour, at all."""
-    if not default_storage.exists(_FOLDER):
-        return 0
+    try:
+        folders = default_storage.listdir(_FOLDER)[0]
+    except FileNotFoundError:
+        return 0  # nobody has sent a file yet; a bucket has no folders that could be missing
     gone = 0
-    for folder in default_storage.listdir(_FOLDER)[0]:
+    for folder in folders:
         if len(folder) == 2 and int(folder, 16) % 24 == at.hour:
             gone += _sweep_folder(f"{_FOLDER}/{folder}", at)
     return gone

@@ -1,7 +1,7 @@
 """Reading what arrived: submissions become feedback items in batches, and what cannot be read is parked with its reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -132,6 +132,10 @@ def read_raw(channel: Channel, raw: RawItem) -> Draft:
         _check(draft.rating)
     if not (draft.text.strip() or draft.title.strip() or draft.rating is not None):
         raise Ignored("It holds no text and no rating.")
+    if draft.files:
+        files, left_out = attachments.allowed(draft.files)
+        context = {**draft.context, "files left out": " ".join(left_out)} if left_out else draft.context
+        return replace(draft, files=files, context=context)
     return draft
 
 

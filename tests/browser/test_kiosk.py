@@ -117,11 +117,14 @@ def test_a_day_without_a_network_arrives_once(screen: "Page", wire: Wire) -> Non
 
 
 def test_it_opens_without_a_network_in_both_languages(screen: "Page", wire: Wire) -> None:
-    wait_until(screen, """async () => {
+    wait_until(
+        screen,
+        """async () => {
         await navigator.serviceWorker.ready;
         const needed = [document.querySelector("nav a").href, location.href, ...[...document.scripts].map((script) => script.src)];
         return (await Promise.all(needed.map((url) => caches.match(url)))).every(Boolean);
-    }""")
+    }""",
+    )
     wire.cut()
     screen.goto(f"{wire.url}/k/lobby/")
     assert screen.get_by_role("heading", name="How was it?").is_visible()
