@@ -250,9 +250,10 @@ def channel_for(slug: str, *, kind: str = "", path: Path) -> Channel:
 
 
 def connector_for(path: Path) -> FileConnector | None:
-    """The kind of file that the ending of a name tells."""
+    """The kind of file that the ending of a name tells; of several, the one that reads what anybody has."""
     ending = path.suffix.lower()
-    return next((each for each in file_connectors() if ending in each.extensions), None)
+    fitting = [each for each in file_connectors() if ending in each.extensions]
+    return min(fitting, key=lambda each: not each.is_general, default=None)
 
 
 def file_connectors() -> list[FileConnector]:

@@ -186,6 +186,8 @@ class FileConnector(Connector):
     """
 
     extensions: ClassVar[tuple[str, ...]]
+    # It reads whatever a person has, not one vendor's files alone: the ending of a name is enough to choose it.
+    is_general: ClassVar[bool] = False
 
     @abstractmethod
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:

@@ -1,7 +1,7 @@
 """What the columns of a table hold: told by a person, by the preset of an export, or by how they are called."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -70,7 +70,13 @@ KNOWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 # How a question asks for a rating, and the scale it means; "" leaves the scale to the channel.
 _QUESTIONS_FOR_RATINGS = (
-    (re.compile(r"\brecommend|weiterempfehl|recommand(?:er|ez)|recomendar|raccomand|\bnps\b", re.IGNORECASE), "nps"),
+    (
+        re.compile(
+            r"how likely.*\brecommend|wahrscheinlich.*empfehl|probabl\w+.*(?:recommand|recomend|raccomand)|\bnps\b",
+            re.IGNORECASE | re.DOTALL,
+        ),
+        "nps",
+    ),
     (re.compile(r"\bhow satisfied|satisfaction\b|zufrieden|satisfait|satisfech|soddisfatt", re.IGNORECASE), ""),
 )
 _SCALES_BY_NAME = {
@@ -82,6 +88,7 @@ _SCALES_BY_NAME = {
     "ces_score": "ces7",
 }
 _SCALES_BY_ENDS = {(0, 10): "nps", (1, 7): "csat7", (1, 5): "csat5", (0, 1): "thumbs"}
+_STEP = re.compile(r"(.+) \u2013 (\d{1,2})\Z", re.DOTALL)
 _ENDS = re.compile(r"\(?\b(\d{1,2})\s*(?:-|\u2013|\.\.|to)\s*(\d{1,2})\b\)?")
 
 
@@ -122,6 +129,12 @@ def told(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
             f'There is no field "{unknown[0][:60]}" for a column to hold. Correct the settings of the channel: {known}.'
         )
     return tuple(sorted((str(column), str(field)) for column, field in given.items()))
+
+
+def says_feedback(columns: Iterable[str], mapping: Iterable[tuple[str, str]]) -> bool:
+    """Whether a person said which of the columns holds the words, and so knows better than any preset that it is feedback."""
+    here = set(columns)
+    return any(column in here and field in ("text", "title", "rating") for column, field in mapping)
 
 
 @lru_cache(maxsize=256)
@@ -170,10 +183,28 @@ def _by_question(columns: Sequence[str], plan: dict[str, str], preset: Preset) -
                 plan[found], scale = "rating", meant
                 questions.remove(found)
                 break
+    if "rating" not in plan.values():
+        steps, scale = _spread_out(questions)
+        plan.update(dict.fromkeys(steps, "rating"))
+        questions = [column for column in questions if column not in steps]
     if "text" not in plan.values():
         is_open = [column for column in questions if preset.is_open(column)]
         plan.update(dict.fromkeys(is_open or questions, "text"))
     return scale
+
+
+def _spread_out(questions: Sequence[str]) -> tuple[list[str], str | None]:
+    """The columns of a rating that takes one for each step, which is the one that is filled."""
+    groups: dict[str, dict[int, str]] = {}
+    for column in questions:
+        step = _STEP.match(column)
+        if step is not None:
+            groups.setdefault(step[1], {})[int(step[2])] = column
+    for steps in groups.values():
+        low, high = min(steps), max(steps)
+        if (low, high) in _SCALES_BY_ENDS and len(steps) == high - low + 1 > 2:
+            return list(steps.values()), _SCALES_BY_ENDS[low, high]
+    return [], None
 
 
 def _in_order(columns: Sequence[str], plan: Mapping[str, str], preset: Preset) -> list[tuple[str, str]]:

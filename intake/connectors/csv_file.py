@@ -25,6 +25,7 @@ class CsvFile(FileConnector):
     name = "Table (CSV, TSV, XLSX)"
     version = 2
     extensions = (".csv", ".tsv", ".txt", ".xlsx")
+    is_general = True
 
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:
         return tables.rows(file, settings=settings)

@@ -113,7 +113,7 @@ class DocumentConnector(FileConnector):
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:
         number = 0
         for place, found in _documents(file):
-            number += 1
+            number = max(number + 1, place or 0)
             if isinstance(found, BadRow):
                 yield found
                 continue
@@ -121,11 +121,11 @@ class DocumentConnector(FileConnector):
                 for raw in self.split_document(found, settings=settings):
                     yield Row(number, raw)
                     number += 1
+                number -= 1
             except Unreadable as reason:
                 if place is None:
                     raise
                 yield BadRow(place, str(reason))
-            number -= 1
 
 
 class HookedDocuments(DocumentConnector, PushConnector):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -21,14 +22,37 @@ _ADDRESS = re.compile(r"https?://\S+\Z")
 _NOTHING = frozenset({"", "-", "--", "n/a", "na", "nan", "null", "none"})
 _YES = frozenset({"1", "true", "yes", "y", "x", "ja", "oui", "si", "sí"})
 _SCALES_IN_WORDS = {"csat": "csat5", "ces": "ces7", "stars": "stars5"}
+_COUNTED = re.compile(r" \(\d+\)\Z")
 _AS_SENT = "rating as sent"
 
 
-def content_type(preset: Preset, zone: str = "") -> str:
-    """How the bytes of a row say which export they are from, so that they mean the same when they are read again."""
-    if preset is GENERIC:
-        return "application/json"
-    return f"application/json; export={preset.slug}" + (f"; zone={zone}" if zone else "")
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a row's file told of all its rows: the export it is, the zone of its times, and how its dates are written."""
+
+    preset: Preset = GENERIC
+    zone: str = ""
+    day_first: bool | None = None
+
+    @property
+    def content_type(self) -> str:
+        """How the bytes of a row say where they are from, so that they mean the same when they are read again."""
+        told = "application/json"
+        if self.preset is not GENERIC:
+            told += f"; export={self.preset.slug}"
+        if re.fullmatch(r"[\w+/-]{1,40}", self.zone):
+            told += f"; zone={self.zone}"
+        if self.day_first is not None:
+            told += f"; days={'first' if self.day_first else 'second'}"
+        return told
+
+    def moment(self, value: str, *, settings: Mapping[str, Any]) -> datetime:
+        """The moment a cell names; what its file says of zones stands before what the channel says."""
+        day_first = settings.get("day_first")
+        if day_first is None:
+            day_first = self.preset.day_first if self.day_first is None else self.day_first
+        zone = self.zone or self.preset.zone or settings.get("time_zone") or "UTC"
+        return moment_of(value, zone=str(zone), day_first=day_first)
 
 
 def draft_of(raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:
@@ -44,27 +68,25 @@ def draft_of(raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:
     for value in said.values():
         if type(value) is not str:
             raise Unreadable("It is JSON, but not an object of texts.")
-    preset, zone = _origin(raw.content_type, str(settings.get("preset") or ""))
-    return _Reading(said, settings, preset, zone).draft()
+    return _Reading(said, settings, _origin(raw.content_type, str(settings.get("preset") or ""))).draft()
 
 
 @lru_cache(maxsize=256)
-def _origin(content_type: str, chosen: str) -> tuple[Preset, str]:
-    _, *parameters = content_type.split(";")
-    told = dict(each.strip().partition("=")[::2] for each in parameters)
-    preset = named(told.get("export") or chosen)
-    return preset, told.get("zone", "")
+def _origin(content_type: str, chosen: str) -> Origin:
+    told = dict(each.strip().partition("=")[::2] for each in content_type.split(";")[1:])
+    days = told.get("days")
+    return Origin(named(told.get("export") or chosen), told.get("zone", ""), None if days is None else days == "first")
 
 
 class _Reading:
     """One row being read: what cannot be read is remarked on and kept as it is in the context."""
 
-    __slots__ = ("columns", "context", "plan", "preset", "remarks", "said", "settings", "zone")
+    __slots__ = ("columns", "context", "origin", "plan", "preset", "remarks", "said", "settings")
 
-    def __init__(self, said: dict[str, str], settings: Mapping[str, Any], preset: Preset, zone: str) -> None:
+    def __init__(self, said: dict[str, str], settings: Mapping[str, Any], origin: Origin) -> None:
         self.settings = settings
-        self.preset = preset
-        self.zone = zone
+        self.origin = origin
+        self.preset = preset = origin.preset
         self.plan: Plan = plan_of(tuple(said), told(settings), preset)
         self.columns = self.plan.columns
         if preset.replaced:
@@ -125,8 +147,7 @@ class _Reading:
             value = self.said[column]
             if not value or value.isspace() or value.strip() in self.preset.blanks:
                 continue
-            if self.preset.asks_questions and value.strip() == column:
-                # A box that was ticked: what it says is its heading.
+            if self.preset.asks_questions and _is_no_words(value.strip(), column):
                 self.context[column] = value
                 continue
             texts.append((column, text_of_html(value) if self.preset.is_html else value))
@@ -202,7 +223,7 @@ class _Reading:
         if not value:
             return None
         try:
-            return moment_in(value, settings=self.settings, preset=self.preset, zone=self.zone)
+            return self.origin.moment(value, settings=self.settings)
         except Unclear as reason:
             self.leave_out("submitted_at", value, str(reason))
             return None
@@ -211,16 +232,6 @@ class _Reading:
         column = next(iter(self.columns.get(field, ())), field)
         self.remarks.append(Remark(column, reason))
         self.context[column] = value
-
-
-def moment_in(value: str, *, settings: Mapping[str, Any], preset: Preset, zone: str = "") -> datetime:
-    """The moment a cell names; what its file says of zones stands before what the channel says."""
-    day_first = settings.get("day_first")
-    return moment_of(
-        value,
-        zone=zone or preset.zone or str(settings.get("time_zone") or "UTC"),
-        day_first=preset.day_first if day_first is None else day_first,
-    )
 
 
 @lru_cache(maxsize=256)
@@ -233,6 +244,11 @@ def _skips(preset: Preset, columns: tuple[str, ...]) -> tuple[tuple[str, Any], .
         if column:
             found.append((column, skip))
     return tuple(found)
+
+
+def _is_no_words(value: str, column: str) -> bool:
+    """A box that was ticked, whose heading says it already, or a number that some scale would explain."""
+    return value == _COUNTED.sub("", column) or _NUMBER.match(value) is not None
 
 
 def _step(value: str) -> str:

@@ -2,12 +2,15 @@
 
 import email.utils
 import re
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 _LONGEST = 60
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(.*)\Z")
 _EPOCH = re.compile(r"\d{10}(\d{3})?\Z")
+_SHORT_HOUR = re.compile(r"(?<=\d[ T])(\d):(?=\d\d)")
+_OFFSET = re.compile(r"\s*(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d{2}))?\Z")
 _NAMED_UTC = re.compile(r"\s*(?:UTC|GMT)\Z")
 _HALF_OF_DAY = re.compile(r"\s*([AaPp])\.?[Mm]\.?\Z")
 _DAYS = ("%Y/%m/%d", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y")
@@ -36,6 +39,22 @@ def moment_of(text: str, *, zone: str = "UTC", day_first: bool | None = None) ->
     raise Unclear(f'"{text[:_LONGEST]}" is not a time. Write it as 2026-03-31T18:00:00Z.')
 
 
+def day_first_in(texts: Iterable[str]) -> bool | None:
+    """Whether the days of a column of dates like 3/10/2026 stand first, told by those that can be read in one way only;
+    None where none can, or some say one thing and some the other."""
+    told = set()
+    for text in texts:
+        slashed = _SLASHED.match(text.strip())
+        if slashed is not None and (int(slashed[1]) > 12) != (int(slashed[2]) > 12):
+            told.add(int(slashed[1]) > 12)
+    return told.pop() if len(told) == 1 else None
+
+
+def is_slashed(text: str) -> bool:
+    """Whether it is such a date."""
+    return _SLASHED.match(text.strip()) is not None
+
+
 def exact_moment(text: str) -> datetime:
     """The moment that ISO 8601 names together with its zone, as programs write it."""
     try:
@@ -59,7 +78,17 @@ def _read(text: str, day_first: bool | None) -> datetime | None:
         return _written(f"{slashed[3]}/{month:02}/{day:02}{slashed[4]}")
     # Nearly all are ISO 8601, so it stands first.
     try:
-        return datetime.fromisoformat(_NAMED_UTC.sub("Z", text))
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    offset = _OFFSET.search(text)
+    if offset is not None:
+        # As Google's forms write it: 2026/10/03 9:04:07 AM GMT+2.
+        away = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+        found = _read(text[: offset.start()], day_first)
+        return found and found.replace(tzinfo=timezone(-away if offset[1] == "-" else away))
+    try:
+        return datetime.fromisoformat(_NAMED_UTC.sub("Z", _SHORT_HOUR.sub(r"0\1:", text)))
     except ValueError:
         pass
     if "," in text[:4]:

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 
 from intake.connectors import presets
 from intake.connectors.base import BadRow, RawItem, Row, Unreadable
-from intake.connectors.columns import Plan, plan_of, told
-from intake.connectors.mapped import content_type, moment_in
-from intake.connectors.moments import Unclear
+from intake.connectors.columns import Plan, plan_of, says_feedback, told
+from intake.connectors.mapped import Origin
+from intake.connectors.moments import Unclear, day_first_in, is_slashed
 from intake.connectors.presets import GENERIC, Preset, plain
 from intake.connectors.workbooks import is_workbook, sheet_rows
 from intake.delimited import DELIMITERS, Damage, Record, delimiter_of, names_its_delimiter, records
@@ -23,6 +23,7 @@ from intake.occurrences import Occurrences
 
 MOST_COLUMNS = 2000
 _SAMPLE = 64 * 1024
+_AHEAD = 1000
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,10 @@ class Table:
     """A file's columns, what they hold, and the records below them."""
 
     columns: tuple[str, ...]
-    preset: Preset
+    origin: Origin
     plan: Plan
     # The first row as it stands, and the line it stands in.
     header: Record
-    zone: str
     records: Iterator[Record | Damage]
 
 
@@ -60,8 +60,8 @@ def rows(file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadR
 
 def check(table: Table) -> None:
     """Raise `Unreadable` for a table that holds no feedback."""
-    if table.preset.refusal:
-        raise Unreadable(table.preset.refusal)
+    if table.origin.preset.refusal:
+        raise Unreadable(table.origin.preset.refusal)
     if not table.plan.is_feedback:
         raise Unreadable(
             f"None of the columns is known to hold a text, a title or a rating. They are: {', '.join(table.columns)[:500]}."
@@ -129,10 +129,26 @@ def _table(found: Iterator[Record | Damage], settings: Mapping[str, Any]) -> Tab
         heading = preset.headed(cells)
     columns = tuple(_columns(heading.columns))
     mapping = told(settings)
-    if preset.refusal and {"text", "title", "rating"} & {field for column, field in mapping if column in columns}:
-        preset = GENERIC  # whoever says which column holds the words knows better
-    below = chain(head[preset.header_rows :], waiting, found)
-    return Table(columns, preset, plan_of(columns, mapping, preset), header, heading.zone, below)
+    if preset.refusal and says_feedback(columns, mapping):
+        preset = GENERIC
+    plan = plan_of(columns, mapping, preset)
+    rest = chain(head[preset.header_rows :], waiting, found)
+    day_first, below = _days(rest, [columns.index(column) for column in plan.columns.get("submitted_at", ())])
+    return Table(columns, Origin(preset, heading.zone, day_first), plan, header, below)
+
+
+def _days(below: Iterator[Record | Damage], places: Sequence[int]) -> tuple[bool | None, Iterator[Record | Damage]]:
+    """Whether 3/10/2026 is in October, told by the dates below it; only a file that begins so is read ahead."""
+    ahead: list[Record | Damage] = []
+    dates: list[str] = []
+    for record in below:
+        ahead.append(record)
+        if isinstance(record, Record):
+            cells = [record.fields[place] for place in places if place < len(record.fields)]
+            dates += [cell for cell in cells if is_slashed(cell)]
+        if not dates or len(ahead) >= _AHEAD:
+            break
+    return day_first_in(dates), chain(ahead, below)
 
 
 def _header(found: Iterator[Record | Damage]) -> Record:
@@ -163,9 +179,9 @@ def _columns(header: Sequence[str]) -> list[str]:
 
 
 def _rows(table: Table, settings: Mapping[str, Any], before: Occurrences) -> Iterator[Row | BadRow]:
-    columns, preset, width = table.columns, table.preset, len(table.columns)
+    columns, preset, width = table.columns, table.origin.preset, len(table.columns)
     header = table.header.fields
-    kind = content_type(preset, table.zone)
+    kind = table.origin.content_type
     # Sorted, so that a file with its columns in another order is still the same feedback.
     in_order = _writer(sorted(range(width), key=columns.__getitem__), columns)
     # A survey's questions keep the order in which they were asked; the id is still taken from the sorted cells.
@@ -229,7 +245,7 @@ def _version_of(table: Table, settings: Mapping[str, Any]) -> Callable[[Sequence
         for place in places:
             if fields[place].strip():
                 try:
-                    return moment_in(fields[place], settings=settings, preset=table.preset, zone=table.zone)
+                    return table.origin.moment(fields[place], settings=settings)
                 except Unclear:
                     continue
         return None

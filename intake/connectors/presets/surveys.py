@@ -34,7 +34,7 @@ def _surveymonkey(head: Head) -> Heading:
     labels = [*(head[1] if len(head) > 1 else ()), *[""] * len(head[0])]
     for cell, label in zip(head[0], labels, strict=False):
         question = _joined(cell) or (question if label.strip() else "")
-        said = _joined(label)
+        said = _joined(label).removeprefix("- ")
         columns.append(question if said in ("", "Response") else f"{question} \u2013 {said}")
     return Heading(columns)
 
