@@ -43,6 +43,8 @@ def drawn(told: Told, language: str, errors: Iterable[InputError] = ()) -> dict[
     return {
         "texts": [page.text(words, told) for words in TEXTS],
         "privacy": page.field("privacy_url", _PRIVACY, told.get("privacy_url", "")),
+        "language_errors": page.errors_of("language"),
+        "has_more": page.is_wrong("description", "submit_label", "time_label", "privacy_url", "language"),
         "questions": questions,
         "kinds": [{"value": value, "label": label} for value, (label, _) in KINDS.items()],
         "operators": show_if.OPERATORS.items(),
@@ -63,6 +65,13 @@ class _Page:
             path = _place_of(error.path)
             self._errors.setdefault(path, []).append(error.message)
             self.problems.append({"path": path, "message": error.message, "where": self._where(path)})
+
+    def errors_of(self, path: str) -> list[str]:
+        return self._errors.get(path, [])
+
+    def is_wrong(self, *paths: str) -> bool:
+        """Whether something is wrong at one of these places, or inside it."""
+        return any(f"{wrong}.".startswith(f"{path}.") for wrong in self._errors for path in paths)
 
     def field(self, name: str, words: Words, value: Any) -> Told:
         shown = {"label": words.label, "hint": words.hint, "most": words.most, "long": words.long}
@@ -89,10 +98,10 @@ class _Page:
             "title": question.get("label") or question["name"], "kind_label": _kind_label(question),
             "is_first": place == 0, "is_last": place == len(self._told["questions"]) - 1,
             "texts": [] if kind == "context" else [self.text(words, question, path) for words in QUESTION_TEXTS],
-            "required": bool(question.get("required")), "errors": self._of(path),
+            "required": bool(question.get("required")), "errors": self.errors_of(path),
             "show_if": self._rule(question, path, self._told["questions"][:place]),
         }  # fmt: skip
-        shown["is_wrong"] = any(f"{name}.".startswith(f"{path}.") for name in self._errors)
+        shown["is_wrong"] = self.is_wrong(path, f"translations.{self._language}.questions.{question['name']}")
         own = _KINDS_DRAWN.get(kind)
         return shown | (own(self, question, path) if own else {})
 
@@ -103,7 +112,7 @@ class _Page:
         look = _look(question)
         return {
             "looks": [{"value": value, "label": label, "is_chosen": value == look} for value, label in LOOKS.items()],
-            "look_errors": self._of(f"{path}.scale") + self._of(f"{path}.faces"),
+            "look_errors": self.errors_of(f"{path}.scale") + self.errors_of(f"{path}.faces"),
             "ends": [self.text(words, question, path) for words in ENDS],
             "steps": [
                 self._option(question, f"{path}.options.{step['value']}", step, f"Word for {step['value']}")
@@ -120,7 +129,7 @@ class _Page:
         return {
             "options": rows,
             "multiple": bool(question.get("multiple")),
-            "option_errors": self._of(f"{path}.options"),
+            "option_errors": self.errors_of(f"{path}.options"),
         }
 
     def words(self, question: Told, path: str) -> Told:
@@ -135,7 +144,7 @@ class _Page:
         asks = question.get("asks", ())
         return {
             "asks": [{"value": each, "label": label, "is_chosen": each in asks} for each, label in CONTACTS.items()],
-            "ask_errors": self._of(f"{path}.asks"),
+            "ask_errors": self.errors_of(f"{path}.asks"),
         }
 
     def fact(self, question: Told, path: str) -> Told:
@@ -145,7 +154,7 @@ class _Page:
         """One answer, or the word of one step; without a value it is the empty line at the end."""
         words, value = Words("label", called, 200), option.get("value", "")
         drawn = self.field(f"{path}.label", words, option.get("label", "")) | {"key": value}
-        drawn["errors"] = [*drawn["errors"], *self._of(f"{path}.value")]
+        drawn["errors"] = [*drawn["errors"], *self.errors_of(f"{path}.value")]
         return drawn | (self._beside(words, "questions", question["name"], "options", value) if value else {})
 
     def _rule(self, question: Told, path: str, earlier: Sequence[Told]) -> Told:
@@ -158,7 +167,7 @@ class _Page:
             "any": bool(given.get("any")),
             "can_be_given": bool(answerable or listed),
             "several": len(listed) > 1,
-            "errors": self._of(f"{path}.show_if"),
+            "errors": self.errors_of(f"{path}.show_if"),
             "rows": [
                 {
                     "path": f"{path}.show_if.{place}",
@@ -180,9 +189,6 @@ class _Page:
                 for place, row in enumerate(rows)
             ],
         }
-
-    def _of(self, path: str) -> list[str]:
-        return self._errors.get(path, [])
 
     def _where(self, path: str) -> str:
         """What a place is called, for the list above the page."""

@@ -70,7 +70,7 @@ def builder(request: HttpRequest, slug: str) -> HttpResponse:
     told = builder_forms.read(request.POST, stored, language)
     seen = parse_datetime(request.POST.get("seen", ""))
     try:
-        told, open_name = builder_forms.act(told, do, request.POST)
+        told, name = builder_forms.act(told, do, request.POST)
         publishing.save_draft(form, read_definition(told), at=at, seen=seen)
     except BadInput as refused:
         known = form.draft_changed_at if isinstance(refused, DraftMoved) else seen
@@ -82,7 +82,8 @@ def builder(request: HttpRequest, slug: str) -> HttpResponse:
     else:
         sentence = _SAID.get(do.partition(" ")[0], "The draft is saved.")
     messages.success(request, sentence)
-    return redirect(_here(slug, lang=_spoken(request, told, language), open=open_name))
+    here = _here(slug, lang=_spoken(request, told, language), open=name if do == "add" else "")
+    return redirect(f"{here}#asked-{name}" if name and do != "add" else here)
 
 
 def _page(
