@@ -56,9 +56,13 @@ class Bluesky(DocumentConnector, PullConnector):
     )
 
     def split_document(self, found: Any, *, settings: Mapping[str, Any]) -> Iterator[RawItem]:
-        waiting = list(reversed(found)) if isinstance(found, list) else [found]
+        # Threads are walked without Python's stack, which is not as deep. Next of all stands last.
+        waiting = [found]
         while waiting:
             thing = waiting.pop()
+            if isinstance(thing, list):
+                waiting += reversed(thing)
+                continue
             if not isinstance(thing, Mapping):
                 raise Unreadable("It is no post of Bluesky. Upload what its API or its Jetstream answered.")
             inner = _inner(thing)

@@ -125,9 +125,10 @@ class Mastodon(DocumentConnector, PullConnector):
             for _ in range(MOST_PAGES):
                 since = str(cursor.get(feed) or "0")
                 answer = server.get(path + urlencode({"limit": PAGE, "min_id": since}))
-                raws = (
-                    list(self.split_document(document(answer.body), settings=settings)) if answer.status == 200 else []
-                )
+                found = document(answer.body) if answer.status == 200 else []
+                if not isinstance(found, list):
+                    raise Unreadable("The server answered something that is no list. It is asked again by itself.")
+                raws = list(self.split_document(found, settings=settings))
                 ahead = _min_id(answer)
                 if not raws or not ahead or ahead == since:
                     break

@@ -140,6 +140,8 @@ class _Reddit:
         listing = self._get(feed, limit=str(PAGE), **({"after": after} if after else {}))
         if listing is None:
             raise Unreadable(f"Reddit holds nothing at {feed[:100]}. Correct the subreddits on the channel's page.")
+        if text_at(listing, "kind") != "Listing":
+            raise Unreadable("Reddit answered something that is no listing. It is asked again by itself.")
         raws = list(self._split(listing, settings=self._settings))
         times = [_seconds(member(child, "data"), "created_utc") for child in list_at(listing, "data", "children")]
         begin = int(known) - _OVERLAP if known.isascii() and known.isdigit() else 0

@@ -17,6 +17,8 @@ OWN_HANDLES = Setting(
 )
 
 
+# How the ids begin of what its source gave none.
+NAMELESS = "bytes:"
 _GONE = "deleted at its source"
 
 
@@ -26,7 +28,7 @@ def item(external_id: str, found: Any, *, updated_at: datetime | None = None, is
     # An id is stored as text, and half a surrogate pair is none.
     name = external_id.encode("utf-8", "replace").decode()
     return RawItem(
-        name or f"bytes:{hashlib.sha256(payload).hexdigest()}", payload, updated_at=updated_at, is_gone=is_gone
+        name or f"{NAMELESS}{hashlib.sha256(payload).hexdigest()}", payload, updated_at=updated_at, is_gone=is_gone
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from intake.connectors.base import Page, RawItem
+from intake.connectors.social import NAMELESS
 
 # Of one feed in one run; the next run goes on where this one stopped.
 MOST_PAGES = 20
@@ -60,44 +61,42 @@ def and_again(
     batch: int,
     key: Callable[[RawItem], str] = lambda raw: raw.external_id,
 ) -> Iterator[Page]:
-    """The pages as they are found, and every now and then what they held once more. `look` gets a batch of what was found
-    lately (our ids, each with the source's `key`) and gives it as it now stands, what is gone marked so."""
-    watched = {
-        name: entry
-        for name, entry in _part(cursor, "watched").items()
-        if isinstance(entry, list) and len(entry) == 2 and all(isinstance(value, str) for value in entry)
-    }
-    checked = cursor.get("checked") or at.isoformat()
+    """The pages as they are found, then one batch of what was found lately and not looked at for so long. `look` gets our
+    ids, each with the source's own `key`, and gives how they now stand, what is gone marked so."""
+    watched = _watched(cursor)
     while True:
         try:
             page = next(found)
         except StopIteration as ended:
             cursor = ended.value
             break
-        watched = _latest({**watched, **{raw.external_id: [key(raw), _time(raw, at)] for raw in page.raws}}, page.raws)
-        yield Page(page.raws, {**page.cursor, "watched": watched, "checked": checked})
-    if not watched or at - _moment(checked) < every:
-        return
-    names = list(watched)
-    for start in range(0, len(names), batch):
-        raws = look({name: watched[name][0] for name in names[start : start + batch]})
-        for raw in raws:
-            if raw.is_gone:
-                watched.pop(raw.external_id, None)
-        is_last = start + batch >= len(names)
-        yield Page(raws, {**cursor, "watched": dict(watched), "checked": at.isoformat() if is_last else checked})
+        for raw in page.raws:
+            if raw.external_id.startswith(NAMELESS):
+                continue  # nobody can be asked for it by that id
+            watched[raw.external_id] = [key(raw), _written(raw.updated_at or at), _written(at)]
+        watched = _latest(watched, page.raws)
+        yield Page(page.raws, {**page.cursor, "watched": watched})
+    due = [name for name, (_, _, looked_at) in watched.items() if at - _moment(looked_at) >= every]
+    due = sorted(due, key=lambda name: watched[name][2])[:batch]
+    if due:
+        raws = look({name: watched[name][0] for name in due})
+        watched |= {name: [*watched[name][:2], _written(at)] for name in due}
+        yield Page(raws, {**cursor, "watched": _latest(watched, raws)})
 
 
-def _latest(watched: dict[str, list[str]], raws: Sequence[RawItem]) -> dict[str, list[str]]:
-    for raw in raws:
-        if raw.is_gone:
-            watched.pop(raw.external_id, None)
-    latest = sorted(watched.items(), key=lambda entry: entry[1][1], reverse=True)
-    return dict(latest[:MOST_WATCHED])
+def _watched(cursor: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By our id: the source's key, the time of the version we have, and when it was last looked at."""
+    return {name: [str(each) for each in entry] for name, entry in _part(cursor, "watched").items() if len(entry) == 3}
 
 
-def _time(raw: RawItem, at: datetime) -> str:
-    return (raw.updated_at or at).astimezone(UTC).isoformat()
+def _latest(watched: Mapping[str, list[str]], raws: Sequence[RawItem]) -> dict[str, list[str]]:
+    gone = {raw.external_id for raw in raws if raw.is_gone}
+    stand = [(name, entry) for name, entry in watched.items() if name not in gone]
+    return dict(sorted(stand, key=lambda pair: pair[1][1], reverse=True)[:MOST_WATCHED])
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _moment(written: Any) -> datetime:

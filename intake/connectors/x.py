@@ -212,6 +212,8 @@ class _Api:
         )
         if answer is None:
             raise Unreadable("X knows no such account. Correct the id of your account on the channel's page.")
+        if not isinstance(member(answer, "meta"), Mapping):
+            raise Unreadable("X answered something that is no page of posts. It is asked again by itself.")
         return Found(
             list(self._split(answer)), text_at(answer, "meta", "newest_id"), text_at(answer, "meta", "next_token")
         )
