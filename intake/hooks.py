@@ -62,9 +62,9 @@ def take(key: str, call: Call, *, at: datetime) -> bytes:
         log.exception("secrets cannot be read", channel=channel.slug)
         raise CannotVerify("Try it again later. Whoever runs the portal finds the reason in its log.") from None
     try:
-        answer = connector.handshake(call, secrets=secrets)
+        answer = connector.handshake(call, secrets=_told(channel, secrets))
         if answer is None:
-            _verify(connector, call, secrets, at)
+            _verify(channel, connector, call, secrets, at)
     except Exception as reason:  # a connector that breaks on what a stranger sent has not found it genuine
         trouble = None if isinstance(reason, Forged) else reason
         log.warning("forged call", channel=channel.slug, kind=channel.kind, reason=str(reason), exc_info=trouble)
@@ -129,15 +129,20 @@ def _channel(key: str) -> tuple[Channel, PushConnector]:
     return channel, connector
 
 
-def _verify(connector: PushConnector, call: Call, secrets: Mapping[str, str], at: datetime) -> None:
+def _verify(channel: Channel, connector: PushConnector, call: Call, secrets: Mapping[str, str], at: datetime) -> None:
     """By the secrets as they are, or as they were before they were rotated."""
     before = {name.removesuffix(OLD): secret for name, secret in secrets.items() if name.endswith(OLD) and secret}
     try:
-        connector.verify(call, secrets=secrets, at=at)
+        connector.verify(call, secrets=_told(channel, secrets), at=at)
     except Forged:
         if not before:
             raise
-        connector.verify(call, secrets={**secrets, **before}, at=at)
+        connector.verify(call, secrets=_told(channel, {**secrets, **before}), at=at)
+
+
+def _told(channel: Channel, secrets: Mapping[str, str]) -> dict[str, str]:
+    """The secrets, and the channel's other texts beside them."""
+    return {name: text for name, text in channel.settings.items() if isinstance(text, str)} | dict(secrets)
 
 
 def _store(

@@ -212,7 +212,8 @@ class PushConnector(Connector):
     """A connector whose sender calls us at `/hooks/<key>/`, where the key alone is hard to guess.
 
     `verify` works on the raw bytes, before anything is parsed. What verified is kept and taken apart later by `split`, so a
-    newer version of the connector can take it apart again.
+    newer version of the connector can take it apart again. Beside the secrets stand the texts of the channel's settings, for
+    how a sender signs may be among what the channel is told.
     """
 
     # How long a call may be, in bytes.
