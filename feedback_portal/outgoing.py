@@ -3,9 +3,10 @@
 import ipaddress
 import re
 import socket
+import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -107,6 +108,28 @@ def ask(request: Request, *, most_bytes: int = USUAL_BYTES, seconds: float = SEC
     return answer
 
 
+@contextmanager
+def connected(host: str, port: int, *, seconds: float = SECONDS) -> Iterator[socket.socket]:
+    """A connection for what is no HTTP, under the same rules: to public addresses only, and cut when its time is over."""
+    is_listed = f"{host}:{port}".lower() in {each.lower() for each in settings.OUTGOING_ALLOW}
+    if not (is_listed or _is_public(host) or (_NAME.fullmatch(host.lower()) and not _is_ours(host.lower()))):
+        raise AddressRefused(
+            f"{host[:200]} is not called: it is this portal itself, or no public address in its usual spelling. Use the"
+            f" public name of the system, or have whoever runs the portal add {host[:200]}:{port} to PORTAL_OUTGOING_ALLOW."
+        )
+    with _Deadline(seconds) as deadline:
+        try:
+            with _dialled(host, port, is_listed=is_listed) as found:
+                deadline.watch(found)
+                yield found
+        except OSError as error:
+            deadline.check(host)
+            raise Unreachable(
+                f"{host}:{port} could not be reached ({_reason(error)}). Check the address, and whether that system runs."
+            ) from None
+        deadline.check(host)
+
+
 def require_callable(url: str) -> bool:
     """Refuse what no request may be sent to, as far as the text shows it; True when the administrator listed it.
 
@@ -137,6 +160,19 @@ def require_callable(url: str) -> bool:
             f" name of the system, or have whoever runs the portal add {host}:{port} to PORTAL_OUTGOING_ALLOW."
         )
     return False
+
+
+def _dialled(host: str, port: int, *, is_listed: bool) -> socket.socket:
+    """Resolved once, and connected to exactly what was looked at."""
+    found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if not is_listed and not all(_is_public(each) for each in found):
+        raise AddressRefused(
+            f"{host} leads to an address inside a private network, which the portal does not call. Use a public address,"
+            f" or have whoever runs the portal add {host}:{port} to PORTAL_OUTGOING_ALLOW."
+        )
+    connection = socket.create_connection((found[0], port), timeout=_CONNECT_AND_READ_SECONDS[0])
+    connection.settimeout(_CONNECT_AND_READ_SECONDS[1])
+    return connection
 
 
 def _is_public(text: str) -> bool:
@@ -187,11 +223,11 @@ def _body(response: requests.Response, host: str, *, most_bytes: int) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError | ssl.SSLError):
         return "its certificate does not hold"
     if isinstance(error, requests.Timeout | TimeoutError) or "timed out" in str(error).lower():
         return "it did not answer in time"
-    if "resolve" in str(error).lower():
+    if isinstance(error, socket.gaierror) or "resolve" in str(error).lower():
         return "its name is not known"
     return "the connection failed or was cut"
 
