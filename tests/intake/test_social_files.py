@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from intake.connectors import connectors
 from intake.connectors.base import (
@@ -16,6 +18,7 @@ from intake.connectors.base import (
     Ignored,
     Unreadable,
 )
+from intake.connectors.documents import DocumentConnector
 from tests.intake.scripted import AT, ids, raws
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
@@ -86,6 +89,108 @@ HELD = {
     "happyornot_v1_openfeedback.json": (2, 0, 0),
     "kiosk_batch.json": (2, 0, 0),
 }
+
+
+MEMBERS = st.sampled_from(
+    [
+        "statuses",
+        "status",
+        "account",
+        "acct",
+        "uri",
+        "url",
+        "created_at",
+        "edited_at",
+        "content",
+        "posts",
+        "post",
+        "thread",
+        "replies",
+        "parent",
+        "author",
+        "handle",
+        "record",
+        "value",
+        "kind",
+        "commit",
+        "did",
+        "time_us",
+        "embed",
+        "facets",
+        "data",
+        "children",
+        "body",
+        "name",
+        "author",
+        "created_utc",
+        "edited",
+        "items",
+        "snippet",
+        "topLevelComment",
+        "id",
+        "comments",
+        "publishedAt",
+        "authorChannelId",
+        "includes",
+        "users",
+        "errors",
+        "meta",
+        "referenced_tweets",
+        "entities",
+        "urls",
+        "note_tweet",
+        "user",
+        "events",
+        "for_user_id",
+        "tweet_create_events",
+        "tweet_delete_events",
+        "direct_message_events",
+        "message_create",
+        "reviews",
+        "locationReviews",
+        "review",
+        "starRating",
+        "attributes",
+        "comment_answers",
+        "secondary_answers",
+        "star_rating",
+        "rating",
+        "overall",
+        "text",
+        "timestamp",
+        "r",
+        "ts",
+        "answers",
+        "scale",
+    ]
+)
+ANY_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["\ud800", "t1", "smiley4"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("slug", [*FOLDERS.values(), "happy_or_not", "in_store"])
+@given(found=ANY_JSON)
+def test_whatever_a_document_holds_is_taken_apart_or_refused_in_words(slug: str, found: Any) -> None:
+    connector = connectors.get(slug)
+    assert isinstance(connector, DocumentConnector)
+    reasons = ["It was read."]
+    try:
+        for raw in connector.split_document(found, settings={}):
+            assert raw.external_id.encode()
+            try:
+                connector.parse(raw, settings={})
+            except (Ignored, Unreadable) as reason:
+                reasons.append(str(reason))
+    except Unreadable as reason:
+        reasons.append(str(reason))
+    assert all(reason.endswith(".") for reason in reasons)
 
 
 def sampled() -> list[Any]:
