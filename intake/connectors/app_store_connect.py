@@ -9,13 +9,12 @@ from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Ignored, Page, PullConnector, RawItem, Request, Setting, Unreadable
 from intake.connectors.documents import DocumentConnector, at, document, moment_at, packed, rated, text_at
 from intake.connectors.keys import signed
+from intake.connectors.walks import Found, back_to_known
 
 _HOST = "https://api.appstoreconnect.apple.com/"
 _OVERLAP = timedelta(days=2)
 # Apple takes no token that is valid for longer than 20 minutes.
 _TOKEN_HOLDS = timedelta(minutes=15)
-# The address of a next page is good for a while; after that the walk begins anew, and what is known is passed over.
-_PAGE_HOLDS = timedelta(hours=1)
 
 
 @connectors.register
@@ -75,30 +74,25 @@ class AppStoreConnect(DocumentConnector, PullConnector):
         at: datetime,
     ) -> Iterator[Page]:
         app = quote(str(settings.get("app_id") or "").strip(), safe="")
-        known, walk = str(cursor.get("known") or ""), cursor.get("walk") or {}
-        if not walk or at - datetime.fromisoformat(walk["begun"]) > _PAGE_HOLDS:
-            walk = {
-                "url": f"{_HOST}v1/apps/{app}/customerReviews?sort=-createdDate&limit=200",
-                "begun": at.isoformat(),
-                "newest": known,
-            }
-        token = _token(settings, secrets, at)
-        while True:
-            answer = ask(Request(walk["url"], headers={"Authorization": f"Bearer {token}"}))
+        headers = {"Authorization": f"Bearer {_token(settings, secrets, at)}"}
+
+        def fetch(following: str, known: str) -> Found:
+            address = following or f"{_HOST}v1/apps/{app}/customerReviews?sort=-createdDate&limit=200"
+            answer = ask(Request(address, headers=headers))
             if answer.status != 200:
                 raise Unreadable(f"App Store Connect knows no app {app}. Check its Apple ID, and the role of the key.")
             found = document(answer.body)
             raws = list(self.split_document(found, settings=settings))
-            newest = max([walk["newest"], *(raw.updated_at.isoformat() for raw in raws if raw.updated_at)])
+            times = [raw.updated_at for raw in raws if raw.updated_at]
             following = text_at(found, "links", "next")
             if following and not following.startswith(_HOST):
                 raise Unreadable("App Store Connect names a next page somewhere else, where our key is not sent.")
-            edge = datetime.fromisoformat(known) - _OVERLAP if known else None
-            if not following or (edge and all(raw.updated_at and raw.updated_at < edge for raw in raws)):
-                yield Page(raws, {"known": newest})
-                return
-            walk = walk | {"url": following, "newest": newest}
-            yield Page(raws, {"known": known, "walk": walk})
+            # An edited review moves to the top with its new date, so only a slip of a clock can hide behind newer ones.
+            if known and times and max(times) < datetime.fromisoformat(known) - _OVERLAP:
+                following = ""
+            return Found(raws, newest=max(times).isoformat() if times else "", next=following)
+
+        yield from back_to_known("reviews", cursor, fetch, at=at)
 
 
 def _token(settings: Mapping[str, Any], secrets: Mapping[str, str], at: datetime) -> str:

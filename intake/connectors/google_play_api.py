@@ -15,7 +15,7 @@ _API = "https://androidpublisher.googleapis.com/androidpublisher/v3/applications
 # Fixed, for what a key file names as the place to send signed tokens to need not be Google's.
 _TOKENS = "https://oauth2.googleapis.com/token"
 _RIGHT = "https://www.googleapis.com/auth/androidpublisher"
-_PAGE_HOLDS = timedelta(hours=1)
+_PLACE_HOLDS = timedelta(hours=1)
 
 
 @connectors.register
@@ -88,8 +88,8 @@ class GooglePlayApi(DocumentConnector, PullConnector):
         package = str(settings.get("package") or "").strip()
         headers = {"Authorization": f"Bearer {_access(ask, secrets, at)}"}
         # A walk that was interrupted is gone on with while Google remembers its place.
-        walk = cursor if cursor.get("token") and at - datetime.fromisoformat(cursor["begun"]) < _PAGE_HOLDS else {}
-        token, begun = str(walk.get("token", "")), str(walk.get("begun", at.isoformat()))
+        is_known = "token" in cursor and at - datetime.fromisoformat(cursor["left"]) < _PLACE_HOLDS
+        token = str(cursor["token"]) if is_known else ""
         while True:
             asked = {"maxResults": "100"} | ({"token": token} if token else {})
             answer = ask(Request(_API.format(package=quote(package, safe="")) + urlencode(asked), headers=headers))
@@ -97,9 +97,8 @@ class GooglePlayApi(DocumentConnector, PullConnector):
                 raise Unreadable(f"Google Play knows no app {package[:100]}. Check the package name.")
             found = document(answer.body)
             token = text_at(found, "tokenPagination", "nextPageToken")
-            yield Page(
-                list(self.split_document(found, settings=settings)), {"token": token, "begun": begun} if token else {}
-            )
+            raws = list(self.split_document(found, settings=settings))
+            yield Page(raws, {"token": token, "left": at.isoformat()} if token else {})
             if not token:
                 return
 

@@ -12,8 +12,8 @@ from intake.connectors.social import NAMELESS
 # Of one feed in one run; the next run goes on where this one stopped.
 MOST_PAGES = 20
 MOST_WATCHED = 300
-# Vendors forget where a walk stood; a walk older than this begins anew from the newest.
-_LONGEST_WALK = timedelta(hours=1)
+# Vendors forget where a walk stood; one that was left for longer begins anew from the newest.
+_PLACE_HOLDS = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ def back_to_known(
     """From the newest back to what the last whole walk began with. `fetch(next, known)` asks for one page, "" being the first
     and no mark at all; gives the cursor that the walk ended with."""
     part = _part(cursor, feed)
-    known, page, newest, begun = (part.get(name, "") for name in ("known", "next", "newest", "begun"))
-    if not page or at - _moment(begun) > _LONGEST_WALK:
-        page, newest, begun = "", "", at.isoformat()
+    known, page, newest, left = (part.get(name, "") for name in ("known", "next", "newest", "left"))
+    if not page or at - _moment(left) > _PLACE_HOLDS:
+        page, newest = "", ""
     for _ in range(MOST_PAGES):
         found = fetch(page, known)
         newest, page = newest or found.newest, found.next
         # Only a whole walk moves the mark: what lies between would otherwise never be asked for again.
         now = {"known": newest or known}
         if page:
-            now = {"known": known, "newest": newest, "next": page, "begun": begun}
+            now = {"known": known, "newest": newest, "next": page, "left": at.isoformat()}
         after = {**cursor, feed: {name: value for name, value in now.items() if value}}
         if found.raws or after[feed] != part:
             yield Page(found.raws, after)

@@ -259,7 +259,7 @@ def test_connect_is_walked_by_its_links_and_later_only_so_far(server: Outside, e
 
     poll = run(server)
     assert [parse_qs(urlsplit(path).query).get("cursor") for path in server.paths()] == [None, ["b"]]
-    assert (poll.brought, set(poll.cursor)) == (5, {"known"})
+    assert (poll.brought, set(poll.cursor["reviews"])) == (5, {"known"})
 
 
 def test_our_key_follows_no_link_to_somewhere_else(server: Outside, elliptic: Any) -> None:
@@ -273,10 +273,28 @@ def test_our_key_follows_no_link_to_somewhere_else(server: Outside, elliptic: An
 def test_a_walk_of_yesterday_begins_anew(server: Outside, elliptic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     server.answers[CONNECT] = [reviews(1, following=f"https:/{CONNECT}?cursor=b"), Said(500), reviews(1)]
     connect(elliptic)
-    assert run(server).cursor["walk"]["url"].endswith("?cursor=b")
+    assert run(server).cursor["reviews"]["next"].endswith("?cursor=b")
     run(server, at=AT + timedelta(days=1))
 
     assert [urlsplit(path).query for path in server.paths()] == ["sort=-createdDate&limit=200"]
+
+
+def test_a_long_history_is_walked_over_many_runs(server: Outside, elliptic: Any) -> None:
+    """Each run moves the place on; were a walk's age counted from its first page, one of hours would never end."""
+    pages = 90
+
+    def paged(heard: Heard) -> Said:
+        number = int(parse_qs(urlsplit(heard.path).query).get("cursor", ["0"])[0])
+        following = f"https:/{CONNECT}?cursor={number + 1}" if number + 1 < pages else ""
+        return reviews(number, following=following, hours=50 * number)
+
+    server.answers[CONNECT] = paged
+    connect(elliptic)
+    for quarter in range(6):
+        poll = run(server, at=AT + quarter * timedelta(minutes=15))
+
+    assert len(ids()) == pages
+    assert set(poll.cursor["reviews"]) == {"known"}
 
 
 def test_a_key_that_is_none_is_said_and_nothing_is_asked(server: Outside, elliptic: Any) -> None:
@@ -366,7 +384,7 @@ def test_the_seven_days_are_read_again_each_time(store: Outside, account: rsa.RS
 
 def test_an_interrupted_walk_goes_on_while_google_knows_its_place(store: Outside, account: rsa.RSAPrivateKey) -> None:
     begun("google_play_api", {"package": "com.example.garden"}, {"service_account": key_file(account)})
-    cursor = {"token": "t2", "begun": AT.isoformat()}
+    cursor = {"token": "t2", "left": AT.isoformat()}
     Poll.objects.update(cursor=cursor)
     run(store, at=AT + timedelta(minutes=5))
     assert ids() == {"gp:3"}

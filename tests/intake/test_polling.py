@@ -156,6 +156,8 @@ def test_killed_between_pages_nothing_is_lost_or_doubled(asked: int, server: Out
         calls += 1
         if calls > asked:
             raise Killed
+        # So long did it take that the lease is nearly over; storing the page renews it.
+        Poll.objects.update(next_attempt_at=Now())
         return real(request, **named)
 
     with pytest.raises(Killed):
@@ -186,6 +188,14 @@ def test_a_page_and_its_place_are_stored_together_or_not_at_all(server: Outside,
 
     assert stored() == []
     assert (Poll.objects.get().cursor, Poll.objects.get().taken) == ({}, 0)
+
+
+def test_a_source_whose_clock_is_ahead_does_not_hide_how_far_behind_we_are(server: Outside, channel: Channel) -> None:
+    ahead = {"id": "1", "text": "Tomorrow", "at": "2026-03-09T00:00:00Z"}
+    server.answers |= {"/page/1": Said.json({"items": [ahead]}), "/page/2": page(5), "/page/3": EMPTY}
+    run()
+
+    assert Poll.objects.get().newest_at == AT
 
 
 def test_a_page_that_comes_twice_is_known(server: Outside, channel: Channel) -> None:
