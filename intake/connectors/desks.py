@@ -3,8 +3,8 @@
 import hashlib
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,12 @@ def broken(holds: Any, reason: str) -> Piece:
     return Piece(_made_id(holds), holds, _raising(Unreadable(reason)))
 
 
+def all_gone(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """What a deleted ticket or conversation still shows of itself is deleted with it."""
+    for piece in pieces:
+        yield replace(piece, is_gone=True)
+
+
 def at_customers(what: str) -> Unreadable:
     return Unreadable(f"This file holds {what}. Import it at Customers.")
 
@@ -122,7 +128,7 @@ def facts(said: Mapping[str, Any]) -> dict[str, str]:
     for name, value in said.items():
         parts = value if isinstance(value, list) else [value]
         line = ", ".join(text for text in map(text_at, parts) if text.strip())
-        if line:
+        if line and name:
             told[name] = line
     return told
 

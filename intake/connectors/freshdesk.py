@@ -14,6 +14,7 @@ from intake.connectors.desks import (
     SHARED_SECRET,
     Desk,
     Piece,
+    all_gone,
     at_customers,
     broken,
     check_shared,
@@ -78,15 +79,15 @@ def _ticket(ticket: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Pie
     if not number:
         yield broken(ticket, "It is a ticket without an id. Send tickets as Freshdesk's API gives them.")
         return
-    yield Piece(
+    whole = Piece(
         number,
         {name: value for name, value in ticket.items() if name != "conversations"},
         partial(_ticket_draft, ticket, number, settings),
         moment(text_at(ticket, "updated_at"), text_at(ticket, "created_at")),
-        is_gone=at(ticket, "deleted", default=False) is True,
     )
-    for each in list_at(ticket, "conversations"):
-        yield _conversation({"ticket_id": number, **each} if isinstance(each, dict) else each)
+    inside = list_at(ticket, "conversations")
+    said = [_conversation({"ticket_id": number, **each} if isinstance(each, dict) else each) for each in inside]
+    yield from all_gone([whole, *said]) if at(ticket, "deleted", default=False) is True else [whole, *said]
 
 
 def _ticket_draft(ticket: Any, number: str, settings: Mapping[str, Any]) -> Draft:
@@ -171,7 +172,7 @@ def _rating_draft(found: Any) -> Draft:
         rating=rating,
         sender=person("freshdesk", number=text_at(found, "user_id")),
         submitted_at=moment(text_at(found, "created_at")),
-        context=facts({"rating as sent": sent, "ticket": ticket, **others}),
+        context=facts({**others, "rating as sent": sent, "ticket": ticket}),
         remarks=remarks,
         thread=ticket,
         reply_to=ticket,

@@ -7,7 +7,18 @@ from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import Call, Draft, Ignored, RawItem, Sender, Setting, Unreadable
-from intake.connectors.desks import Desk, Piece, at_customers, broken, facts, moment, passed_over, person, web_page
+from intake.connectors.desks import (
+    Desk,
+    Piece,
+    all_gone,
+    at_customers,
+    broken,
+    facts,
+    moment,
+    passed_over,
+    person,
+    web_page,
+)
 from intake.connectors.documents import at as value_at
 from intake.connectors.documents import document, list_at, rated, text_at
 from intake.connectors.markup import text_of, text_of_html
@@ -73,16 +84,15 @@ class HelpScout(Desk):
 
 def _conversation(whole: dict[str, Any]) -> Iterator[Piece]:
     number = text_at(whole, "id")
+    about = {name: value for name, value in whole.items() if name in _ABOUT}
+    pieces = [_said(thread, about) for thread in list_at(whole, "_embedded", "threads")]
     if number and text_at(whole, "state") == "deleted":
         gone_at = moment(text_at(whole, "userUpdatedAt"), text_at(whole, "closedAt"))
-        yield Piece(_thread(number), whole, Draft, gone_at, is_gone=True)
-        return
-    threads = list_at(whole, "_embedded", "threads")
-    if not threads:
+        yield from all_gone([Piece(_thread(number), whole, Draft, gone_at), *pieces])
+    elif pieces:
+        yield from pieces
+    else:
         yield passed_over(whole, "It came without its threads. Fetch conversations with embed=threads.")
-    about = {name: value for name, value in whole.items() if name in _ABOUT}
-    for thread in threads:
-        yield _said(thread, about)
 
 
 # What stays beside a thread: not what changes whenever an agent does something in the conversation.

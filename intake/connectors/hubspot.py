@@ -69,6 +69,8 @@ def _event(event: dict[str, Any]) -> Piece:
     kind = text_at(event, "objectTypeId") if about == "object" else about
     number, member = text_at(event, "objectId"), text_at(event, "propertyName")
     happened_at = moment(value_at(event, "occurredAt"))
+    if change == "privacyDeletion" and kind not in _TICKETS:
+        return passed_over(event, "HubSpot erased somebody for the sake of their privacy. Erase them at Customers too.")
     if kind not in _TICKETS or not number:
         return passed_over(event, f'The event "{about[:40]}.{change[:40]}" is not about a ticket.')
     if change in _GONE:

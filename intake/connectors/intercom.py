@@ -7,7 +7,18 @@ from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import Call, Draft, Ignored, Sender, Setting
-from intake.connectors.desks import Desk, Piece, at_customers, broken, facts, moment, passed_over, person, web_page
+from intake.connectors.desks import (
+    Desk,
+    Piece,
+    all_gone,
+    at_customers,
+    broken,
+    facts,
+    moment,
+    passed_over,
+    person,
+    web_page,
+)
 from intake.connectors.documents import at as value_at
 from intake.connectors.documents import list_at, rated, text_at
 from intake.connectors.markup import text_of, text_of_html
@@ -63,9 +74,10 @@ class Intercom(Desk):
         topic, item = text_at(found, "topic"), value_at(found, "data", "item", default={})
         number = text_at(item, "id")
         if topic in ("conversation.deleted", "ticket.deleted") and number:
-            gone_at = moment(value_at(found, "created_at"))
-            yield Piece(number, found, Draft, gone_at, is_gone=True)
-            yield Piece(f"rating:{number}", found, Draft, gone_at, is_gone=True)
+            # There is no telling whether it was rated; an id under which nothing lies is marked and harms nobody.
+            rating = Piece(f"rating:{number}", found, Draft, moment(value_at(found, "created_at")))
+            pieces = _conversation({**item, "conversation_rating": None})
+            yield from all_gone([*pieces, rating])
         elif text_at(item, "type") == "conversation":
             yield from _conversation(item)
         elif text_at(item, "type") == "ticket":

@@ -10,7 +10,18 @@ from urllib.parse import quote
 from intake.connectors import connectors
 from intake.connectors.adf import is_adf, text_of_adf
 from intake.connectors.base import Call, Draft, Ignored, Sender, Setting, Unreadable
-from intake.connectors.desks import Desk, Piece, at_customers, broken, facts, moment, passed_over, person, web_page
+from intake.connectors.desks import (
+    Desk,
+    Piece,
+    all_gone,
+    at_customers,
+    broken,
+    facts,
+    moment,
+    passed_over,
+    person,
+    web_page,
+)
 from intake.connectors.documents import at as value_at
 from intake.connectors.documents import list_at, rated, text_at
 from intake.connectors.signatures import check
@@ -75,7 +86,8 @@ def _event(found: dict[str, Any], settings: Mapping[str, Any]) -> Iterator[Piece
     event, issue, comment = text_at(found, "webhookEvent"), found.get("issue"), found.get("comment")
     happened_at, number = moment(value_at(found, "timestamp")), text_at(issue, "id")
     if event == "jira:issue_deleted" and number:
-        yield Piece(number, found, Draft, happened_at, is_gone=True)
+        # There is no telling whether it was rated; an id under which nothing lies is marked and harms nobody.
+        yield from all_gone([*_issue(issue, settings), Piece(f"rating:{number}", found, Draft, happened_at)])
     elif event == "comment_deleted" and text_at(comment, "id"):
         yield Piece(f"comment:{text_at(comment, 'id')}", found, Draft, happened_at, is_gone=True)
     elif event.startswith("comment_") and comment is not None:
@@ -147,11 +159,11 @@ def _request_draft(request: Any, number: str, settings: Mapping[str, Any]) -> Dr
             text_at(request, "createdDate", "iso8601"), value_at(request, "createdDate", "epochMillis")
         ),
         context=facts(
-            {
+            others
+            | {
                 "request": text_at(request, "issueKey"),
                 "status": text_at(request, "currentStatus", "status"),
                 "request type": text_at(request, "requestType", "name") or text_at(request, "requestTypeId"),
-                **others,
             }
         ),
         thread=number,

@@ -22,7 +22,7 @@ from intake.connectors.base import (
     Setting,
     Unreadable,
 )
-from intake.connectors.desks import Desk, Piece, at_customers, broken, facts, moment, passed_over, person
+from intake.connectors.desks import Desk, Piece, all_gone, at_customers, broken, facts, moment, passed_over, person
 from intake.connectors.documents import at as value_at
 from intake.connectors.documents import document, list_at, rated, text_at
 from intake.connectors.markup import text_of_html
@@ -94,7 +94,9 @@ class Zendesk(Desk, PullConnector):
         until = moment(text_at(cursor, "until")) or _first(settings, at)
         while True:
             place = (
-                f"cursor={quote(stands, safe='')}" if stands else f"start_time={_seconds(min(until, at) - _OVERLAP)}"
+                f"cursor={quote(stands, safe='')}"
+                if stands
+                else f"start_time={int((min(until, at) - _OVERLAP).timestamp())}"
             )
             answer = ask(Request(f"{door}?{place}&per_page=500&include=users,organizations", headers=headers))
             if answer.status != 200:
@@ -136,7 +138,7 @@ class Zendesk(Desk, PullConnector):
         elif "satisfaction_rating" in found and "id" not in found:
             yield _rating(found["satisfaction_rating"], sides, found)
         elif "ticket" in found and "id" not in found:
-            yield from _ticket(found["ticket"], sides, settings, found)
+            yield from _ticket(found["ticket"], sides, settings)
         elif "score" in found:
             yield _rating(found, sides, found)
         elif "author_id" in found:
@@ -144,7 +146,7 @@ class Zendesk(Desk, PullConnector):
         elif "role" in found or "domain_names" in found:
             raise at_customers("users" if "role" in found else "organizations")
         elif "id" in found:
-            yield from _ticket(found, sides, settings, found)
+            yield from _ticket(found, sides, settings)
         else:
             yield from self._lists(found, sides, settings)
 
@@ -222,21 +224,28 @@ def _ticket(ticket: Any, sides: _Sides, settings: Mapping[str, Any], holds: Any 
     if not number:
         yield broken({"ticket": ticket}, "It is a ticket without an id. Send tickets as Zendesk's API gives them.")
         return
-    if text_at(ticket, "status").lower() == "deleted":
-        yield _gone(number, holds or ticket, updated_at)
-        return
     beside = sides.of(requester, text_at(ticket, "organization_id"))
-    yield Piece(
+    own = {name: value for name, value in ticket.items() if name != "comments"}
+    whole = Piece(
         number,
-        holds if holds is not None else {"ticket": ticket, **beside},
+        holds if holds is not None else {"ticket": own, **beside},
         partial(_ticket_draft, ticket, sides, settings),
         updated_at,
     )
+    pieces = (whole, *_inside(ticket, sides, updated_at=updated_at))
+    yield from all_gone(pieces) if text_at(ticket, "status").lower() == "deleted" else pieces
+
+
+def _inside(ticket: Any, sides: _Sides, *, updated_at: datetime | None) -> Iterator[Piece]:
+    number, requester = text_at(ticket, "id"), text_at(ticket, "requester_id")
     rating = value_at(ticket, "satisfaction_rating", default=None)
     if isinstance(rating, dict) and text_at(rating, "score").lower() in _SCORES:
-        whole = {"ticket_id": number, "requester_id": requester, **rating}
+        rating = {"ticket_id": number, "requester_id": requester, **rating}
         yield _rating(
-            whole, sides, {"satisfaction_rating": whole, "requester": _known(ticket), **beside}, updated_at=updated_at
+            rating,
+            sides,
+            {"satisfaction_rating": rating, "requester": _known(ticket), **sides.of(requester)},
+            updated_at=updated_at,
         )
     first = text_at(ticket, "description").strip()
     for place, comment in enumerate(list_at(ticket, "comments")):
@@ -312,7 +321,8 @@ def _comment_draft(comment: Any, ticket: Any, sides: _Sides, written_at: datetim
 
 
 def _rating(rating: Any, sides: _Sides, holds: Any = None, *, updated_at: datetime | None = None) -> Piece:
-    number = text_at(rating, "id") or text_at(rating, "ticket_id")
+    ticket = text_at(rating, "ticket_id")
+    number = text_at(rating, "id") or (ticket and f"of ticket {ticket}")
     requester = text_at(rating, "requester_id")
     if holds is None:
         holds = {"satisfaction_rating": rating, **sides.of(requester)}
@@ -395,7 +405,3 @@ def _first(settings: Mapping[str, Any], at: datetime) -> datetime:
         return moment_of(day)
     except Unclear as unclear:
         raise Unreadable(f"Fetching cannot start. {unclear}") from None
-
-
-def _seconds(when: datetime) -> int:
-    return int(when.timestamp())

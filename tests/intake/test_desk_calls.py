@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from feedback_portal.accounts.models import hashed
+from intake import hooks
 from intake.connectors import connectors
 from intake.connectors.base import Call, Forged
 from intake.connectors.desks import Desk
 from intake.connectors.documents import packed
+from intake.connectors.signatures import signed
+from intake.models import Channel, Submission
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT.parent / "shared" / "samples"
@@ -158,3 +162,22 @@ def test_the_examples_of_signatures_hold(slug: str) -> None:
         altered = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
         with pytest.raises(Forged):
             verify(slug, Call(given.method, given.url, headers, altered), secret=vector["secret"], at=at)
+
+
+@pytest.mark.django_db
+def test_what_help_scout_says_beside_the_body_is_still_known_when_the_call_is_taken_apart() -> None:
+    channel = Channel(slug="desk", name="Desk", kind="helpscout")
+    channel.secrets = {"signing_secret": SECRET}
+    channel.hook_hash = hashed(channel.hook_key)
+    channel.save()
+    body = b'{"id":220}'
+    headers = {
+        "x-helpscout-event": "convo.deleted",
+        "x-helpscout-signature": signed(SECRET.encode(), body, digest="sha1"),
+    }
+
+    hooks.take(channel.hook_key, Call("POST", ADDRESS, headers, body), at=AT)
+    hooks.take_apart_pending()
+
+    stored = Submission.objects.get()
+    assert (stored.external_id, stored.gone_at) == ("conversation:220", AT)

@@ -106,6 +106,7 @@ def test_an_export_repeats_the_first_comment_only_as_the_ticket() -> None:
     zendesk = desk_of("zendesk")
     pieces = raws("zendesk", {**ticket, "comments": comments})
     assert [raw.external_id for raw in pieces] == ["8801", "comment:2", "comment:3"]
+    assert b"On its way" not in pieces[0].payload, "what is erased of a comment must not stay in its ticket"
     said = [outcome(zendesk, raw) for raw in pieces]
     assert [each.text for each in said if isinstance(each, Draft)] == [ticket["description"], "It works again."]
 
@@ -158,7 +159,7 @@ def test_a_batch_of_hubspot_tells_each_event_apart() -> None:
         ("hubspot", "ticket_archived", ["70010"]),
         ("chatwoot", "message_deleted", ["31001"]),
         ("helpscout", "conversation_deleted", ["conversation:220"]),
-        ("jira", "event_of_a_deletion", ["50011"]),
+        ("jira", "event_of_a_deletion", ["50011", "rating:50011"]),
         ("jira", "event_of_a_deleted_comment", ["comment:901"]),
         ("salesforce", "case_deleted", ["5003000000D8cuIAAR"]),
         ("salesforce", "event_of_a_deletion", ["5003000000D8cuIAAR"]),
@@ -166,6 +167,39 @@ def test_a_batch_of_hubspot_tells_each_event_apart() -> None:
 )
 def test_what_is_deleted_at_the_source_is_gone(slug: str, case: str, gone: list[str]) -> None:
     assert [raw.external_id for raw in raws(slug, recorded(slug, case)) if raw.is_gone] == gone
+
+
+@pytest.mark.parametrize(
+    ("slug", "document", "gone"),
+    [
+        (
+            "zendesk",
+            {
+                **recorded("zendesk", "ticket_deleted"),
+                "satisfaction_rating": {"id": 301, "score": "bad"},
+                "comments": [{"id": 1, "body": "SCRUBBED"}, {"id": 2, "body": "I am at 4 Elm Road."}],
+            },
+            ["8801", "rating:301", "comment:2"],
+        ),
+        (
+            "freshdesk",
+            {
+                **recorded("freshdesk", "ticket_deleted"),
+                "conversations": [recorded("freshdesk", "conversation_of_the_customer")],
+            },
+            ["640", "conversation:9100"],
+        ),
+        (
+            "helpscout",
+            {**recorded("helpscout", "conversation_of_the_customer"), "state": "deleted"},
+            ["conversation:220", "8001"],
+        ),
+    ],
+)
+def test_what_a_deleted_ticket_still_shows_goes_with_it(slug: str, document: Any, gone: list[str]) -> None:
+    pieces = raws(slug, document)
+    assert [raw.external_id for raw in pieces] == gone
+    assert all(raw.is_gone for raw in pieces)
 
 
 def test_a_redacted_comment_is_gone_and_its_ticket_is_read_anew() -> None:
