@@ -177,12 +177,14 @@ def _by_question(columns: Sequence[str], plan: dict[str, str], preset: Preset) -
     questions = [column for column in columns if column not in plan]
     scale = None
     if "rating" not in plan.values():
+        closed = [column for column in questions if not preset.is_open(column)]
+        asked = [(column, "") for column in closed if _scale_by_ends(column)]
         for pattern, meant in _QUESTIONS_FOR_RATINGS:
-            found = next((column for column in questions if pattern.search(column) and not preset.is_open(column)), "")
-            if found:
-                plan[found], scale = "rating", meant
-                questions.remove(found)
-                break
+            asked += [(column, meant) for column in closed if pattern.search(column)]
+        if asked:
+            found, scale = asked[0]
+            plan[found] = "rating"
+            questions.remove(found)
     if "rating" not in plan.values():
         steps, scale = _spread_out(questions)
         plan.update(dict.fromkeys(steps, "rating"))
@@ -218,7 +220,9 @@ def _rank(column: str, field: str) -> int | None:
 
 
 def _scale_of(column: str) -> str:
+    return _scale_by_ends(column) or ("" if _ENDS.search(column) else _SCALES_BY_NAME.get(plain(column), ""))
+
+
+def _scale_by_ends(column: str) -> str:
     ends = _ENDS.search(column)
-    if ends:
-        return _SCALES_BY_ENDS.get((int(ends[1]), int(ends[2])), "")
-    return _SCALES_BY_NAME.get(plain(column), "")
+    return _SCALES_BY_ENDS.get((int(ends[1]), int(ends[2])), "") if ends else ""

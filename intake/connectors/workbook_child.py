@@ -15,8 +15,6 @@ from datetime import date, datetime, time
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from intake.connectors.workbooks import MOST_MEMORY, MOST_SECONDS
-
 MOST_ENTRIES = 200
 MOST_INFLATED = 1024**3
 MOST_RATIO = 100
@@ -33,9 +31,9 @@ class Refused(Exception):
     """The workbook is not read; the sentence says what to do."""
 
 
-def main(sheet: str) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+def main(sheet: str, most_memory: str, most_seconds: str) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (int(most_memory), int(most_memory)))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(most_seconds), int(most_seconds)))
     said: dict[str, Any] = {"end": True}
     try:
         with open(0, "rb", buffering=0, closefd=False) as file:
@@ -190,4 +188,4 @@ _WRITTEN: dict[type, Callable[[Any], str]] = {
 }
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

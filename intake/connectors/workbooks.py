@@ -41,7 +41,7 @@ def sheet_rows(file: BinaryIO, *, sheet: str = "") -> Generator[tuple[int, list[
         size = copy.tell()
         copy.seek(0)
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "intake.connectors.workbook_child", sheet],
+            [sys.executable, "-m", "intake.connectors.workbook_child", sheet, str(MOST_MEMORY), str(MOST_SECONDS)],
             stdin=copy,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
