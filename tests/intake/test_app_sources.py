@@ -281,7 +281,7 @@ def test_a_walk_of_yesterday_begins_anew(server: Outside, elliptic: Any, monkeyp
 
 def test_a_long_history_is_walked_over_many_runs(server: Outside, elliptic: Any) -> None:
     """Each run moves the place on; were a walk's age counted from its first page, one of hours would never end."""
-    pages = 90
+    pages = 150
 
     def paged(heard: Heard) -> Said:
         number = int(parse_qs(urlsplit(heard.path).query).get("cursor", ["0"])[0])
@@ -290,7 +290,7 @@ def test_a_long_history_is_walked_over_many_runs(server: Outside, elliptic: Any)
 
     server.answers[CONNECT] = paged
     connect(elliptic)
-    for quarter in range(6):
+    for quarter in range(8):
         poll = run(server, at=AT + quarter * timedelta(minutes=15))
 
     assert len(ids()) == pages
