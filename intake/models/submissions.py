@@ -25,6 +25,8 @@ class Submission(PendingWork):
     external_id = models.CharField(max_length=255)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     payload = models.BinaryField()
+    # It holds personal data that the item masks, so it is readable with the portal's key only; see `normalizing.read`.
+    is_sealed = models.BooleanField(default=False, db_default=False)
     content_type = models.CharField(max_length=120)
     headers = models.JSONField(default=dict)
     sha256 = models.BinaryField(max_length=32)
@@ -74,6 +76,7 @@ class Revision(models.Model):
 
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="revisions")
     payload = models.BinaryField()
+    is_sealed = models.BooleanField(default=False, db_default=False)
     content_type = models.CharField(max_length=120)
     source_updated_at = models.DateTimeField(null=True)
     replaced_at = models.DateTimeField(db_default=Now())
