@@ -83,7 +83,9 @@ def _always(text: str, region: str) -> bool:
 
 def _national(country: str, name: str) -> Callable[[str, str], bool]:
     module = get_cc_module(country, name)
-    return lambda text, region: bool(module.is_valid(text))
+    assert module is not None, f"there is no {name} of {country}"
+    is_valid = module.is_valid
+    return lambda text, region: bool(is_valid(text))
 
 
 _DIGITS = re2.compile(r"\d\d")
