@@ -98,7 +98,7 @@ def _draft(mail: mime.Mail, raw: RawItem, *, ours: frozenset[str]) -> Draft:
     for name in ("to", "cc"):
         head.addresses(name)  # a mail to hundreds is refused
     if reason := _automatic(mail) or (
-        f"It comes from {writer.email}, one of our own." if _is_ours(writer, ours) else ""
+        f"It comes from {writer.email[:100]}, one of our own." if _is_ours(writer, ours) else ""
     ):
         raise Ignored(reason)
     subject = head.text("subject")

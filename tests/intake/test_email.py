@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from intake import importing, normalizing
 from intake.connectors import connectors, mime
 from intake.connectors.base import BadRow, Draft, FileConnector, Ignored, RawItem, Row, Unreadable
 from intake.connectors.replies import reply_of
+from intake.models import FeedbackItem
+from tests.makers import AT, make_channel
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT.parent / "shared" / "samples"
@@ -106,12 +109,12 @@ HOSTILE = {
 }  # fmt: skip
 ODD = {
     "unknown charset": "head + b'Content-Type: text/plain; charset=x-none\\n\\nThe lid \\xe9'",
-    "charset that costs the square": "head + b'Content-Type: text/plain; charset=punycode\\n\\n' + b'The lid ' * 100_000",
+    "charset that costs the square": "head + b'Content-Type: text/plain; charset=punycode\\n\\nThe lid-' + b'a' * 400_000",
     "open comments": "head + b'Content-Type: text/html\\n\\nThe lid ' + b'<!--' * 500_000",
     "open tags": "head + b'Content-Type: text/html\\n\\nThe lid ' + b'<a ' * 500_000",
     "open sections": "head + b'Content-Type: text/html\\n\\nThe lid ' + b'<![CDATA[' * 500_000",
     "announcements of quotes": "head + b'\\nThe lid\\n' + (b'Am schrieb ' * 17 + b'\\n') * 5_000",
-    "one line of announcements": "head + b'\\nThe lid\\n' + b'On a b wrote ' * 100_000",
+    "one line of announcements": "head + b'\\nThe lid\\n' + b'On a b ' * 5_000 + b':'",
     "beginnings of files": "head + b'\\nThe lid\\n' + b'begin 644 x\\n' * 100_000 + b'\\nend'",
 }  # fmt: skip
 SCRIPT = """
@@ -192,6 +195,19 @@ def test_more_files_than_are_taken_and_a_file_too_large_are_told(monkeypatch: py
         ("Broken.\n\nSent from my phone", "Broken."),
         ("Best regards,\nAna", "Best regards,\nAna"),
         ("> only a quote", "> only a quote"),
+        ("Nem.\n\n2026.03.03. 7:31 keltezéssel, Care írta:\n\n> Jó?", "Nem."),
+        ("Ei.\n\nti 3. maaliskuuta 2026 klo 7.50 Care\n<care@portal.example> kirjoitti:\n\nSopiiko?", "Ei."),
+        ("Non.\n\nDe : Care <care@portal.example>\nÀ : Ana\nEnvoyé le : mardi 3 mars 2026\n\nEt alors ?", "Non."),
+        ("No.\n\n--- On Tue, 3/3/26, Care <care@portal.example> wrote:\n\nDoes it fit?", "No."),
+        (
+            "Name: Ana\nE-Mail: ana@x.example\nOrder: 12\n\nIt broke.",
+            "Name: Ana\nE-Mail: ana@x.example\nOrder: 12\n\nIt broke.",
+        ),
+        (
+            "Part  Price\n-----------------------------------\nlid   12",
+            "Part  Price\n-----------------------------------\nlid   12",
+        ),
+        ("Broken.\n\nEnvoyé à partir de Outlook pour iOS\n________________________________", "Broken."),
         ("It wrote: error 5.\nOn Monday it wrote nothing.", "It wrote: error 5.\nOn Monday it wrote nothing."),
         ("Nein.\n\nAm 3. März 2026 um 10:00 schrieb Care <care@portal.example>:\n\n> Passt er?", "Nein."),
         ("Non.\n\nLe mar. 3 mars 2026 à 10:00, Care <care@portal.example> a écrit :\n\n> Et alors ?", "Non."),
@@ -229,3 +245,33 @@ def test_every_reply_of_the_samples_is_shortened_to_something() -> None:
         reply = reply_of(text)
         assert reply.text.strip(), path.name
         assert set(reply.text.split()) <= set(text.split()), path.name
+
+
+@pytest.mark.django_db
+def test_one_hostile_mail_of_a_mailbox_costs_the_others_nothing(tmp_path: Path) -> None:
+    bomb = (
+        b"From: mallory@x.example\nMessage-ID: <bomb@x.example>\nContent-Type: multipart/mixed; boundary=b\n\n"
+        + b"--b\n\n" * 300
+    )
+    automatic = (
+        b"From: ana@customers.example\nMessage-ID: <away@x.example>\nAuto-Submitted: auto-replied\n\nI am away.\n"
+    )
+    path = tmp_path / "care.mbox"
+    path.write_bytes(
+        b"".join(
+            b"From - \n" + each + b"\n" for each in (MAIL % (1, 1, b"Hello"), bomb, automatic, MAIL % (2, 2, b"Bye"))
+        )
+    )
+    channel = make_channel("mails", kind="email")
+    told: list[importing.Notice] = []
+    importing.import_file(channel, path, at=AT, dry_run=True, notice=told.append)
+    assert [(notice.row, notice.reason.split(".")[0]) for notice in told] == [
+        (2, "The mail has more than 200 parts"),
+        (3, "It was sent automatically (Auto-Submitted: auto-replied)"),
+    ]
+    report = importing.import_file(channel, path, at=AT)
+    assert (report.read, report.created, report.skipped, report.failed) == (4, 2, 1, 1)
+    normalizing.normalize_pending(at=AT)
+    assert list(FeedbackItem.objects.order_by("pk").values_list("text", flat=True)) == ["Hello", "Bye"]
+    again = importing.import_file(channel, path, at=AT)
+    assert (again.created, again.duplicate) == (0, 2)
