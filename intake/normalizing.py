@@ -75,6 +75,8 @@ def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveU
     known = set(FeedbackItem.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
     take_in([each for each in found if each.key not in known], at=at)
     _change([each for each in found if each.key in known], [row for row in gone if row.pk in known], at=at)
+    if gone:
+        _take_along(gone, at=at)
     for row in gone:
         privacy.erase(row, at=at)
     return hopeless
@@ -118,6 +120,19 @@ def read_again(keys: Sequence[int]) -> None:
     Submission.objects.filter(pk__in=keys, ignored_reason__gt="", gone_at=None).update(
         completed_at=None, parked_at=None, lease_token=None, attempts=0, next_attempt_at=Now(), ignored_reason=""
     )
+
+
+def _take_along(gone: Sequence[Submission], *, at: datetime) -> None:
+    """A conversation that its source deleted takes everything said in it along, whatever call it came by."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE intake_submission AS said SET gone_at = %s, completed_at = NULL, parked_at = NULL, lease_token = NULL,"
+            "  attempts = 0, next_attempt_at = statement_timestamp()"
+            " FROM unnest(%s::bigint[], %s::text[]) AS given (channel_id, thread)"
+            " JOIN intake_feedbackitem AS item ON item.channel_id = given.channel_id AND item.thread = given.thread"
+            " WHERE said.id = item.submission_id AND said.gone_at IS NULL",
+            [at, [row.channel_id for row in gone], [row.external_id for row in gone]],
+        )
 
 
 def read(submission: Submission) -> Draft:

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from intake import normalizing, receiving
+from intake import normalizing, privacy, receiving
 from intake.connectors.base import RawItem
 from intake.models import Arrival, Channel, FeedbackItem, Revision, Submission
 from tests.makers import make_channel
@@ -151,3 +151,15 @@ def test_two_versions_at_once_leave_the_newer_one_and_one_revision() -> None:
     assert bytes(Submission.objects.get().payload) == THIRD.payload
     assert Revision.objects.count() in (1, 2)
     assert len(set(Revision.objects.values_list("source_updated_at", flat=True))) == Revision.objects.count()
+
+
+def test_a_deleted_conversation_takes_along_what_was_said_in_it(channel: Channel) -> None:
+    received = receiving.receive_many(
+        channel, [version("First", 1, external_id="a"), version("Other", 1, external_id="b")], at=AT
+    )
+    work_off()
+    FeedbackItem.objects.filter(pk=received[0].submission.pk).update(thread="talk-1")
+    receiving.receive(channel, gone(2, external_id="talk-1"), at=AT)
+    work_off()
+    work_off()
+    assert sorted(FeedbackItem.objects.values_list("text", flat=True)) == [privacy.ERASED, "Other"]
