@@ -165,7 +165,7 @@ def test_a_chunked_request_goes_on_with_its_length(proxy: Proxy) -> None:
 @pytest.mark.parametrize(
     ("path", "megabytes"),
     [
-        ("/hooks/key/", 1),
+        ("/hooks/key/", 15),
         ("/f/after-repair/", 25),
         ("/api/v1/feedback/", 25),
         ("/imports/", 100),
@@ -187,7 +187,7 @@ def test_a_request_is_taken_up_to_its_limit_and_not_beyond(proxy: Proxy, path: s
 
 
 def test_a_chunked_request_beyond_the_limit_is_refused_too(proxy: Proxy) -> None:
-    chunks = iter([b"x" * MEGABYTE, b"y"])
+    chunks = iter([b"x" * MEGABYTE] * 15 + [b"y"])
     status, _, _ = proxy.ask("POST", "/hooks/key/", chunks, headers={"Transfer-Encoding": "chunked"}, chunked=True)
     assert status == 413
 
