@@ -7,7 +7,6 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -17,7 +16,7 @@ from rest_framework.views import APIView
 from feedback_portal.accounts.models import Scope
 from feedback_portal.api import page, remembering
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
-from intake import receiving, schema
+from intake import channels, receiving, schema
 from intake.connectors import connectors
 from intake.connectors.base import RawItem
 from intake.models import Channel, Submission
@@ -87,12 +86,11 @@ class ChannelsView(APIView):
         values = _right(_NEW_CHANNEL, request.data)
 
         def effect() -> tuple[int, dict[str, Any]]:
-            try:
-                with transaction.atomic():
-                    return 201, _channel_told(Channel.objects.create(**values))
-            except IntegrityError:
-                message = "There is a channel with this slug already. Choose another."
-                raise BadInput(message, errors=(InputError("slug", message),)) from None
+            is_enabled = values.pop("is_enabled", True)
+            made = channels.create(values.pop("kind"), **values)
+            if not is_enabled:
+                channels.switch(made, is_enabled=False)
+            return 201, _channel_told(made)
 
         return remembering(request, effect)
 
@@ -114,7 +112,9 @@ class ChannelView(APIView):
     def patch(self, request: Request, slug: str) -> Response:
         channel = _known(slug)
         values = _right(_CHANGED_CHANNEL, request.data)
-        Channel.objects.filter(pk=channel.pk).update(**values)
+        if "is_enabled" in values:
+            channels.switch(channel, is_enabled=values.pop("is_enabled"))
+        channels.change(channel, **values)
         return Response(_channel_told(_known(slug)))
 
 
