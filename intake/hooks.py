@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection
@@ -15,7 +15,7 @@ from feedback_portal.pending import Drained, GiveUp, drain
 from feedback_portal.refusals import NotFound, Refused
 from feedback_portal.registry import UnknownSlug
 from feedback_portal.sealing import Unsealable
-from intake import normalizing, receiving
+from intake import normalizing, privacy, receiving
 from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem, Unreadable
 from intake.models import Channel, Delivery
 from intake.receiving import ChannelClosed
@@ -105,17 +105,35 @@ def take_apart(rows: Sequence[Delivery]) -> Mapping[int, GiveUp]:
             # It was accepted before the channel was switched off, so it waits rather than goes.
             hopeless[row.pk] = GiveUp(reason.message)
             continue
-        brought = sum(each.is_new or each.is_newer for each in received)
-        Delivery.objects.filter(pk=row.pk).update(held=len(held), brought=brought, ignored_reason=ignored)
+        Delivery.objects.filter(pk=row.pk).update(
+            held=len(held),
+            brought=sum(each.is_new or each.is_newer for each in received),
+            told_of=sorted({each.submission.pk for each in received}),
+            ignored_reason=ignored,
+        )
+        # A late repeat of what was erased meanwhile brings its words back nowhere.
+        privacy.erase_calls([each.submission.pk for each in received if each.submission.gone_at])
         normalizing.read_again([each.submission.pk for each in received if not (each.is_new or each.is_newer)])
     return hopeless
 
 
 def replay(delivery: Delivery) -> None:
-    """Take a delivery apart once more, by the connector as it is now. What it brought before is known by its ids."""
-    Delivery.objects.filter(pk=delivery.pk).update(
+    """Take a delivery apart once more, by the connector as it is now. What it brought before is known by its ids; one whose
+    words were erased stays as it is."""
+    Delivery.objects.filter(pk=delivery.pk).exclude(body=b"").update(
         completed_at=None, parked_at=None, lease_token=None, attempts=0, next_attempt_at=Now(), ignored_reason=""
     )
+
+
+def forget(*, at: datetime) -> int:
+    """Delete the calls that are older than their channel keeps things as they arrived; how many went."""
+    count = 0
+    for channel in Channel.objects.only("raw_kept_days"):
+        old = Delivery.objects.filter(channel=channel, received_at__lt=at - timedelta(days=channel.raw_kept_days))
+        # Whatever still waits was not read yet, so nothing else knows what it says.
+        gone, _ = old.exclude(completed_at=None, parked_at=None).delete()
+        count += gone
+    return count
 
 
 def _channel(key: str) -> tuple[Channel, PushConnector]:
@@ -158,8 +176,8 @@ def _store(
         given = hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO intake_delivery (channel_id, delivery_id, url, headers, body, sha256, received_at, brought)"
-            " VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, 0) ON CONFLICT (channel_id, delivery_id) DO NOTHING",
+            "INSERT INTO intake_delivery (channel_id, delivery_id, url, headers, body, sha256, received_at, brought, told_of)"
+            " VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s, 0, '{}') ON CONFLICT (channel_id, delivery_id) DO NOTHING",
             [
                 channel.pk,
                 given,

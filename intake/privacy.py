@@ -1,6 +1,7 @@
 """Erasing what a person said and who they were: the only code that changes a stored submission or its item."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.core.files.storage import default_storage
@@ -9,7 +10,7 @@ from django.db.models import DateTimeField, Value
 from django.db.models.functions import Coalesce
 
 from feedback_portal.accounts.models import hashed
-from intake.models import Attachment, Customer, FeedbackItem, Revision, Submission
+from intake.models import Attachment, Customer, Delivery, FeedbackItem, Revision, Submission
 
 ERASED = "Deleted by the customer."
 
@@ -28,6 +29,7 @@ def erase(submission: Submission, *, at: datetime) -> None:
             title="", text=ERASED, excerpt=ERASED, url="", author="", context={}, may_contact=False
         )
     Revision.objects.filter(submission=submission).delete()
+    erase_calls([submission.pk])
     Submission.objects.filter(pk=submission.pk).update(
         payload=b"",
         headers={},
@@ -35,6 +37,11 @@ def erase(submission: Submission, *, at: datetime) -> None:
         tracking_hash=hashed(secrets.token_urlsafe(32)),
         gone_at=Coalesce("gone_at", Value(at, output_field=DateTimeField())),
     )
+
+
+def erase_calls(submissions: Sequence[int]) -> None:
+    """The calls that told of them lose their words; that they came, and under which id, stays, so that no repeat is taken in."""
+    Delivery.objects.filter(told_of__overlap=list(submissions)).update(body=b"", conflicting_body=None, headers={})
 
 
 def _delete(files: list[str]) -> None:

@@ -29,4 +29,4 @@ def import_pending() -> dict[str, int]:
 @shared_task
 def forget_expired() -> int:
     at = timezone.now()
-    return receiving.forget_expired(at=at) + importing.forget_files(at=at)
+    return receiving.forget_expired(at=at) + importing.forget_files(at=at) + hooks.forget(at=at)

@@ -1,5 +1,7 @@
 """How things come in by themselves: calls of other systems, and our own calls to theirs."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -22,6 +24,8 @@ class Delivery(PendingWork):
     # How many items it held, once it was taken apart, and how many of them were new or newer.
     held = models.PositiveIntegerField(null=True)
     brought = models.PositiveIntegerField(default=0)
+    # The submissions that stand for what it held, so that erasing one of them erases its words here too.
+    told_of = ArrayField(models.BigIntegerField(), default=list)
     # Why nothing was taken out of it: an event of a kind the connector does not know.
     ignored_reason = models.CharField(max_length=200, default="", db_default="", blank=True)
     # Another body came under the same id; the first stands.
@@ -35,6 +39,7 @@ class Delivery(PendingWork):
             due_index("delivery_due"),
             models.Index(fields=["-parked_at"], name="delivery_parked", condition=Q(parked_at__isnull=False)),
             models.Index(fields=["channel", "-id"], name="delivery_newest"),
+            GinIndex(fields=["told_of"], name="delivery_told_of"),
         ]
 
 

@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from feedback_portal.accounts.models import hashed
-from intake import hooks, normalizing
+from intake import hooks, normalizing, privacy
 from intake.connectors import connectors
 from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem
 from intake.connectors.documents import document, text_at
@@ -452,3 +452,40 @@ def test_a_replayed_delivery_brings_nothing_twice() -> None:
     delivery = Delivery.objects.get()
     assert (delivery.held, delivery.brought) == (1, 0)
     assert FeedbackItem.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_what_is_erased_is_erased_from_the_calls_that_told_of_it_and_stays_so() -> None:
+    channel = channel_of()
+    call(channel, body_of(event="e1"))
+    call(channel, body_of(text="It drips", event="e1"))
+    call(channel, body_of("t2", text="Another thing", event="e2"))
+    drained()
+    submission = Submission.objects.get(external_id="t1")
+
+    privacy.erase(submission, at=AT)
+    call(channel, body_of(text="It leaks", event="e3", at="2026-03-05T10:00:00Z"))
+    drained()
+    hooks.replay(Delivery.objects.get(delivery_id="e1"))
+    drained()
+
+    kept = [(row.delivery_id, bytes(row.body), row.conflicting_body) for row in Delivery.objects.order_by("pk")]
+    assert kept == [("e1", b"", None), ("e2", body_of("t2", text="Another thing", event="e2"), None), ("e3", b"", None)]
+    assert not Delivery.objects.parked().exists()
+    assert call(channel, body_of(event="e1")).status_code == 200
+    assert FeedbackItem.objects.filter(text="Another thing").count() == 1
+
+
+@pytest.mark.django_db
+def test_calls_are_kept_as_long_as_their_channel_says_and_never_forgotten_unread() -> None:
+    channel = channel_of()
+    for number in range(3):
+        call(channel, body_of(f"t{number}", event=f"e{number}"))
+    hooks.take_apart_pending()
+    call(channel, body_of("t4", event="e4"))
+    Channel.objects.update(raw_kept_days=10)
+    Delivery.objects.exclude(delivery_id="e1").update(received_at=AT - timedelta(days=11))
+    Delivery.objects.filter(delivery_id="e1").update(received_at=AT - timedelta(days=9))
+
+    assert hooks.forget(at=AT) == 2
+    assert set(Delivery.objects.values_list("delivery_id", flat=True)) == {"e1", "e4"}
