@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("intake", "0005_passed_over")]
+    dependencies = [("intake", "0006_sealed_payloads")]
 
     operations = [
         migrations.AddField(
