@@ -95,8 +95,19 @@
       if (told.sent) {
         if (form.hidden && told.id === copy?.value) return location.replace(told.sent);
         show("arrived").querySelector("a").href = told.sent;
+        if (told.challenge) prove(told);
       } else giveBack(told);
     }
+  }
+
+  // As on the thank-you page (proof.js), for what was sent without showing one.
+  function prove({ challenge, proof }) {
+    const worker = new Worker(form.dataset.prover);
+    worker.onmessage = ({ data }) => {
+      worker.terminate();
+      fetch(proof, { method: "POST", body: new URLSearchParams({ proof: data }) }).catch(() => {});
+    };
+    worker.postMessage(JSON.parse(challenge));
   }
 
   function giveBack(told) {

@@ -75,7 +75,12 @@ self.outbox = (() => {
     } catch {
       return;
     }
-    if (answer.type === "opaqueredirect" || answer.ok) return { sent: answer.url };
+    if (answer.type === "opaqueredirect") return { sent: "" };
+    if (answer.ok) {
+      // What looks like a program's work from here comes with a challenge, which a page solves; see form.js.
+      const [, challenge, proof] = /data-challenge="([^"]+)" data-proof="([^"]+)"/.exec(await answer.text()) || [];
+      return { sent: answer.url, challenge: plain(challenge), proof };
+    }
     if ([408, 425, 429].includes(answer.status) || answer.status >= 500) return;
     const page = await answer.text();
     // A page that waited for more than a day comes back with a new token for the same thing.
@@ -84,8 +89,12 @@ self.outbox = (() => {
       return deliver({ ...entry, fields: entry.fields.map(([name, value]) => [name, name === "token" ? token : value]) }, true);
     }
     if (entry.quiet && answer.status !== 400) return; // a kiosk that is switched off may be switched on again
-    return { refused: /<h1[^>]*>([^<]*)</.exec(page)?.[1] || "", status: answer.status };
+    const reason = /class="error">([^<]*)</.exec(page) || /<h1[^>]*>([^<]*)</.exec(page);
+    return { refused: plain(reason?.[1]) };
   }
+
+  // A worker has no parser of pages.
+  const plain = (text = "") => text.replace(/&(amp|lt|gt|quot|#x27);/g, (_, name) => ({ amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" })[name]);
 
   function body(entry) {
     const form = new FormData();

@@ -18,7 +18,7 @@
   const sorry = make("p", { hidden: true }, "The form cannot be shown inside this page. ", away);
   const frame = make("iframe", { title: label });
   const close = make("button", { type: "button", className: "close", ariaLabel: "Close" }, "\u00d7");
-  const dialog = make("dialog", { ariaLabel: label }, close, sorry);
+  const dialog = make("dialog", { ariaLabel: label }, make("header", {}, make("b", {}, label), close), sorry);
   const button = make("button", { type: "button", className: "open" }, label);
   button.setAttribute("aria-haspopup", "dialog");
 
@@ -32,9 +32,13 @@
     dialog { inset: auto 20px 20px auto; width: min(480px, calc(100vw - 40px)); height: min(720px, calc(100dvh - 40px)); padding: 0; border: 0; border-radius: 14px; background: Canvas; color: CanvasText; color-scheme: light dark; overflow: hidden; box-shadow: 0 12px 48px rgb(0 0 0 / .35); }
     dialog[dir=rtl] { inset: auto auto 20px 20px; }
     dialog::backdrop { background: rgb(0 0 0 / .4); }
-    iframe { display: block; width: 100%; height: 100%; border: 0; }
-    p { margin: 64px 24px; } [hidden] { display: none; }
-    .close { position: absolute; inset-block-start: 6px; inset-inline-end: 6px; z-index: 1; width: 44px; height: 44px; border: 0; border-radius: 22px; background: Canvas; color: CanvasText; font-size: 24px; cursor: pointer; }
+    dialog[open] { display: flex; flex-direction: column; }
+    header { display: flex; align-items: center; justify-content: space-between; gap: 12px; padding: 4px 6px 4px 20px; border-block-end: 1px solid color-mix(in srgb, CanvasText 15%, Canvas); }
+    [dir=rtl] header { padding: 4px 20px 4px 6px; }
+    b { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    iframe { flex: 1; width: 100%; border: 0; }
+    p { margin: 24px 20px; } a { color: LinkText; } [hidden] { display: none; }
+    .close { flex: none; width: 44px; height: 44px; border: 0; border-radius: 22px; background: none; color: inherit; font-size: 24px; cursor: pointer; }
     @media (max-width: 560px) { dialog { inset: 0; width: 100vw; max-width: none; height: 100dvh; max-height: none; border-radius: 0; } }
   `);
 

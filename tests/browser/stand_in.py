@@ -462,6 +462,7 @@ urlpatterns = [
     path("empty/", page("home.html", forms=[])),
     path("", include("feedback_portal.accounts.urls")),
     path("", include((triage, "triage"))),
+    path("", include(([path("offline.js", refuse, name="offline")], "intake"))),
     path("f/repair/", form),
     path(
         "f/repair/thanks/",

@@ -74,7 +74,9 @@ def test_a_page_that_was_opened_once_opens_again_and_what_is_sent_arrives_once(
     }""")
     photo.write_bytes(base64.b64decode(drawn))
     phone.locator("#q-photo").set_input_files(photo)
-    phone.wait_for_function("document.querySelector('#q-photo').files[0]?.name === 'tank.jpg'")
+    phone.evaluate("""async () => {
+        while (document.querySelector("#q-photo").files[0]?.name !== "tank.jpg") await new Promise(requestAnimationFrame);
+    }""")
     phone.get_by_label("E-mail address").fill("ana@example.com")
     write(phone, "It leaks in the tunnel")
     phone.get_by_role("button", name="Send").click()
@@ -171,12 +173,24 @@ def test_what_cannot_be_taken_comes_back_into_the_form(phone: "Page", wire: Wire
     open_once(phone, wire)
     keep(phone, form, timedelta(hours=1), text="It leaks", email="ana@", rating="2")
     phone.reload()
-    phone.get_by_text("could not be taken").wait_for()
+    phone.get_by_text("could not be taken: Write the whole address, like name@example.com.").wait_for()
 
     assert phone.get_by_label("What happened?").input_value() == "It leaks"
     assert phone.locator("[name=rating]:checked").input_value() == "2"
     assert phone.evaluate("outbox.waiting()") == []
     assert not Submission.objects.exists()
+
+
+def test_what_is_sent_behind_the_scenes_proves_itself_there(phone: "Page", wire: Wire, form: Form) -> None:
+    form.channel.settings |= {"asks_proof": True}
+    form.channel.save()
+    open_once(phone, wire)
+    keep(phone, form, timedelta(hours=1), text="It leaks")
+    with phone.expect_response("**/proof/") as proof:
+        phone.reload()
+
+    assert proof.value.status == 204
+    assert Submission.objects.get().quarantine_reason == ""
 
 
 def test_a_draft_is_kept_for_a_week(phone: "Page", wire: Wire) -> None:

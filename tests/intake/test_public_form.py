@@ -148,6 +148,61 @@ class TestOnce:
         assert sent["Location"] == send(form, token=same)["Location"]
 
 
+class TestKeptPages:
+    """A page kept on a device for when there is no network is written on many times."""
+
+    COPY = {"sheet-copy": "0123456789abcdef" * 2}
+
+    def test_each_copy_of_a_page_is_a_thing_of_its_own(self, form: Form) -> None:
+        same = token(form)
+        plain, first, again, other = (
+            send(form, token=same, **fields) for fields in ({}, self.COPY, self.COPY, {"sheet-copy": "f" * 32})
+        )
+
+        assert first["Location"] == again["Location"]
+        assert len({plain["Location"], first["Location"], other["Location"]}) == 3
+        assert Submission.objects.count() == 3
+
+    @pytest.mark.parametrize("copy", ["", "x", "f" * 15, "f" * 65, "F" * 32, "../" * 20, "f" * 32 + "\n"])
+    def test_what_is_no_copy_changes_nothing(self, form: Form, copy: str) -> None:
+        same = token(form)
+
+        assert send(form, token=same, **{"sheet-copy": copy})["Location"] == send(form, token=same)["Location"]
+
+    def test_the_copy_stays_with_a_page_that_comes_back(self, form: Form) -> None:
+        assert hidden(send(form, text="", **self.COPY), "sheet-copy") == self.COPY["sheet-copy"]
+        old = send(form, token=token(form, age=timedelta(hours=25)), **self.COPY)
+        assert hidden(old, "sheet-copy") == self.COPY["sheet-copy"]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_what_waited_was_said_when_it_was_written(self, form: Form) -> None:
+        then = timezone.now().replace(microsecond=0) - timedelta(days=2)
+        send(form, **{"written-at": str(int(then.timestamp() * 1000))})
+
+        normalizing.normalize_pending(at=timezone.now())
+        assert FeedbackItem.objects.get().submitted_at == then
+
+    def test_the_worker_lies_above_the_pages_it_serves(self) -> None:
+        worker = Client().get("/offline.js")
+
+        assert worker["Content-Type"] == "text/javascript; charset=utf-8"
+        # Asked for anew each time, or a device would keep an old one.
+        assert worker["Cache-Control"] == "no-store"
+
+    def test_a_phone_is_shown_what_is_needed_before_what_is_not(self, form: Form) -> None:
+        page = Client().get(URL).content.decode()
+
+        steps = re.findall(r'data-question="(\w+)" data-step="(\d)"', page)
+        assert steps == [
+            ("rating", "1"),
+            ("text", "2"),
+            ("product", "3"),
+            ("order", "3"),
+            ("photo", "3"),
+            ("contact", "3"),
+        ]
+
+
 class TestToken:
     @pytest.mark.parametrize("bad", ["", "x", "x:y", "é" * 300, "a" * 5000])
     def test_a_page_that_is_not_ours_is_refused(self, form: Form, bad: str) -> None:
