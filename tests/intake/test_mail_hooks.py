@@ -10,9 +10,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.test import Client
 
+from feedback_portal.accounts.models import hashed
+from intake import hooks, normalizing
 from intake.connectors import connectors
 from intake.connectors.base import Call, Draft, Forged, Ignored, PushConnector, RawItem, Unreadable
+from intake.connectors.mailgun import Mailgun
+from intake.models import FeedbackItem
+from tests.makers import make_channel
 
 AT = datetime(2026, 3, 3, 9, 20, tzinfo=UTC)
 VECTORS = Path(__file__).parents[3] / "shared" / "samples" / "webhook_signatures" / "vectors_a.json"
@@ -195,3 +201,26 @@ def test_what_a_service_made_of_a_mail_is_read_within_the_same_bounds() -> None:
     raw = RawItem("1", b"To: " + b"a@b.example, " * 200 + b"\n\nHi all.")
     with pytest.raises(Unreadable, match="100 addresses"):
         connector("postmark").parse(raw, settings={})
+
+
+@pytest.mark.django_db
+def test_a_mail_larger_than_any_page_may_be_comes_in_at_the_door() -> None:
+    channel = make_channel("mails", kind="mailgun")
+    channel.secrets = {"signing_key": "key"}
+    channel.hook_hash = hashed(channel.hook_key)
+    channel.save()
+    at = datetime.now(UTC)
+    fields = {name: said.encode() for name, said in mailgun(at=at, **{"message-headers": json.dumps(HEADERS)}).items()}
+    sent = multipart(
+        {**fields, "body-plain": PLAIN.encode()}, ("attachment-1", "lid.bin", "image/png", b"x" * 3_000_000)
+    )
+
+    def post(body: bytes) -> int:
+        kind = sent.headers["content-type"]
+        return Client().post(f"/hooks/{channel.hook_key}/", body, content_type=kind).status_code
+
+    assert post(sent.body) == post(sent.body) == 200
+    assert post(sent.body + b" " * Mailgun.largest) == 413
+    hooks.take_apart_pending()
+    normalizing.normalize_pending(at=at)
+    assert FeedbackItem.objects.get().text == "Den låter."

@@ -20,8 +20,11 @@ from django.test.utils import override_settings
 
 from feedback_portal import outgoing
 from feedback_portal.refusals import BadInput
+from intake import normalizing, polling
 from intake.connectors import connectors, imap_mailbox, maildir, mime
 from intake.connectors.base import Answer, Page, PullConnector, RawItem, Request, Unreadable
+from intake.models import FeedbackItem, Poll
+from tests.makers import make_channel
 
 AT = dt.datetime(2026, 3, 3, 9, 20, tzinfo=dt.UTC)
 SECRETS = {"password": 'se"cret'}
@@ -404,3 +407,32 @@ def test_links_and_pipes_in_a_maildir_are_not_read(folder: Path, tmp_path: Path)
 def test_raw_mails_of_both_are_read_like_any_other() -> None:
     for slug in ("imap_mailbox", "maildir"):
         assert pulling(slug).parse(RawItem("1", mail(1)), settings={}).title == "No. 1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_maildir_is_asked_by_itself_and_its_mails_become_items(folder: Path) -> None:
+    delivered(folder, "new/1772500000.a", 1)
+    channel = make_channel("mails", kind="maildir")
+    channel.settings = {"path": str(folder)}
+    channel.save()
+    polling.begin(channel)
+    polling.ask_pending(at=AT)
+    delivered(folder, "new/1772500001.b", 2)
+    polling.ask_now(channel)
+    polling.ask_pending(at=AT)
+    normalizing.normalize_pending(at=AT)
+    assert list(FeedbackItem.objects.order_by("pk").values_list("title", flat=True)) == ["No. 1", "No. 2"]
+    assert Poll.objects.get().failures == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refused_password_stops_the_channel_with_what_to_do(server: Server) -> None:
+    channel = make_channel("mails", kind="imap_mailbox")
+    channel.settings = {"host": "127.0.0.1", "port": str(server.port), "user": "care", "security": "plain"}
+    channel.secrets = {"password": "wrong"}
+    channel.save()
+    polling.begin(channel)
+    polling.ask_pending(at=AT)
+    poll = Poll.objects.get()
+    assert poll.parked_at is not None
+    assert "refuses the user name or the password" in poll.last_error
