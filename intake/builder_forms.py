@@ -87,13 +87,32 @@ def act(told: Told, do: str, post: QueryDict) -> tuple[Told, str]:
     if not 0 <= number < len(questions):
         return told, ""
     name = questions[number]["name"]
+    to = number + {"up": -1, "down": 1}.get(verb, 0)
     if verb == "remove":
         del questions[number]
-        return _without(told, name) | {"questions": questions}, ""
-    to = number + {"up": -1, "down": 1}.get(verb, 0)
-    if 0 <= to < len(questions):
+    elif 0 <= to < len(questions):
         questions[number], questions[to] = questions[to], questions[number]
+    _keep_rules_below(told["questions"], questions)
+    if verb == "remove":
+        return _without(told, name) | {"questions": questions}, ""
     return told | {"questions": questions}, name
+
+
+def _keep_rules_below(before: list[Told], after: list[Told]) -> None:
+    """Refuse an order in which a rule would look at a question that does not stand above it any more."""
+    labels = {question["name"]: question.get("label") or question["name"] for question in before}
+    place_of = {question["name"]: place for place, question in enumerate(before)}
+    above: set[str] = set()
+    for question in after:
+        rule = question.get("show_if")
+        for condition in show_if.from_json(rule).conditions if rule else ():
+            if condition.question in labels and condition.question not in above:
+                other, own = labels[condition.question], labels[question["name"]]
+                message = f"“{own}” is asked only after some answers to “{other}”, which must stay above it. Take that condition away first."
+                raise BadInput(
+                    message, errors=(InputError(f"questions.{place_of[question['name']]}.show_if", message),)
+                )
+        above.add(question["name"])
 
 
 def steps_of(question: Told) -> range:

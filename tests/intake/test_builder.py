@@ -240,7 +240,8 @@ class TestQuestions:
         for do in ("down 0", "up 1", "remove 0"):
             refused = sheet(client).post(client, do)
             assert refused.status_code == 422
-            assert "does not stand above this one" in refused.content.decode()
+            assert "“What happened?” is asked only after some answers to “How was it?”" in refused.content.decode()
+            assert Sheet(refused).fields["questions.0.was"] == ["rating"], "it stays where it was"
         assert draft() == before
 
     @pytest.mark.parametrize("fields", [{"count": "9999"}, {"count": "x"}, {"questions.0.kind": "moon"}, {"questions.0.look": "moon"}, {"questions.1.max_length": "9" * 400}, {"title": "a\x00" * 200}, {"language": "x" * 99}, {"questions.0.was": ""}])  # fmt: skip
