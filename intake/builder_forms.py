@@ -81,9 +81,8 @@ def act(told: Told, do: str, post: QueryDict) -> tuple[Told, str]:
     if verb == "speak":
         return _speaking(told, post.get("new_language", "")), ""
     if verb == "silence":
-        return told | {
-            "translations": {code: texts for code, texts in told.get("translations", {}).items() if code != place}
-        }, ""
+        kept = {code: texts for code, texts in told.get("translations", {}).items() if code != place}
+        return told | {"translations": kept}, ""
     if not 0 <= number < len(questions):
         return told, ""
     name = questions[number]["name"]
@@ -186,12 +185,8 @@ def _read_rule(post: QueryDict, path: str) -> Told:
 
 
 def _read_translations(post: QueryDict, told: Told, stored: Told, language: str) -> Told:
-    """Those of the language on the page as they were typed, the others as they are stored; of questions that are there."""
-    names = {question["name"] for question in told["questions"]}
-    found: Told = {}
-    for code, texts in stored.get("translations", {}).items():
-        kept = {name: said for name, said in texts.get("questions", {}).items() if name in names}
-        found[code] = _brief(texts | {"questions": kept})
+    """Those of the language on the page as they were typed, the others as they are stored."""
+    found: Told = dict(stored.get("translations", {}))
     if language not in found:
         return found
     path = f"translations.{language}"
