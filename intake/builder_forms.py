@@ -200,7 +200,7 @@ def _read_translations(post: QueryDict, told: Told, stored: Told, language: str)
         if len(steps_of(question)) > MOST_WORDED:
             said["options"] = found[language].get("questions", {}).get(question["name"], {}).get("options", {})
         questions[question["name"]] = _brief(said)
-    texts = {each.name: _text(post, f"{path}.{each.name}") for each in TEXTS}
+    texts: Told = {each.name: _text(post, f"{path}.{each.name}") for each in TEXTS}
     texts["questions"] = {name: said for name, said in questions.items() if said}
     return found | {language: _brief(texts)}
 
