@@ -111,8 +111,9 @@ def take_apart(rows: Sequence[Delivery]) -> Mapping[int, GiveUp]:
             told_of=sorted({each.submission.pk for each in received}),
             ignored_reason=ignored,
         )
-        # A late repeat of what was erased meanwhile brings its words back nowhere.
-        privacy.erase_calls([each.submission.pk for each in received if each.submission.gone_at])
+        # A late repeat of what was erased or sealed meanwhile brings its words back nowhere.
+        closed = [each.submission for each in received if each.submission.gone_at or each.submission.is_sealed]
+        privacy.erase_calls([submission.pk for submission in closed])
         normalizing.read_again([each.submission.pk for each in received if not (each.is_new or each.is_newer)])
     return hopeless
 

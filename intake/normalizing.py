@@ -230,6 +230,9 @@ def _masked(found: Sequence[Read]) -> list[Read]:
         Submission.objects.filter(pk__in=destroyed).update(payload=b"", headers={}, conflicting_payload=None)
     if sealed:
         _seal(sealed)
+    if destroyed or sealed:
+        # The call that brought it holds the same words, and is kept open.
+        privacy.erase_calls([*destroyed, *sealed])
     return masked
 
 

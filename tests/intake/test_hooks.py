@@ -489,3 +489,16 @@ def test_calls_are_kept_as_long_as_their_channel_says_and_never_forgotten_unread
 
     assert hooks.forget(at=AT) == 2
     assert set(Delivery.objects.values_list("delivery_id", flat=True)) == {"e1", "e4"}
+
+
+@pytest.mark.django_db
+def test_personal_data_lies_open_in_no_call_once_it_is_masked() -> None:
+    channel = channel_of()
+    call(channel, body_of(text="My card is 4111 1111 1111 1111"))
+    drained()
+    call(channel, body_of(text="My card is 4111 1111 1111 1111", event="e2"))
+    drained()
+
+    assert [bytes(row.body) for row in Delivery.objects.all()] == [b"", b""]
+    assert b"4111" not in bytes(Submission.objects.get().payload)
+    assert FeedbackItem.objects.get().text == "My card is [card number]"
