@@ -19,7 +19,6 @@ class Words:
     staff: str
     code: str
     leave: str
-    stay: str
     scan: str
 
 
@@ -38,7 +37,6 @@ WORDS: Mapping[str, Words] = {
         staff="Staff",
         code="Code to leave this page",
         leave="Leave",
-        stay="Stay here",
         scan="Point your phone's camera at the code. It takes a minute.",
     ),
     "de": Words(
@@ -55,7 +53,6 @@ WORDS: Mapping[str, Words] = {
         staff="Personal",
         code="Code zum Verlassen der Seite",
         leave="Verlassen",
-        stay="Hier bleiben",
         scan="Richten Sie die Kamera Ihres Telefons auf den Code. Es dauert eine Minute.",
     ),
     "fr": Words(
@@ -72,7 +69,6 @@ WORDS: Mapping[str, Words] = {
         staff="Personnel",
         code="Code pour quitter la page",
         leave="Quitter",
-        stay="Rester ici",
         scan="Visez le code avec l’appareil photo de votre téléphone. Cela prend une minute.",
     ),
     "es": Words(
@@ -89,7 +85,6 @@ WORDS: Mapping[str, Words] = {
         staff="Personal",
         code="Código para salir de la página",
         leave="Salir",
-        stay="Quedarse aquí",
         scan="Apunte al código con la cámara de su teléfono. Solo lleva un minuto.",
     ),
     "it": Words(
@@ -106,7 +101,6 @@ WORDS: Mapping[str, Words] = {
         staff="Personale",
         code="Codice per lasciare la pagina",
         leave="Lascia",
-        stay="Resta qui",
         scan="Inquadri il codice con il telefono. Basta un minuto.",
     ),
     "nl": Words(
@@ -123,7 +117,6 @@ WORDS: Mapping[str, Words] = {
         staff="Personeel",
         code="Code om de pagina te verlaten",
         leave="Verlaten",
-        stay="Hier blijven",
         scan="Richt de camera van uw telefoon op de code. Het duurt een minuut.",
     ),
     "sv": Words(
@@ -140,7 +133,6 @@ WORDS: Mapping[str, Words] = {
         staff="Personal",
         code="Kod för att lämna sidan",
         leave="Lämna",
-        stay="Stanna här",
         scan="Rikta telefonens kamera mot koden. Det tar en minut.",
     ),
 }

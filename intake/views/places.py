@@ -1,6 +1,5 @@
 """Settings: the places where people answer on the spot, and the poster of each."""
 
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import segno
@@ -9,9 +8,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
-from feedback_portal.accounts.permissions import require_set_up
+from feedback_portal.accounts.permissions import require_set_up, set_up_page
 from intake import places
 from intake.kiosk_words import WORDS
 from intake.models import Form, Place
@@ -70,21 +69,7 @@ class PlaceForm(PlaceModelForm):
         return place
 
 
-def _set_up_page(view: Any) -> Any:
-    """Administrators only."""
-
-    @login_required
-    @require_http_methods(["GET", "POST"])
-    @wraps(view)
-    def page(request: HttpRequest, **named: Any) -> HttpResponse:
-        require_set_up(request)
-        response: HttpResponse = view(request, **named)
-        return response
-
-    return page
-
-
-@_set_up_page
+@set_up_page
 def all_places(request: HttpRequest) -> HttpResponse:
     """Every place, and a form for a new one."""
     form = PlaceForm(request.POST or None)
@@ -95,7 +80,7 @@ def all_places(request: HttpRequest) -> HttpResponse:
     return _shown(request, "places", form, places=Place.objects.select_related("form").order_by("-is_enabled", "name"))
 
 
-@_set_up_page
+@set_up_page
 def place(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Place, slug=slug)
     form = PlaceForm(request.POST or None, instance=found)

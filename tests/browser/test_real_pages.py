@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey, Role, User
 from intake import receiving
+from intake.models import Form, Place
 from tests.makers import actor, make_channel, make_customer, make_person, make_team, make_ticket
 from triage import improvements
 from triage.decisions import decide
@@ -32,6 +33,9 @@ PAGES = (
     "/settings/people/{person}/",
     "/settings/keys/",
     "/settings/channels/",
+    "/settings/places/",
+    "/settings/places/lobby/",
+    "/settings/places/lobby/poster/",
     "/settings/parked/?stage=deliver",
     "/triage/{ticket}/link_action/",
 )
@@ -60,6 +64,8 @@ def ticket(ines: User) -> Ticket:
     Rule.objects.create(name="Leaks", definition=definition)
     ApiKey.issue("Shop", scopes=["tickets:read"])
     make_channel("shop")
+    form = Form.objects.get(slug="feedback")
+    Place.objects.create(slug="lobby", name=HOSTILE[:120], form=form, languages=["en", "de"], exit_code="2468")
     Notification.objects.update(parked_at=now, attempts=8, last_error=f"550 5.1.1 {HOSTILE}")
     return made
 

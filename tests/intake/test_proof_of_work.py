@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from intake import proof_of_work, receiving, surveys
+from intake import allowances, proof_of_work, receiving, surveys
 from intake.models import Form, SpentProof, Submission
 from intake.proof_of_work import BadProof
 
@@ -193,3 +193,38 @@ def test_spent_proofs_are_forgotten_when_they_have_expired(form: Form) -> None:
     assert SpentProof.objects.exists()
     receiving.forget_expired(at=at + timedelta(minutes=11))
     assert not SpentProof.objects.exists()
+
+
+PROGRAMS: dict[str, dict[str, Any]] = {
+    "fills every field": {"homepage": "https://spam.example", "order": "x", "product": "x"},
+    "fills the hidden one only": {"homepage": "x"},
+    "fills it with a space": {"homepage": " "},
+    "answers at once": {"age": timedelta(0)},
+    "answers in a second": {"age": timedelta(seconds=1)},
+    "fills everything at once": {"homepage": "x", "age": timedelta(0)},
+    "builds its own post": {"homepage": None},
+    "builds its own post at once": {"homepage": None, "age": timedelta(0)},
+    "says when it wrote": {"age": timedelta(0), "written-at": "1"},
+    "makes up copies": {"age": timedelta(0), "sheet-copy": "f" * 32},
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_simple_programs_are_held_back(form: Form, program: str) -> None:
+    fields = {"homepage": "", "text": "Buy now", "age": timedelta(minutes=1)} | PROGRAMS[program]
+    token = surveys.hand_out(form, at=timezone.now() - fields.pop("age")).token()
+    said = {name: value for name, value in fields.items() if value is not None}
+
+    assert Client().post("/f/feedback/", {"token": token} | said).status_code == 303
+    assert Submission.objects.quarantined().count() == 1
+
+
+def test_five_hundred_people_are_not(form: Form) -> None:
+    for number in range(500):
+        at = timezone.now() + timedelta(seconds=number)
+        strain = allowances.use_one(form.channel, f"192.0.{number // 100}.{number % 100}", at=at)
+        sheet = surveys.hand_out(form, at=at - timedelta(seconds=3 + number))
+        surveys.submit(sheet, {"text": "It leaks"}, at=at, strain=strain)
+
+    assert Submission.objects.count() == 500
+    assert not Submission.objects.quarantined().exists()
