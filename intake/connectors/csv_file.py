@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, BinaryIO
 
 from intake.connectors import connectors, mapped, tables
-from intake.connectors.base import BadRow, Draft, FileConnector, RawItem, Row
+from intake.connectors.base import BadRow, Draft, FileConnector, RawItem, Row, Setting
 from intake.connectors.tables import MOST_COLUMNS
 
 __all__ = ["MOST_COLUMNS", "CsvFile"]
@@ -26,6 +26,11 @@ class CsvFile(FileConnector):
     version = 2
     extensions = (".csv", ".tsv", ".txt", ".xlsx")
     is_general = True
+    asks = (
+        *mapped.ASKS,
+        Setting("encoding", "Encoding", "As in cp1252. Without it, it is told by the bytes of a file, or asked for."),
+        Setting("sheet", "Sheet", "Of workbooks. Without it, the first is read."),
+    )
 
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:
         return tables.rows(file, settings=settings)

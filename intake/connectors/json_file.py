@@ -31,6 +31,7 @@ class JsonFile(DocumentConnector):
     slug = "json_file"
     name = "Objects (JSON, JSON Lines)"
     is_general = True
+    asks = mapped.ASKS
 
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:
         with closing(self.objects(file, settings=settings)) as found:

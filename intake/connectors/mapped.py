@@ -9,11 +9,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Remark, Sender, Unreadable
+from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Remark, Sender, Setting, Unreadable
 from intake.connectors.columns import Plan, plan_of, told
 from intake.connectors.markup import text_of_html
 from intake.connectors.moments import Unclear, moment_of
-from intake.connectors.presets import GENERIC, Preset, named, plain
+from intake.connectors.presets import GENERIC, Preset, known, named, plain
 
 _NUMBER = re.compile(r"(-?\d{1,6}(?:[.,]\d{1,4})?)\s*(?:(?:/|of|von)\s*(\d{1,2}))?\s*(?:stars?)?\Z", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}\Z")
@@ -24,6 +24,44 @@ _YES = frozenset({"1", "true", "yes", "y", "x", "ja", "oui", "si", "sí"})
 _SCALES_IN_WORDS = {"csat": "csat5", "ces": "ces7", "stars": "stars5"}
 _COUNTED = re.compile(r" \(\d+\)\Z")
 _AS_SENT = "rating as sent"
+
+
+# What a file of rows may have to be told, whatever it is written in.
+ASKS = (
+    Setting(
+        "preset",
+        "Export",
+        "Where the files come from. A file shows it by its header, nearly always.",
+        choices=(("", "As the file shows"), *((each.slug, each.name) for each in known().values() if not each.refusal)),
+    ),
+    Setting(
+        "scale",
+        "Scale of ratings",
+        "For ratings whose column names none.",
+        choices=(
+            ("", "5 steps of satisfaction"),
+            *((name, f"{name}, {low} to {high}") for name, (low, high) in SCALES.items()),
+        ),
+    ),
+    Setting("time_zone", "Time zone", "Of times that name none, as in Europe/Berlin. Without it they are UTC."),
+    Setting(
+        "day_first",
+        "Dates like 3/10/2026",
+        "A file whose dates cannot be told apart has to be told.",
+        choices=(
+            ("", "As the other dates of the file"),
+            ("yes", "3 October: the day stands first"),
+            ("no", "10 March: the month stands first"),
+        ),
+    ),
+    Setting(
+        "may_contact",
+        "Writing to the customers",
+        "For files without a column that says it.",
+        choices=(("", "They did not agree"), ("yes", "All of them agreed to be written to")),
+    ),
+)
+_DAY_FIRST = {True: True, "yes": True, False: False, "no": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +86,8 @@ class Origin:
 
     def moment(self, value: str, *, settings: Mapping[str, Any]) -> datetime:
         """The moment a cell names; what its file says of zones stands before what the channel says."""
-        day_first = settings.get("day_first")
+        given = settings.get("day_first")
+        day_first = _DAY_FIRST.get(given) if isinstance(given, str | bool) else None
         if day_first is None:
             day_first = self.preset.day_first if self.day_first is None else self.day_first
         zone = self.zone or self.preset.zone or settings.get("time_zone") or "UTC"
@@ -216,7 +255,7 @@ class _Reading:
         """A table of addresses is no consent to write to them: it has to say so, or whoever set up the channel does."""
         if "may_contact" in self.columns:
             return self.value("may_contact").casefold() in _YES
-        return self.settings.get("may_contact") is True
+        return self.settings.get("may_contact") in (True, "yes")
 
     def moment(self) -> datetime | None:
         value = self.value("submitted_at")
