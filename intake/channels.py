@@ -147,8 +147,11 @@ def _settings(connector: Connector, given: Mapping[str, Any], errors: list[Input
             kept.pop(asked.name, None)
             continue
         value = kept.pop(asked.name, "")
-        text = clean_line(value, longest=_LONGEST) if isinstance(value, str) else ""
         known = {choice for choice, _ in asked.choices}
+        if isinstance(value, bool):
+            # Programs say true where the page offers "yes".
+            value = "yes" if value else "no" if "no" in known else ""
+        text = clean_line(value, longest=_LONGEST) if isinstance(value, str) else ""
         if known and text and text not in known:
             errors.append(InputError(asked.name, "Choose one of those offered."))
         elif asked.is_required and not text:

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import api
-from intake.views import builder, channels, hooks, kiosk, places, polls, public, scripts
+from intake.views import builder, channels, hooks, imports, kiosk, places, polls, public, scripts
 
 app_name = "intake"
 
@@ -28,6 +28,10 @@ urlpatterns = [
     path("settings/channels/<slug:slug>/calls/<int:number>/", channels.replay_delivery, name="replay_delivery"),
     path("settings/channels/<slug:slug>/passed-over/<int:number>/", channels.read_again, name="read_again"),
     path("hooks/<str:key>/", hooks.hook, name="hook"),
+    path("imports/", imports.all_imports, name="imports"),
+    path("imports/<uuid:number>/", imports.one, name="import"),
+    path("imports/<uuid:number>/report/", imports.report, name="import_report"),
+    path("imports/<uuid:number>/<slug:verb>/", imports.move, name="move_import"),
     path("settings/polls/", polls.polls, name="polls"),
     path("settings/polls/<slug:slug>/", polls.ask_now, name="ask_now"),
     path("settings/forms/", builder.forms, name="forms"),

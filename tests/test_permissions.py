@@ -1,5 +1,6 @@
 """Every address answers every role as the table says; an address that is not in the table fails the test."""
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +11,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope
-from intake import receiving
-from intake.models import Form, Place
+from intake import importing, receiving
+from intake.models import Channel, Form, Place
 from tests.makers import make_customer, make_person, make_team, make_ticket
 from triage.models import Action, Rule, Topic
 
@@ -72,6 +73,10 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/channels/<slug:slug>/old-secrets/": SET_UP_POST,
     "settings/channels/<slug:slug>/calls/<int:number>/": SET_UP_POST,
     "settings/channels/<slug:slug>/passed-over/<int:number>/": SET_UP_POST,
+    "imports/": SET_UP,
+    "imports/<uuid:number>/": SET_UP,
+    "imports/<uuid:number>/report/": SET_UP,
+    "imports/<uuid:number>/<slug:verb>/": SET_UP_POST,
     "settings/polls/": SET_UP,
     "settings/polls/<slug:slug>/": (302, 405, 405, 405, 405, 405),
     "settings/parked/": SET_UP,
@@ -178,8 +183,11 @@ class World:
         for name, person in people.items():
             self.clients[name] = Client(raise_request_exception=False)
             self.clients[name].force_login(person)
+        table = Channel.objects.create(slug="table", name="Table", kind="csv_file")
+        run = importing.upload(table, io.BytesIO(b"text\nIt leaks\n"), name="said.csv")
         token = receiving.tracking_token(self.ticket.item.submission)
         self.words = {
+            "imports/<uuid:number>": f"imports/{run.public_id}",
             "<str:token>": token,
             "<str:key>": "no-key",
             "<slug:kind>": "rest_api",

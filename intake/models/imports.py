@@ -62,6 +62,13 @@ class Import(PendingWork):
     def __str__(self) -> str:
         return self.file_name
 
+    @property
+    def percent(self) -> int:
+        """How much of the file is in, as a bar shows it; full only once it is."""
+        if self.state == self.State.DONE:
+            return 100
+        return min(99, 100 * self.read_bytes // self.size) if self.size else 0
+
 
 class ImportNotice(models.Model):
     """What a person should know of one row: why it was passed over, why it failed, or what was left out of it."""

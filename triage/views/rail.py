@@ -5,14 +5,17 @@ from urllib.parse import urlencode
 
 from django.db import connection
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor, actor_of
+from intake.models import Import
 from triage.lifecycle import OPEN, Status
 from triage.models import Action, Ticket
 
 MOST_COUNTED = 1000
+_MOST_IMPORTS = 3
 
 
 def capped(count: int) -> str:
@@ -36,6 +39,7 @@ def _rail(actor: Actor, query: str) -> dict[str, Any]:
             "snoozed": capped(seen.filter(status=Status.SNOOZED)[:MOST_COUNTED].count()),
             "actions": capped(_actions(actor)[:MOST_COUNTED].count()),
         },
+        "imports": _imports(actor),
         "stages": [
             {
                 "name": name,
@@ -47,6 +51,24 @@ def _rail(actor: Actor, query: str) -> dict[str, Any]:
             for slug, name, position, count in _stages(actor)
         ],
     }
+
+
+def _imports(actor: Actor) -> list[dict[str, Any]]:
+    """Files on their way in, for whoever can do something about them."""
+    if not actor.may_set_up:
+        return []
+    running = Import.objects.filter(state__in=[Import.State.WAITING, Import.State.RUNNING]).order_by("-id")
+    return [
+        {
+            "name": run.file_name,
+            "url": reverse("intake:import", args=[run.public_id]),
+            "percent": run.percent,
+            "done": run.percent,
+            "total": 100,
+            "sentence": f"{run.read:,} rows read, {run.created:,} new, {run.failed:,} could not be read",
+        }
+        for run in running[:_MOST_IMPORTS]
+    ]
 
 
 def _actions(actor: Actor) -> Any:

@@ -16,6 +16,7 @@ PLACES = (
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
     ("intake:channels", "Channels", "The ways in, and which of them are open"),
+    ("intake:imports", "Imports", "Files of feedback: what they hold, how far they are, and what came of them"),
     ("intake:polls", "Sources", "Channels that are asked by themselves, how far behind they are and what stops them"),
     ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
     ("intake:forms", "Forms", "What people are asked, in which languages, and what is published"),
