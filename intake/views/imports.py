@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_POST
 
-from feedback_portal.accounts.permissions import actor_of, set_up_page
+from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
 from feedback_portal.refusals import BadInput
 from intake import import_reports, importing
 from intake.connectors.columns import FIELDS
@@ -29,7 +30,7 @@ _VERBS = {
     "cancel": (importing.cancel, "It is cancelled. What is in stays until you take it back."),
     "undo": (importing.undo, "It is taken back; what somebody decided already stays."),
 }
-_MOVES = {
+_MOVES: Mapping[str, tuple[str, ...]] = {
     State.UPLOADED: ("cancel",),
     State.WAITING: ("pause", "cancel"),
     State.RUNNING: ("pause", "cancel"),
@@ -86,7 +87,7 @@ def _sent(request: HttpRequest) -> Import:
             raise BadInput(f'The ending of "{path.name[:80]}" does not tell what the file is. Choose its kind.')
         channel = importing.channel_for(_free(slugify(name)[:50] or "import"), kind=kind, path=path)
         channel.name = name
-    return importing.upload(channel, file, name=path.name, by=actor_of(request).user)
+    return importing.upload(channel, cast(BinaryIO, file), name=path.name, by=actor_of(request).user)
 
 
 def _free(slug: str) -> str:
@@ -190,10 +191,11 @@ def move(request: HttpRequest, number: str, verb: str) -> HttpResponse:
     return redirect("intake:import", run.public_id)
 
 
-@set_up_page
+@login_required
 @require_GET
-def report(request: HttpRequest, number: str) -> HttpResponse | StreamingHttpResponse:
+def report(request: HttpRequest, number: str) -> StreamingHttpResponse:
     """The rows that were skipped, that failed, or of which something was left out, as a table that can be corrected and sent."""
+    require_set_up(request)
     run = get_object_or_404(Import.objects.select_related("channel"), public_id=number)
     answer = StreamingHttpResponse(import_reports.lines(run), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{run.channel.slug}-{str(run.public_id)[:8]}-errors.csv"'
