@@ -113,6 +113,9 @@ def _judge(channel: Channel, row: Row | BadRow, chunk: Chunk) -> None:
         chunk.counts["failed"] += 1
         chunk.notices.append(Notice(row.number, row.column, row.reason, row.cells))
         return
+    if row.raw.is_gone:
+        chunk.good.append((row.raw, Draft()))  # nothing in it is read: what it names is erased
+        return
     try:
         draft = normalizing.read_raw(channel, row.raw)
     except Ignored as reason:

@@ -343,9 +343,11 @@ def _store(run: Import, chunk: Chunk, *, at: datetime) -> None:
             if each.is_new and each.is_read
         ]
         normalizing.take_in(read, at=at)
-        counts["created"] = sum(each.is_new for each in stored)
+        gone = sum(raw.is_gone and each.is_new for each, (raw, _) in zip(stored, chunk.good, strict=True))
+        counts["skipped"] += gone  # deleted at the source before it ever came here
+        counts["created"] = sum(each.is_new for each in stored) - gone
         counts["updated"] = sum(each.is_newer for each in stored)
-        counts["duplicate"] = len(stored) - counts["created"] - counts["updated"]
+        counts["duplicate"] = len(stored) - counts["created"] - counts["updated"] - gone
         import_reports.keep(run, chunk.notices)
         added = {name: F(name) + counts[name] for name in _COUNTED}
         # Getting on is proof of life: only a chunk that never gets stored uses up the attempts.

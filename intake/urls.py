@@ -3,7 +3,7 @@
 from django.urls import path
 
 from intake import api
-from intake.views import builder, channels, hooks, imports, kiosk, places, polls, public, scripts
+from intake.views import builder, channels, hooks, imports, kiosk, places, polls, public, scripts, sessions
 
 app_name = "intake"
 
@@ -32,6 +32,10 @@ urlpatterns = [
     path("imports/<uuid:number>/", imports.one, name="import"),
     path("imports/<uuid:number>/report/", imports.report, name="import_report"),
     path("imports/<uuid:number>/<slug:verb>/", imports.move, name="move_import"),
+    path("sessions/", sessions.all_sessions, name="sessions"),
+    path("sessions/<int:number>/", sessions.session, name="session"),
+    path("sessions/<int:number>/notes/", sessions.notes, name="session_notes"),
+    path("sessions/<int:number>/notes/new/", sessions.note, name="note"),
     path("settings/polls/", polls.polls, name="polls"),
     path("settings/polls/<slug:slug>/", polls.ask_now, name="ask_now"),
     path("settings/forms/", builder.forms, name="forms"),

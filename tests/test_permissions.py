@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope
-from intake import importing, receiving
+from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from tests.makers import make_customer, make_person, make_team, make_ticket
 from triage.models import Action, Rule, Topic
@@ -24,6 +24,7 @@ ROLES = ("anonymous", "omar", "tariq", "lead", "manager", "admin")
 OPEN = (200, 200, 200, 200, 200, 200)
 STAFF = (302, 200, 200, 200, 200, 200)
 TEAM = (302, 404, 200, 200, 200, 200)
+HELD = (302, 404, 404, 200, 200, 200)
 STEER = (302, 403, 403, 200, 200, 200)
 SET_UP = (302, 403, 403, 403, 403, 200)
 SET_UP_POST = (302, 403, 403, 403, 403, 405)
@@ -77,6 +78,10 @@ GET: dict[str, tuple[int, ...]] = {
     "imports/<uuid:number>/": SET_UP,
     "imports/<uuid:number>/report/": SET_UP,
     "imports/<uuid:number>/<slug:verb>/": SET_UP_POST,
+    "sessions/": STAFF,
+    "sessions/<int:number>/": HELD,
+    "sessions/<int:number>/notes/": HELD,
+    "sessions/<int:number>/notes/new/": (405,) * 6,  # open to whoever has the token of its page
     "settings/polls/": SET_UP,
     "settings/polls/<slug:slug>/": (302, 405, 405, 405, 405, 405),
     "settings/parked/": SET_UP,
@@ -179,6 +184,9 @@ class World:
             "manager": make_person("Lena", role=Role.MANAGER),
             "admin": make_person("Ada", role=Role.ADMIN),
         }
+        session = sessions.begin(
+            kind="visit", title="Visit to the workshop", held_at=timezone.now(), by=people["admin"]
+        )
         self.clients = {"anonymous": Client(raise_request_exception=False)}
         for name, person in people.items():
             self.clients[name] = Client(raise_request_exception=False)
@@ -201,6 +209,7 @@ class World:
             "people/<int:number>": f"people/{people['tariq'].pk}",
             "keys/<int:number>": f"keys/{key.pk}",
             "rules/<int:number>": f"rules/{rule.pk}",
+            "sessions/<int:number>": f"sessions/{session.pk}",
             "customers/<int:number>": f"customers/{ana.pk}",
             "topics/<slug:slug>": f"topics/{topic.slug}",
             "teams/<slug:slug>": f"teams/{quality.slug}",

@@ -6,6 +6,7 @@ from intake.models.customers import Account, Customer
 from intake.models.feedback import Arrival, Attachment, FeedbackItem
 from intake.models.imports import Import, ImportNotice
 from intake.models.places import Place
+from intake.models.sessions import Participant, Session
 from intake.models.submissions import Revision, Submission
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "FormVersion",
     "Import",
     "ImportNotice",
+    "Participant",
     "Place",
     "Poll",
     "Revision",
+    "Session",
     "SpentProof",
     "Submission",
 ]

@@ -19,6 +19,7 @@ PLACES = (
     ("intake:imports", "Imports", "Files of feedback: what they hold, how far they are, and what came of them"),
     ("intake:polls", "Sources", "Channels that are asked by themselves, how far behind they are and what stops them"),
     ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
+    ("intake:sessions", "Sessions", "Focus groups, interviews, visits and calls, and what was said in them"),
     ("intake:forms", "Forms", "What people are asked, in which languages, and what is published"),
     ("triage:held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
     ("triage:parked", "Parked work", "What the portal gave up on, with the reason"),

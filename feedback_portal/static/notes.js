@@ -1,0 +1,37 @@
+/* Notes during a visit or a call: kept on the device first, sent once when there is a network. */
+"use strict";
+(() => {
+  const form = document.getElementById("notes");
+  const state = document.getElementById("notes-state");
+  const written = document.getElementById("notes-written");
+  const page = location.pathname;
+  const said = (name) => form.elements.namedItem(name);
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const id = outbox.newId();
+    const fields = [["token", said("token").value], ["event", id], ["speaker", said("speaker").value], ["text", said("text").value]];
+    if (!(await outbox.keep({ id, page, url: form.action, at: Date.now(), quiet: true, fields }))) {
+      state.textContent = "This device has no room for it. Copy your words, and write them down elsewhere.";
+      return;
+    }
+    const line = document.createElement("li");
+    line.dir = "auto";
+    line.textContent = said("text").value;
+    written.prepend(line);
+    said("text").value = "";
+    said("text").focus();
+    await send();
+  });
+
+  async function send() {
+    const came = await outbox.flush().catch(() => []);
+    const refused = (came || []).find((each) => each.refused !== undefined);
+    const left = (await outbox.waiting().catch(() => [])).filter((entry) => entry.page === page).length;
+    state.textContent = refused ? refused.refused : left ? `Kept on this device: ${left}. Sent when you are back.` : written.children.length ? "All notes are sent." : "";
+  }
+
+  addEventListener("online", send);
+  setInterval(send, 30_000);
+  send();
+})();
