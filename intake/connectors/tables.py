@@ -24,6 +24,9 @@ from intake.occurrences import Occurrences
 MOST_COLUMNS = 2000
 _SAMPLE = 64 * 1024
 _AHEAD = 1000
+# The columns that a report of ours puts before those of the file.
+_REPORT = ["row", "column", "reason"]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,9 @@ def _preset(head: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> Prese
 
 def _table(found: Iterator[Record | Damage], settings: Mapping[str, Any]) -> Table:
     header = _header(found)
+    if header.fields[: len(_REPORT)] == _REPORT:
+        header = _corrected(header)
+        found = (record if isinstance(record, Damage) else _corrected(record) for record in found)
     head = [header]
     waiting: list[Record | Damage] = []
     while len(head) + len(waiting) < presets.MOST_HEADER_ROWS and (record := next(found, None)) is not None:
@@ -149,6 +155,12 @@ def _days(below: Iterator[Record | Damage], places: Sequence[int]) -> tuple[bool
         if not dates or len(ahead) >= _AHEAD:
             break
     return day_first_in(dates), chain(ahead, below)
+
+
+def _corrected(record: Record) -> Record:
+    """A row of a report that came back: without what we said of it, and as it stood before we guarded it."""
+    fields = [cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell for cell in record.fields]
+    return record._replace(fields=fields[len(_REPORT) :])
 
 
 def _header(found: Iterator[Record | Damage]) -> Record:

@@ -113,6 +113,16 @@ def test_dates_that_can_be_read_in_one_way_only_tell_how_the_others_are_meant(
     assert [moment and (moment.month, moment.day) for moment in moments] == read
 
 
+def test_a_report_that_comes_back_corrected_is_the_rows_it_tells_of() -> None:
+    """Without what was said of them, and with the cells that were guarded as they stood."""
+    found = rows("row,column,reason,id,text\n3,text,It leaks.,7,'=1+1\n4,,Unclear.,8,'tis fine\n")
+
+    assert [dict(row.cells) for row in found if isinstance(row, Row)] == [
+        {"id": "7", "text": "=1+1"},
+        {"id": "8", "text": "'tis fine"},
+    ]
+
+
 def test_a_row_is_read_again_from_its_bytes_alone() -> None:
     first, _ = rows("id,text,date\n1,It leaks,3/4/2026\n2,Fine,31/5/2026\n")
 
