@@ -18,7 +18,15 @@ from feedback_portal.local.service import Service
 
 USER = "portal"
 # The server's own log of refused statements would hold what customers wrote; the portal logs its errors itself.
-_DURABLE = {"max_connections": "100", "shared_buffers": "128MB", "log_min_messages": "fatal"}
+_DURABLE = {
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "log_min_messages": "fatal",
+    # Machines of today have no arm to move, so a probe of an index costs little more than the next page.
+    "random_page_cost": "1.1",
+    # A large import would otherwise flush everything every few seconds.
+    "max_wal_size": "2GB",
+}
 # For tests: nothing has to survive a power cut.
 _THROWAWAY = _DURABLE | {
     "fsync": "off",
