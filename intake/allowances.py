@@ -1,4 +1,4 @@
-"""How often one address may send through a channel: counted in the database, where every process counts the same."""
+"""How often one address, or one system, may send through a channel: counted in the database, where every process counts the same."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ def use_one(
     One statement that needs no flush to disk, so exactly as many pass as the limits say, however many ask at once. A try
     that is refused costs nothing.
     """
-    limits = _limits(channel) if limits is None else limits
+    limits = limits_of(channel) if limits is None else limits
     share = timedelta(seconds=60 / limits["minute"]) if limits["minute"] else timedelta()
     ahead = share * (limits["burst"] - 1) if limits["burst"] else _FOREVER
     who = _hashed(address, door)
@@ -81,12 +81,13 @@ def forget(*, at: datetime) -> int:
     return Allowance.objects.filter(hour_began_at__lte=at - _HOUR, used_until__lte=at).delete()[0]
 
 
-def _limits(channel: Channel) -> dict[str, int]:
+def limits_of(channel: Channel, *, usual: Mapping[str, int] = LIMITS) -> dict[str, int]:
+    """What the channel's setting "limits" leaves of what is usual at a door."""
     given: Any = channel.settings.get("limits")
     found = given if isinstance(given, dict) else {}
     return {
-        name: min(found[name], _ENDLESS) if type(found.get(name)) is int and found[name] >= 0 else usual
-        for name, usual in LIMITS.items()
+        name: min(found[name], _ENDLESS) if type(found.get(name)) is int and found[name] >= 0 else standard
+        for name, standard in usual.items()
     }
 
 

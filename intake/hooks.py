@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 
 from feedback_portal.accounts.models import hashed
 from feedback_portal.pending import Drained, GiveUp, drain
-from feedback_portal.refusals import NotFound, Refused
+from feedback_portal.refusals import NotFound, Refused, TooMany
 from feedback_portal.registry import UnknownSlug
 from feedback_portal.sealing import Unsealable
-from intake import normalizing, privacy, receiving
+from intake import allowances, normalizing, privacy, receiving
 from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem, Unreadable
 from intake.models import Channel, Delivery
 from intake.receiving import ChannelClosed
@@ -23,8 +23,9 @@ from intake.receiving import ChannelClosed
 log = structlog.get_logger("portal.hooks")
 
 LARGEST = PushConnector.largest
-# A body may be as large as that, and a mail larger, so few of them are held at once.
 BATCH = 20
+# What one system may call: 200 at once and 50 a second. A channel's setting "limits" changes it like a form's.
+LIMITS: Mapping[str, int] = {"burst": 200, "minute": 50 * 60, "hour": 0}
 # Beside a secret of this name, its predecessor holds for as long as it is kept.
 OLD = "_old"
 
@@ -53,7 +54,8 @@ def take(key: str, call: Call, *, at: datetime) -> bytes:
     """Store a genuine call, and the body of the answer. It is durable when this returns; what it holds is read afterwards.
 
     `NotFound` where no channel that is switched on has this key, `NotGenuine` where its sender's signature does not hold.
-    Neither says more than that, and nothing of such a call is kept.
+    Neither says more than that, and nothing of such a call is kept but that there was one. `TooMany` for more genuine calls
+    than the channel takes: a stranger uses none of them up.
     """
     channel, connector = _channel(key)
     try:
@@ -68,15 +70,19 @@ def take(key: str, call: Call, *, at: datetime) -> bytes:
     except Exception as reason:  # a connector that breaks on what a stranger sent has not found it genuine
         trouble = None if isinstance(reason, Forged) else reason
         log.warning("forged call", channel=channel.slug, kind=channel.kind, reason=str(reason), exc_info=trouble)
+        _count_forged(channel, at=at)
         raise NotGenuine("Sign the call with the secret of this channel, and send it when it is signed.") from None
     if answer is None:
+        _use_one(channel, at=at)
         _store(channel, connector, call, secrets, key=key, at=at)
     return answer or b""
 
 
 def take_apart_pending() -> Drained:
     """Work off every delivery that is due."""
-    return drain(Delivery.objects.select_related("channel"), take_apart, batch=BATCH)
+    # A body may be as large as a mail with its files, so each is read when its turn comes and none is held on to.
+    rows = Delivery.objects.select_related("channel").defer("body", "conflicting_body")
+    return drain(rows, take_apart, batch=BATCH)
 
 
 def take_apart(rows: Sequence[Delivery]) -> Mapping[int, GiveUp]:
@@ -159,6 +165,26 @@ def _verify(channel: Channel, connector: PushConnector, call: Call, secrets: Map
         connector.verify(call, secrets=_told(channel, {**secrets, **before}), at=at)
 
 
+def _use_one(channel: Channel, *, at: datetime) -> None:
+    limits = allowances.limits_of(channel, usual=LIMITS)
+    try:
+        allowances.use_one(channel, "", at=at, door="calls", limits=limits)
+    except TooMany as reason:
+        raise TooMany(
+            "More calls came than this channel takes. Send this one again after the seconds that Retry-After names.",
+            retry_after=reason.retry_after,
+        ) from None
+
+
+def _count_forged(channel: Channel, *, at: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO intake_forgedcalls AS known (channel_id, count, last_at) VALUES (%s, 1, %s)"
+            " ON CONFLICT (channel_id) DO UPDATE SET count = known.count + 1, last_at = greatest(known.last_at, excluded.last_at)",
+            [channel.pk, at],
+        )
+
+
 def _told(channel: Channel, secrets: Mapping[str, str]) -> dict[str, str]:
     """The secrets, and the channel's other texts beside them."""
     return {name: text for name, text in channel.settings.items() if isinstance(text, str)} | dict(secrets)
@@ -210,5 +236,7 @@ def _split(row: Delivery) -> list[RawItem]:
     connector = row.channel.connector
     if not isinstance(connector, PushConnector):
         raise Unreadable(f"A channel of kind {row.channel.kind} is not called. Choose another kind for it.")
-    call = Call("POST", row.url, row.headers, bytes(row.body))
+    # Not `row.body`, which the row would hold until its whole batch is done.
+    body = Delivery.objects.values_list("body", flat=True).get(pk=row.pk)
+    call = Call("POST", row.url, row.headers, bytes(body))
     return list(connector.split(call, settings=row.channel.settings))

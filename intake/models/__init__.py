@@ -1,6 +1,6 @@
 """What was said, by whom and through which channel."""
 
-from intake.models.arrivals import Delivery, Poll
+from intake.models.arrivals import Delivery, ForgedCalls, Poll
 from intake.models.channels import Allowance, Channel, Form, FormVersion, SpentProof
 from intake.models.customers import Account, Customer
 from intake.models.feedback import Arrival, Attachment, FeedbackItem
@@ -18,6 +18,7 @@ __all__ = [
     "Customer",
     "Delivery",
     "FeedbackItem",
+    "ForgedCalls",
     "Form",
     "FormVersion",
     "Import",

@@ -43,6 +43,17 @@ class Delivery(PendingWork):
         ]
 
 
+class ForgedCalls(models.Model):
+    """How often somebody called a channel without being who they said, which is all that is kept of such calls.
+
+    In a table that is not written ahead, so that a stranger's calls cost no flush; after a crash it counts from nothing.
+    """
+
+    channel = models.OneToOneField(Channel, on_delete=models.CASCADE, primary_key=True, related_name="forged_calls")
+    count = models.PositiveBigIntegerField(default=1)
+    last_at = models.DateTimeField()
+
+
 class Poll(PendingWork):
     """When a channel's source is asked again, and how that went. One row a channel: done means due later, and completed that
     it is asked no more."""

@@ -14,7 +14,7 @@ from feedback_portal.refusals import BadInput
 from intake import channels, hooks, normalizing, polling
 from intake.connectors import connectors
 from intake.connectors.base import Connector, FileConnector, PullConnector, PushConnector
-from intake.models import Channel, Delivery, Submission
+from intake.models import Channel, Delivery, ForgedCalls, Submission
 
 SHOWN = 50
 # Fields of a kind stand in the form under names of their own, so that none is taken for a field of ours.
@@ -85,6 +85,7 @@ def channel(request: HttpRequest, slug: str) -> HttpResponse:
             .order_by("-id")
             .values_list("id", flat=True)[:SHOWN]
         ),
+        "forged": ForgedCalls.objects.filter(channel=found).first(),
         "passed_over": Submission.objects.filter(channel=found, ignored_reason__gt="")
         .only("id", "external_id", "received_at", "ignored_reason")
         .order_by("-id")[:SHOWN],

@@ -5,8 +5,9 @@ import hashlib
 import hmac
 import json
 import threading
+import tracemalloc
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,13 +15,14 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
-from feedback_portal.accounts.models import hashed
+from feedback_portal.accounts.models import Role, hashed
+from feedback_portal.refusals import TooMany
 from intake import hooks, normalizing, privacy
 from intake.connectors import connectors
 from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem
 from intake.connectors.documents import document, text_at
 from intake.models import Channel, Delivery, FeedbackItem, Submission
-from tests.makers import AT
+from tests.makers import AT, make_person
 
 SECRET = "a secret of the test's own"
 
@@ -108,6 +110,94 @@ def test_refusals_of_forged_calls_do_not_say_what_is_wrong() -> None:
     answers.add(call(unsigned, body_of()).content)
 
     assert len(answers) == 1
+
+
+@pytest.mark.django_db
+def test_forged_calls_are_counted_for_staff_and_machines(client: Client) -> None:
+    channel = channel_of()
+    call(channel, body_of())
+    assert b'portal_forged_calls_total{channel="survey"}' not in client.get("/metrics").content
+
+    for _ in range(3):
+        call(channel, body_of(), **{"Typeform-Signature": "sha256=AAAA"})
+    client.force_login(make_person("Ada", role=Role.ADMIN))
+
+    assert b'portal_forged_calls_total{channel="survey"} 3.0' in client.get("/metrics").content
+    assert "3 calls came without the signature" in client.get("/settings/channels/survey/").content.decode()
+
+
+@pytest.mark.django_db
+def test_counting_strangers_needs_no_flush() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'intake_forgedcalls'")
+        assert cursor.fetchone() == ("u",)
+
+
+@pytest.mark.django_db
+def test_two_hundred_calls_at_once_then_fifty_a_second() -> None:
+    channel = channel_of()
+    at = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+    def let_in(times: int, *, later: float, of: Channel = channel) -> int:
+        return sum(taken(of, f"{later} {number}", at=at + timedelta(seconds=later)) for number in range(times))
+
+    def taken(of: Channel, event: str, *, at: datetime) -> bool:
+        body = body_of(event=event)
+        made = Call("POST", "https://portal.example/hooks/", {"typeform-signature": signature_of(body)}, body)
+        try:
+            hooks.take(of.hook_key, made, at=at)
+        except TooMany:
+            return False
+        return True
+
+    assert let_in(220, later=0) == 200
+    assert let_in(60, later=1) == 50
+    assert let_in(3, later=1, of=channel_of(slug="other")) == 3
+    assert Delivery.objects.count() == 253
+
+
+@pytest.mark.django_db
+def test_a_call_too_many_says_when_to_come_again_and_a_stranger_uses_none_up() -> None:
+    channel = channel_of()
+    Channel.objects.update(settings={"limits": {"burst": 1, "minute": 1}})
+
+    for _ in range(3):
+        assert call(channel, body_of(), **{"Typeform-Signature": "sha256=AAAA"}).status_code == 401
+    first, second = call(channel, body_of()), call(channel, body_of("t2", event="e2"))
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert 1 <= int(second["Retry-After"]) <= 60
+    assert json.loads(second.content)["detail"].startswith("More calls came than this channel takes.")
+    assert Delivery.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_call_costs_one_count_and_one_row(django_assert_num_queries: Any) -> None:
+    channel = channel_of()
+
+    with django_assert_num_queries(3):
+        hooks.take(
+            channel.hook_key,
+            Call("POST", "", {"typeform-signature": signature_of(body_of())}, body_of()),
+            at=AT,
+        )
+
+
+@pytest.mark.django_db
+def test_of_many_large_calls_one_is_held_at_a_time() -> None:
+    channel = channel_of()
+
+    def most_held(of: int) -> int:
+        for number in range(of):
+            call(channel, body_of(f"{of} {number}", text="x" * 900_000, event=f"{of} {number}"))
+        tracemalloc.start()
+        try:
+            assert hooks.take_apart_pending().done == of
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert most_held(12) < most_held(1) + 2 * 900_000
 
 
 @pytest.mark.django_db
