@@ -44,6 +44,7 @@ GET: dict[str, tuple[int, ...]] = {
     "triage/<str:reference>/": (302, 404, 302, 302, 302, 302),
     "triage/<str:reference>/decide/": (302, 405, 405, 405, 405, 405),
     "triage/<str:reference>/undo/": (302, 405, 405, 405, 405, 405),
+    "triage/<str:reference>/mail/": (302, 404, 404, 404, 404, 404),  # this world's ticket did not come by mail
     "triage/<str:reference>/<str:verb>/": TEAM,
     "actions/": STAFF,
     "actions/<str:reference>/": TEAM,

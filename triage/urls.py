@@ -4,7 +4,7 @@ from django.urls import path
 
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
-from triage.views import actions, attachments, dev_mail, parked, tracking, workbench
+from triage.views import actions, attachments, dev_mail, parked, tracking, whole_mail, workbench
 from triage.views.settings import held, people, rules
 from triage.views.settings import organisation as set_up
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("triage/<str:reference>/", workbench.ticket, name="ticket"),
     path("triage/<str:reference>/decide/", workbench.decide, name="decide"),
     path("triage/<str:reference>/undo/", workbench.undo, name="undo"),
+    path("triage/<str:reference>/mail/", whole_mail.page, name="whole_mail"),
     path("triage/<str:reference>/<str:verb>/", workbench.verb, name="verb"),
     path("actions/", actions.actions, name="actions"),
     path("actions/<str:reference>/", actions.action, name="action"),

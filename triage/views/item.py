@@ -11,6 +11,7 @@ from django.urls import reverse
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
 from intake.models import Customer, FeedbackItem
+from intake.whole_mails import is_mail
 from triage import lifecycle
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, Ticket
@@ -79,6 +80,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "customer": _customer(about.customer),
         "channel_name": about.channel.name,
         "received_at": about.received_at,
+        "full_message_url": reverse("triage:whole_mail", args=[ticket.reference]) if is_mail(about.submission) else "",
         "attachments": [
             {"name": file.name, "url": reverse("triage:attachment", args=[file.public_id]), "thumbnail_url": ""}
             for file in about.submission.attachments.order_by("pk")
