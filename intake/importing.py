@@ -219,7 +219,8 @@ def file_of(run: Import) -> Path:
 def forget_files(*, at: datetime) -> int:
     """Delete the files of imports that ended long ago; how many went."""
     ended = [State.DONE, State.CANCELLED, State.REFUSED, State.UNDONE]
-    old = Import.objects.filter(state__in=ended, created_at__lt=at - FILES_KEPT).exclude(stored_as="")
+    past = Import.objects.filter(state__in=ended, created_at__lt=at - FILES_KEPT, channel__is_held=False)
+    old = past.exclude(stored_as="")
     gone = 0
     for run in old.order_by("pk")[:100]:
         file_of(run).unlink(missing_ok=True)

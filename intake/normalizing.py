@@ -18,7 +18,7 @@ from intake import attachments, customers, personal_data, privacy, threads
 from intake.cleaning import clean_line, clean_text, excerpt
 from intake.connectors.base import SCALES, Draft, Ignored, Rating, RawItem, Unreadable
 from intake.copying import copy_rows
-from intake.models import Arrival, Channel, FeedbackItem, Submission
+from intake.models import Arrival, Channel, FeedbackItem, Revision, Submission
 
 log = structlog.get_logger("portal.normalizing")
 
@@ -28,7 +28,7 @@ _AHEAD = timedelta(days=1)
 _MOST_CONTEXT = 50
 _CENTS = Decimal("0.01")
 # What a later version of the same thing may say anew; when it arrived and through what stays as it was.
-_CHANGEABLE = (
+CHANGEABLE = (
     "title", "text", "excerpt", "declared_language", "rating_scale", "rating_value", "product", "product_version", "url",
     "author", "thread", "is_private", "context", "submitted_at", "connector_version",
 )  # fmt: skip
@@ -86,7 +86,7 @@ def take_in(found: Sequence[Read], *, at: datetime) -> None:
     """Customers, items, files and arrivals of what was read for the first time, set-based, inside the caller's transaction."""
     if not found:
         return
-    found = _masked(found)
+    found = _masked(found, at=at)
     known = customers.found_or_made(each.draft.sender for each in found)
     rows = [_said(each, known.get(each.draft.sender), at) for each in found]
     copy_rows("intake_feedbackitem", tuple(rows[0]), [tuple(row.values()) for row in rows])
@@ -103,10 +103,10 @@ def _change(found: Sequence[Read], gone: Sequence[Submission], *, at: datetime) 
     """What the source changed says something else from now on, under the same number and the same arrival; the floor above
     is given word to look again, at what was deleted too."""
     if found:
-        found = _masked(found)
+        found = _masked(found, at=at)
         known = customers.found_or_made(each.draft.sender for each in found)
         changed = [FeedbackItem(**_said(each, known.get(each.draft.sender), at)) for each in found]
-        FeedbackItem.objects.bulk_update(changed, _CHANGEABLE)
+        FeedbackItem.objects.bulk_update(changed, CHANGEABLE)
         threads.join(changed, {each.key: each.draft.reply_to for each in found})
     again = [each.key for each in found] + [row.pk for row in gone]
     if again:
@@ -137,14 +137,31 @@ def _take_along(gone: Sequence[Submission], *, at: datetime) -> None:
 
 def read(submission: Submission) -> Draft:
     """The draft a submission's bytes stand for, or `Unreadable` or `Ignored`; reads nothing else and writes nothing."""
-    payload = bytes(submission.payload)
-    if submission.is_sealed:
-        try:
-            payload = unseal(payload)
-        except Unsealable as reason:
-            raise Unreadable(str(reason)) from None
+    if submission.raw_gone_at is not None:
+        raise Unreadable(f"What arrived was kept until {submission.raw_gone_at:%Y-%m-%d}. What came of it stays.")
+    try:
+        payload = original(submission)
+    except Unsealable as reason:
+        raise Unreadable(str(reason)) from None
     raw = RawItem(submission.external_id, payload, submission.content_type, headers=submission.headers)
     return read_raw(submission.channel, raw)
+
+
+def original(stored: Submission | Revision) -> bytes:
+    """The bytes as they arrived, unsealed; `Unsealable` where they were sealed with a key that is lost."""
+    payload = bytes(stored.payload)
+    return unseal(payload) if stored.is_sealed and payload else payload
+
+
+def would_say(submission: Submission, *, at: datetime) -> dict[str, Any]:
+    """What its item would say if it were read now, by column and masked as ever; writes nothing. Raises as `read` does. The
+    item must be loaded, if there is one."""
+    item: FeedbackItem | None = getattr(submission, "item", None)
+    draft = _mask(submission.channel, read(submission))
+    row = _said(
+        Read(submission.pk, submission.received_at, submission.channel, draft), item.customer_id if item else None, at
+    )
+    return {name: row[name] for name in CHANGEABLE}
 
 
 def read_raw(channel: Channel, raw: RawItem) -> Draft:
@@ -205,35 +222,36 @@ def _said(each: Read, customer: int | None, at: datetime) -> dict[str, Any]:
     }
 
 
-def _masked(found: Sequence[Read]) -> list[Read]:
+def _masked(found: Sequence[Read], *, at: datetime) -> list[Read]:
     """The same with personal data in their texts masked, as each channel wants it, and what arrived sealed or destroyed where
     there was any."""
-    masked: list[Read] = []
-    sealed: list[int] = []
-    destroyed: list[int] = []
-    for each in found:
-        wish = each.channel.settings.get("personal_data", "mask")
-        if wish == "off":
-            masked.append(each)
-            continue
-        region = str(each.channel.settings.get("region", ""))
-        text, kinds = personal_data.mask(each.draft.text, region=region)
-        title, more = personal_data.mask(each.draft.title, region=region)
-        if not (kinds or more):
-            masked.append(each)
-            continue
-        (destroyed if wish == "destroy" else sealed).append(each.key)
-        told = ", ".join(sorted(personal_data.WORDS[kind] for kind in kinds | more))
-        context = {**each.draft.context, "masked": told}
-        masked.append(replace(each, draft=replace(each.draft, text=text, title=title, context=context)))
+    masked = [replace(each, draft=_mask(each.channel, each.draft)) for each in found]
+    closed = [each for each, before in zip(masked, found, strict=True) if each.draft is not before.draft]
+    destroyed = [each.key for each in closed if each.channel.settings.get("personal_data") == "destroy"]
+    sealed = [each.key for each in closed if each.channel.settings.get("personal_data") != "destroy"]
     if destroyed:
-        Submission.objects.filter(pk__in=destroyed).update(payload=b"", headers={}, conflicting_payload=None)
+        Submission.objects.filter(pk__in=destroyed).update(
+            payload=b"", headers={}, conflicting_payload=None, raw_gone_at=at
+        )
     if sealed:
         _seal(sealed)
     if destroyed or sealed:
         # The call that brought it holds the same words, and is kept open.
         privacy.erase_calls([*destroyed, *sealed])
     return masked
+
+
+def _mask(channel: Channel, draft: Draft) -> Draft:
+    """The draft with personal data in its texts masked; itself where there is none, or where the channel wants it as it is."""
+    if channel.settings.get("personal_data") == "off":
+        return draft
+    region = str(channel.settings.get("region", ""))
+    text, kinds = personal_data.mask(draft.text, region=region)
+    title, more = personal_data.mask(draft.title, region=region)
+    if not (kinds or more):
+        return draft
+    told = ", ".join(sorted(personal_data.WORDS[kind] for kind in kinds | more))
+    return replace(draft, text=text, title=title, context={**draft.context, "masked": told})
 
 
 def _seal(keys: Sequence[int]) -> None:

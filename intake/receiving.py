@@ -170,7 +170,9 @@ def forget_expired(*, at: datetime) -> int:
     """Delete what is too old to keep (remembered API answers, quarantined submissions, spent allowances, spent proofs) and files that no
     row knows; how many went."""
     answers, _ = RememberedAnswer.objects.filter(created_at__lt=at - ANSWERS_KEPT).delete()
-    old = Submission.objects.quarantined().filter(received_at__lt=at - QUARANTINE_KEPT, item=None)
+    old = Submission.objects.quarantined().filter(
+        received_at__lt=at - QUARANTINE_KEPT, item=None, channel__is_held=False
+    )
     held, _ = old.delete()
     return answers + held + allowances.forget(at=at) + proof_of_work.forget(at=at) + attachments.sweep(at=at)
 
@@ -272,7 +274,9 @@ def _keep_conflicts(again: Sequence[Submission], known: dict[str, Submission]) -
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE intake_submission AS first SET conflicting_payload = other.payload"
-            " FROM unnest(%s::bigint[], %s::bytea[]) AS other (id, payload) WHERE first.id = other.id",
+            " FROM unnest(%s::bigint[], %s::bytea[]) AS other (id, payload)"
+            # What was emptied is not to be filled again by the back door.
+            " WHERE first.id = other.id AND first.gone_at IS NULL AND first.raw_gone_at IS NULL",
             [list(other), [Binary(payload) for payload in other.values()]],
         )
 
@@ -301,7 +305,7 @@ def _replace(again: Sequence[Submission], known: Mapping[str, Submission], *, at
             "), kept AS (INSERT INTO intake_revision (submission_id, payload, is_sealed, content_type, source_updated_at, replaced_at)"
             "  SELECT id, old_payload, is_sealed, old_type, old_time, %s FROM newer WHERE gone_at IS NULL)"
             " UPDATE intake_submission AS stands SET payload = newer.payload, is_sealed = FALSE, content_type = newer.type,"
-            "  headers = newer.headers, sha256 = newer.sha256, gone_at = newer.gone_at,"
+            "  headers = newer.headers, sha256 = newer.sha256, gone_at = newer.gone_at, raw_gone_at = NULL,"
             "  source_updated_at = coalesce(newer.updated_at, stands.source_updated_at),"
             "  completed_at = NULL, parked_at = NULL, lease_token = NULL, attempts = 0, ignored_reason = '',"
             "  next_attempt_at = statement_timestamp()"

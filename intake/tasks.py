@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from intake import hooks, importing, normalizing, polling, receiving
+from intake import hooks, importing, normalizing, polling, receiving, retention
 
 
 @shared_task
@@ -29,4 +29,9 @@ def import_pending() -> dict[str, int]:
 @shared_task
 def forget_expired() -> int:
     at = timezone.now()
-    return receiving.forget_expired(at=at) + importing.forget_files(at=at) + hooks.forget(at=at)
+    return (
+        receiving.forget_expired(at=at)
+        + importing.forget_files(at=at)
+        + hooks.forget(at=at)
+        + retention.empty_expired(at=at)
+    )

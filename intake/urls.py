@@ -3,7 +3,20 @@
 from django.urls import path
 
 from intake import api
-from intake.views import builder, channels, hooks, imports, kiosk, places, polls, public, scripts, sessions
+from intake.views import (
+    builder,
+    channels,
+    hooks,
+    imports,
+    kiosk,
+    places,
+    polls,
+    public,
+    replay,
+    retention,
+    scripts,
+    sessions,
+)
 
 app_name = "intake"
 
@@ -36,6 +49,8 @@ urlpatterns = [
     path("sessions/<int:number>/", sessions.session, name="session"),
     path("sessions/<int:number>/notes/", sessions.notes, name="session_notes"),
     path("sessions/<int:number>/notes/new/", sessions.note, name="note"),
+    path("settings/channels/<slug:slug>/replay/", replay.replay, name="replay"),
+    path("settings/retention/", retention.retention, name="retention"),
     path("settings/polls/", polls.polls, name="polls"),
     path("settings/polls/<slug:slug>/", polls.ask_now, name="ask_now"),
     path("settings/forms/", builder.forms, name="forms"),

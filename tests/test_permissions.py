@@ -83,6 +83,8 @@ GET: dict[str, tuple[int, ...]] = {
     "sessions/<int:number>/": HELD,
     "sessions/<int:number>/notes/": HELD,
     "sessions/<int:number>/notes/new/": (405,) * 6,  # open to whoever has the token of its page
+    "settings/channels/<slug:slug>/replay/": SET_UP,
+    "settings/retention/": SET_UP,
     "settings/polls/": SET_UP,
     "settings/polls/<slug:slug>/": (302, 405, 405, 405, 405, 405),
     "settings/parked/": SET_UP,

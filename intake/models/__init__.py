@@ -3,6 +3,7 @@
 from intake.models.arrivals import Delivery, ForgedCalls, Poll
 from intake.models.channels import Allowance, Channel, Form, FormVersion, SpentProof
 from intake.models.customers import Account, Customer
+from intake.models.data_requests import DataRequest
 from intake.models.feedback import Arrival, Attachment, FeedbackItem
 from intake.models.imports import Import, ImportNotice
 from intake.models.places import Place
@@ -16,6 +17,7 @@ __all__ = [
     "Attachment",
     "Channel",
     "Customer",
+    "DataRequest",
     "Delivery",
     "FeedbackItem",
     "ForgedCalls",

@@ -37,6 +37,10 @@ class Channel(models.Model):
     hook_salt = models.UUIDField(default=uuid.uuid4, editable=False)
     # How long what arrived is kept as it arrived, so that it can be read again by a newer connector.
     raw_kept_days = models.PositiveIntegerField(default=180)
+    # A legal hold: nothing that arrived through it is emptied or deleted for its age.
+    is_held = models.BooleanField(default=False, db_default=False)
+    # What arrived before this was emptied already, so that nobody looks there again; see `retention`.
+    raw_gone_before = models.DateTimeField(null=True, editable=False)
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -41,6 +41,8 @@ class Submission(PendingWork):
     source_updated_at = models.DateTimeField(null=True)
     # A tombstone: deleted at the source or erased on request. Its words are gone and the same id brings nothing back.
     gone_at = models.DateTimeField(null=True)
+    # When what arrived was emptied for its age, or destroyed on arrival; what came of it stays.
+    raw_gone_at = models.DateTimeField(null=True)
     # The import that brought it, so that a whole import can be undone.
     brought_by = models.ForeignKey("Import", on_delete=models.SET_NULL, null=True, related_name="submissions")
     # Another payload under the same id arrived later; the first one won, and staff can see the other.
@@ -80,3 +82,6 @@ class Revision(models.Model):
     content_type = models.CharField(max_length=120)
     source_updated_at = models.DateTimeField(null=True)
     replaced_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [BrinIndex(fields=["replaced_at"], name="revision_by_age")]
