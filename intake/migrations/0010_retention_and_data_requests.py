@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("intake", "0008_sessions"),
+        ("intake", "0009_forged_calls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
