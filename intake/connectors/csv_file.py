@@ -23,7 +23,7 @@ class CsvFile(FileConnector):
 
     slug = "csv_file"
     name = "Table (CSV, TSV, XLSX)"
-    version = 2
+    version = 3
     extensions = (".csv", ".tsv", ".txt", ".xlsx")
     is_general = True
     asks = (

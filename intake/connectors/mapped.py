@@ -120,7 +120,7 @@ def _origin(content_type: str, chosen: str) -> Origin:
 class _Reading:
     """One row being read: what cannot be read is remarked on and kept as it is in the context."""
 
-    __slots__ = ("columns", "context", "origin", "plan", "preset", "remarks", "said", "settings")
+    __slots__ = ("address", "columns", "context", "origin", "plan", "preset", "remarks", "said", "settings")
 
     def __init__(self, said: dict[str, str], settings: Mapping[str, Any], origin: Origin) -> None:
         self.settings = settings
@@ -135,6 +135,8 @@ class _Reading:
             column: value for column in self.plan.context if (value := said[column]) and not value.isspace()
         }
         self.remarks: list[Remark] = []
+        # Where somebody answers a question with nothing but an address.
+        self.address = ""
 
     def draft(self) -> Draft:
         if self.preset.skips:
@@ -143,6 +145,8 @@ class _Reading:
         rating = self.rating() if "rating" in columns else None
         text = self.text() if "text" in columns else ""
         title = self.value("title") if "title" in columns else ""
+        if self.preset.asks_questions and rating is None and not (title or text.strip()):
+            text = self.choices()
         if self.remarks and rating is None and not (title or text.strip()):
             raise Unreadable(self.remarks[0].reason, place=self.remarks[0].place)
         return Draft(
@@ -186,13 +190,30 @@ class _Reading:
             value = self.said[column]
             if not value or value.isspace() or value.strip() in self.preset.blanks:
                 continue
-            if self.preset.asks_questions and _is_no_words(value.strip(), column):
-                self.context[column] = value
-                continue
+            if self.preset.asks_questions:
+                if _EMAIL.match(value.strip()):
+                    self.address = self.address or value.strip()
+                    continue
+                if _is_no_words(value.strip(), column, self.preset):
+                    self.context[column] = value
+                    continue
             texts.append((column, text_of_html(value) if self.preset.is_html else value))
         if len(texts) == 1:
             return texts[0][1]
         return "\n\n".join(f"{self.preset.question(column)}\n{text}" for column, text in texts)
+
+    def choices(self) -> str:
+        """What was ticked and counted, question by question, for whoever wrote nothing: these are answers too."""
+        known = dict(told(self.settings))
+        chosen: dict[str, list[str]] = {}
+        for column in self.said:
+            if column not in self.context or column in known or self.preset.field_of(column):
+                continue
+            value, name = " ".join(self.context[column].split()), _COUNTED.sub("", column)
+            question = "" if name == value else name.removesuffix(_choice(value))
+            chosen.setdefault(question, []).append(value)
+        lines = ((question, ", ".join(values)) for question, values in chosen.items())
+        return "\n".join(f"{question}: {line}" if question else line for question, line in lines)
 
     def sender(self) -> Sender:
         account = self.value("account")
@@ -201,7 +222,8 @@ class _Reading:
             name = f"{self.value('first_name')} {self.value('last_name')}".strip()
         return Sender(
             external_id=self.value("customer_id"),
-            email=self.matching("email", _EMAIL, "an e-mail address") if "email" in self.columns else "",
+            email=(self.matching("email", _EMAIL, "an e-mail address") if "email" in self.columns else "")
+            or self.address,
             name=name,
             account_external_id=account,
             account_name=account,
@@ -285,9 +307,17 @@ def _skips(preset: Preset, columns: tuple[str, ...]) -> tuple[tuple[str, Any], .
     return tuple(found)
 
 
-def _is_no_words(value: str, column: str) -> bool:
-    """A box that was ticked, whose heading says it already, or a number that some scale would explain."""
-    return value == _COUNTED.sub("", column) or _NUMBER.match(value) is not None
+def _is_no_words(value: str, column: str, preset: Preset) -> bool:
+    """A box that was ticked, whose heading says it already, or a number or a code that the survey would explain."""
+    if preset.codes is not None and preset.codes.match(value):
+        return True
+    name = _COUNTED.sub("", column)
+    return value == name or name.endswith(_choice(value)) or _NUMBER.match(value) is not None
+
+
+def _choice(value: str) -> str:
+    """How a column's name ends that has a question's choice to itself."""
+    return f" \N{EN DASH} {' '.join(value.split())}"
 
 
 def _step(value: str) -> str:

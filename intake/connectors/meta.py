@@ -59,7 +59,9 @@ class Meta(HookedDocuments):
     def split_document(self, found: Any, *, settings: Mapping[str, Any]) -> Iterator[RawItem]:
         for part in found if isinstance(found, list) and found else [found]:
             if refused := text_at(part, "error", "message"):
-                raise Unreadable(f"It is an answer of Meta that refuses: {refused[:200]}")
+                raise Unreadable(
+                    f'Meta refused to answer: "{refused[:200]}". Grant the right that it names, and ask it again.'
+                )
             if not isinstance(part, Mapping) or not {"entry", "data", "comments_v2", "mentioned_comment"} & part.keys():
                 raise Unreadable("It is no webhook, page or export of Facebook or Instagram.")
             for entry in list_at(part, "entry"):

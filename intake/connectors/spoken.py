@@ -1,4 +1,4 @@
-"""What was said in a room, out of WebVTT, SRT, Word and plain text: turns of speech, each with who spoke and when."""
+"""What was said in a room, out of WebVTT, SRT, SBV, Word and plain text: turns of speech, each with who spoke and when."""
 
 import html
 import io
@@ -19,6 +19,8 @@ LONGEST_FILE = 20 * 1024 * 1024
 _LONGEST_DOCUMENT = 100 * 1024 * 1024
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})(?:[.,](\d{1,3}))?"
 _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?\Z")
+# As YouTube writes it above each caption (.sbv).
+_SBV_TIMING = re.compile(r"^(\d{1,3}:\d{2}:\d{2}\.\d{3}),(\d{1,3}:\d{2}:\d{2}\.\d{3})[ \t]*$", re.MULTILINE)
 _STAMP = re.compile(rf"\(?\[?{_TIME}\]?\)?\Z")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]{1,200})>")
 _TAG = re.compile(r"<[^<>]{0,500}>")
@@ -69,7 +71,7 @@ def turns(name: str, content: bytes) -> list[Turn | Broken]:
     if ending == "docx":
         found: Iterable[Turn | Broken] = _paragraphs(_word(content))
     else:
-        text = _decoded(content)
+        text = _SBV_TIMING.sub(r"\1 --> \2", _decoded(content))
         timed = ending in ("vtt", "srt") or text.lstrip("\ufeff").startswith("WEBVTT") or _is_timed(text)
         found = _cues(text) if timed else _paragraphs(text.split("\n"))
     merged = list(_merged(found))

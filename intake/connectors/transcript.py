@@ -34,8 +34,8 @@ class Transcript(FileConnector):
     """
 
     slug = "transcript"
-    name = "Transcript (WebVTT, SRT, Word, text)"
-    extensions = (".vtt", ".srt", ".docx")
+    name = "Transcript (WebVTT, SRT, SBV, Word, text)"
+    extensions = (".vtt", ".srt", ".sbv", ".docx")
     asks = (
         Setting("moderators", "Names of moderators", "Separated by commas. What they say is context, not feedback."),
         Setting("product", "Product they speak about"),

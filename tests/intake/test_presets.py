@@ -128,7 +128,27 @@ class TestSurveyMonkey:
         assert (draft.sender.name, draft.sender.email) == ("Ana Silva", "ana@example.com")
         assert draft.submitted_at == at(2026, 4, 9, 4, 49, 59)
         assert found.drafts["12"].submitted_at == at(2026, 4, 9, 16, 49, 59)
-        assert found.drafts["12"].text == ""
+
+    def test_who_only_ticked_said_that(self) -> None:
+        assert read(self.CONDENSED).drafts["12"].text == "How did it go?: Fine\nWhich shops?: Kiel"
+
+    def test_several_ticks_of_a_question_are_one_line_of_it(self) -> None:
+        found = read(
+            "Respondent ID,Which  shops?,,,Why?\n,Kiel,Late  shop,3,Open-Ended Response\n"
+            "11,Kiel,Late  shop,3,\n12,,,,\n13,Kiel,,,It helps\n"
+        )
+
+        assert found.drafts["11"].text == "Which shops?: Kiel, Late shop, 3"
+        assert found.drafts["12"].text == ""  # nobody answered, so it stays none
+        assert found.drafts["13"].text == "It helps"
+
+    def test_ticks_stay_beside_answers_where_no_question_is_open(self) -> None:
+        draft = read(
+            "Respondent ID,Do you like it?,Which shops?,\n,Response,Kiel,Late  shop\n11,Yes,,Late  shop\n"
+        ).only
+
+        assert draft.text == "Yes"
+        assert draft.context == {"Which shops? \N{EN DASH} Late shop": "Late  shop"}
 
     def test_a_rating_spread_over_five_columns_is_one(self) -> None:
         found = read(
@@ -195,15 +215,17 @@ class TestGoogleForms:
 class TestLimeSurvey:
     def test_codes(self) -> None:
         found = read(
-            '"id";"submitdate";"lastpage";"startlanguage";"datestamp";"ipaddr";"NPS";"WHY";"WHY[other]"\n'
-            '"17";"2026-10-03 10:01:44";"3";"en";"2026-10-03 10:01:44";"192.0.2.7";"4";"A3";"It stood in the rain"\n'
-            '"18";"";"1";"de";"2026-10-03 11:00:20";"";"9";"";""\n'
-            '"19";"1980-01-01 00:00:00";"3";"en";"";"";"10";"";""\n',
+            '"id";"submitdate";"lastpage";"startlanguage";"datestamp";"ipaddr";"NPS";"WHY";"WHY[other]";"CONTACT"\n'
+            '"17";"2026-10-03 10:01:44";"3";"en";"2026-10-03 10:01:44";"192.0.2.7";"4";"A3";"It stood in the rain";"sam@example.com"\n'
+            '"18";"";"1";"de";"2026-10-03 11:00:20";"";"9";"";"";""\n'
+            '"19";"1980-01-01 00:00:00";"3";"en";"";"";"10";"";"";""\n',
             time_zone="Europe/Berlin",
         )
 
         assert found.preset == "limesurvey"
-        assert found.drafts["17"].text == "WHY\nA3\n\nWHY[other]\nIt stood in the rain"
+        assert found.drafts["17"].text == "It stood in the rain"
+        assert found.drafts["17"].context["WHY"] == "A3"
+        assert found.drafts["17"].sender.email == "sam@example.com"
         assert found.drafts["17"].submitted_at == at(2026, 10, 3, 8, 1, 44)
         assert rating(found.drafts["19"]) == ("nps", 10)
         assert found.drafts["19"].submitted_at is None
@@ -236,6 +258,60 @@ def test_typeform_has_a_column_a_choice() -> None:
     assert draft.context["How many lamps?"] == "3"
     assert "c0ffee" not in draft.context.values()
     assert draft.submitted_at == at(2026, 3, 29, 21, 23, 43)
+
+
+def test_a_questionnaire_is_read_when_a_person_says_it_is_one() -> None:
+    content = "Respondent ID,How often?,Is it rude to recline?\n11,Once a year,Not at all\n12,2,\n"
+    found = read(content, preset="questionnaire")
+
+    assert found.drafts["11"].text == "How often?\nOnce a year\n\nIs it rude to recline?\nNot at all"
+    assert found.drafts["12"].text == "How often?: 2"
+
+
+def test_answers_of_one_response_that_take_a_row_each_are_each_an_item() -> None:
+    found = read(
+        "response_id,question_id,question_option_key,sub_question_key,loop_id,question,text,value\n"
+        "R_1,QID1,,,,Drink,Tea,2\nR_1,QID2,4,,,Food,Soup,1\n"
+    )
+
+    assert list(found.drafts) == ["R_1:QID1", "R_1:QID2::4"]
+    assert [(draft.title, draft.text, draft.thread) for draft in found.drafts.values()] == [
+        ("Drink", "Tea", "R_1"),
+        ("Food", "Soup", "R_1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("key,question_id,survey_id,recode_value,text", "This file holds the questions of a survey, and none of the answers."),
+        ("id,survey_id,question_text,question_type,selector", "This file holds the questions of a survey, and none of the answers."),
+        ("id,survey_id,recorded_date,distribution_channel,progress,status", "This file says when a survey was answered, and nothing of the answers."),
+    ],
+)  # fmt: skip
+def test_what_stands_around_answers_is_none(header: str, says: str) -> None:
+    with pytest.raises(Unreadable, match=says):
+        read(f"{header}\n{','.join('x' for _ in header.split(','))}\n")
+
+
+def test_intercom_is_read_without_what_agents_wrote() -> None:
+    conversations = read(
+        "id,updated_at,conversation_rating_remark,conversation_rating_value,created_at,source_author_id,source_author_type,source_body,source_subject\n"
+        "1,2026-01-03 10:00:00,Too slow,2,2026-01-02 10:00:00,c1,user,<p>It leaks</p>,Lid\n"
+        "2,2026-01-03 10:00:00,,,2026-01-02 10:00:00,9,admin,<p>Try our new lid</p>,\n"
+    )
+    parts = read(
+        "id,updated_at,author_id,author_type,conversation_id,created_at,part_type,body\n"
+        "1,2026-01-03 10:00:00,c1,user,7,2026-01-02 10:00:00,comment,<p>It still <b>leaks</b></p>\n"
+        "2,2026-01-03 10:00:00,9,admin,7,2026-01-02 10:00:00,comment,Sorry\n"
+    )
+
+    assert (conversations.preset, parts.preset) == ("intercom", "intercom_parts")
+    assert (conversations.only.title, rating(conversations.only)) == ("Lid", ("csat5", 2))
+    assert conversations.only.text.split("\n")[-1] == "Too slow"
+    assert (parts.only.text, parts.only.thread) == ("It still leaks", "7")
+    assert conversations.reasons == ["It was begun by us, not by the customer."]
+    assert parts.reasons == ["It is an agent's answer, or a change that nobody put in words."]
 
 
 class TestGooglePlay:

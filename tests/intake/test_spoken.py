@@ -32,6 +32,10 @@ It did.
 """
 
 CASES = {
+    "captions.sbv": (
+        "0:00:00.378,0:00:11.378\nAna: It drips.\n\n0:01:11.378,0:01:12.305\nUwe: Mine, 2,5 drops an hour.\n",
+        [("Ana", "It drips.", 0.378), ("Uwe", "Mine, 2,5 drops an hour.", 71.378)],
+    ),
     "voices.vtt": (
         VOICES,
         [("Mara", "Welcome. Who begins?", 3.2), ("Jon & Co", "The lid came off <twice>. It did.", 6.0)],

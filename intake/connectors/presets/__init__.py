@@ -63,6 +63,8 @@ class Preset:
     # Its other columns are questions: those that end so are open ones, and their answers are the text.
     asks_questions: bool = False
     open_ends: tuple[str, ...] = ()
+    # How it writes choices that only the survey itself could explain: they are no words of anybody.
+    codes: re.Pattern[str] | None = None
     is_html: bool = False
     # A quote means nothing in it.
     is_unquoted: bool = False

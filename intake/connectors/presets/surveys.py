@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from intake.connectors.markup import text_of
 from intake.connectors.presets import Head, Heading, Preset, Skip, plain
@@ -11,6 +11,7 @@ _ADDRESSES = ("ip_address", "ipaddress", "ipaddr", "locationlatitude", "location
 OPEN = " \u2013 Open-Ended Response"
 OTHER = " \u2013 Other (please specify)"
 TEXT = " \u2013 Text"
+_CODES = re.compile(r"(A|AO|SQ|L)\d{1,4}\Z|-oth-\Z|[YN]\Z")
 _NOT_FINISHED = "It was not finished by whoever answered, so it is no answer yet."
 
 
@@ -81,6 +82,12 @@ def _second_row(head: Head) -> Heading:
     return Heading([" ".join((said or short).split()) for short, said in _pairs(head)])
 
 
+def _answer(cells: Mapping[str, str]) -> str:
+    parts = ("response_id", "question_id", "sub_question_key", "question_option_key", "loop_id")
+    told = [cells.get(part, "").strip() for part in parts]
+    return ":".join(told).rstrip(":") if told[0] else ""
+
+
 def _is_limesurvey_vv(head: Head) -> bool:
     return len(head) > 1 and {"id", "submitdate", "startlanguage"} <= {plain(cell) for cell in head[1]}
 
@@ -144,10 +151,17 @@ PRESETS = (
         asks_questions=True, notes="Two rows of headings. Previews, spam and unfinished answers are passed over.",
     ),
     Preset(
+        "qualtrics_answers", "Qualtrics, a row for each answer",
+        signatures=(frozenset({"response_id", "question_id", "question_option_key"}),),
+        fields={"title": ("question",), "text": ("text",), "thread": ("response_id",), "context": ("sub_question_text", "value", "question_id")},
+        identify=_answer, blanks=frozenset({"-99"}),
+        notes="An answer is known by its response and its question.",
+    ),
+    Preset(
         "limesurvey_vv", "LimeSurvey, VV file", matches=_is_limesurvey_vv, header_rows=2, headed=_limesurvey_vv,
         fields={"external_id": ("id",), "submitted_at": ("submitdate", "datestamp"), "language": ("startlanguage",),
                 "context": ("token", "lastpage", "seed", "startdate", "refurl")},
-        dropped=_ADDRESSES, asks_questions=True, is_unquoted=True,
+        dropped=_ADDRESSES, asks_questions=True, codes=_CODES, is_unquoted=True,
         blanks=frozenset({"1980-01-01 00:00:00", "{question_not_shown}"}),
         replaced={"{newline}": "\n", "{cr}": "", "{tab}": "\t", "{quote}": '"', "{question_not_shown}": ""},
         skips=(Skip(("submitdate",), re.compile(r"\s*(\{question_not_shown\})?\Z"), _NOT_FINISHED),),
@@ -159,7 +173,7 @@ PRESETS = (
         fields={"external_id": ("id", "response_id"), "submitted_at": ("submitdate", "date_submitted", "datestamp", "date_last_action"),
                 "language": ("startlanguage", "start_language"),
                 "context": ("token", "lastpage", "last_page", "seed", "startdate", "date_started", "refurl", "referrer_url")},
-        dropped=_ADDRESSES, asks_questions=True, blanks=frozenset({"1980-01-01 00:00:00", "N/A"}),
+        dropped=_ADDRESSES, asks_questions=True, codes=_CODES, blanks=frozenset({"1980-01-01 00:00:00", "N/A"}),
         skips=(Skip(("submitdate", "date_submitted"), re.compile(r"\s*\Z"), _NOT_FINISHED),),
         notes="Answers that were not sent off are passed over. The year 1980 means that dates are switched off.",
     ),
@@ -178,6 +192,10 @@ PRESETS = (
                 "context": ("collector_id", "start_date", "custom_data_1")},
         dropped=_ADDRESSES, day_first=False, asks_questions=True, open_ends=(OPEN, OTHER),
         notes="Two rows of headings. The answers to open questions are the text; times are those of the account.",
+    ),
+    Preset(
+        "questionnaire", "Questionnaire of any kind", asks_questions=True,
+        notes="Chosen by a person, for a file whose columns are questions: every answer in words is part of the text.",
     ),
     Preset(
         "google_forms", "Google Forms", matches=_is_google_forms,
