@@ -11,8 +11,9 @@ from intake import show_if
 from intake.attachments import ACCEPT, LONGEST_FILE, MOST_FILES, BadFile, checked, too_large
 from intake.cleaning import clean_text
 from intake.connectors.base import File
-from intake.questions import CONTACTS, Definition, Question
-from intake.show_if import OPERATORS, Answer, Condition, ShowIf
+from intake.form_words import Words, words_in
+from intake.questions import Definition, Question
+from intake.show_if import Answer, Condition, ShowIf
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -31,9 +32,10 @@ class AnswersForm(forms.Form):
     ) -> None:
         super().__init__(data, files)
         self.definition = definition
+        self.words = words_in(definition.language)
         self._came = data if data is not None else QueryDict()
         for question in definition.questions:
-            self.fields.update(_FIELDS[question.kind](question))
+            self.fields.update(_FIELDS[question.kind](question, self.words))
 
     def full_clean(self) -> None:
         """What is not asked of this sender is neither required nor checked, and whatever came for it is dropped."""
@@ -49,10 +51,10 @@ class AnswersForm(forms.Form):
         found = super().clean() or {}
         speaking = [question for question in self._asked if _may_say_it(question)]
         if not self.errors and not any(found.get(question.name) not in (None, "") for question in speaking):
-            self.add_error(speaking[0].name, "Tell us something: choose an answer here, or write a few words.")
+            self.add_error(speaking[0].name, self.words.say_something)
         for question in self._asked:
             if question.kind == "file" and self.errors and self.files and question.name not in self.errors:
-                self.add_error(question.name, "Choose your files again: a page cannot keep them.")
+                self.add_error(question.name, self.words.files_again)
         return found
 
     def answers(self) -> dict[str, Any]:
@@ -104,18 +106,13 @@ class AnswersForm(forms.Form):
     def _only_if(self, rule: ShowIf) -> str:
         """The rule in words, for whoever reads the form without a script."""
         asked = {question.name: question for question in self.definition.questions}
-        said = [_condition(condition, asked[condition.question]) for condition in rule.conditions]
-        return f"Only if {(' or ' if rule.any else ' and ').join(said)}."
+        said = [_condition(condition, asked[condition.question], self.words) for condition in rule.conditions]
+        joined = (self.words.joined_by_or if rule.any else self.words.joined_by_and).join(said)
+        return self.words.only_if.format(conditions=joined)
 
 
-_WRITE = {"required": "Write a few words here."}
-_CHOOSE = {
-    "required": "Choose an answer here.",
-    "invalid_choice": "Choose one of the answers shown.",
-    "invalid_list": "Choose one of the answers shown.",
-}
-_EMAIL = {"required": "Write your e-mail address.", "invalid": "Write the whole address, like name@example.com."}
-_AGREE = {"required": "We need you to agree to this before you can send it."}
+def _choosing(words: Words) -> dict[str, str]:
+    return {"required": words.choose, "invalid_choice": words.choose_shown, "invalid_list": words.choose_shown}
 
 
 def _may_say_it(question: Question) -> bool:
@@ -127,11 +124,17 @@ def _names(question: Question) -> tuple[str, ...]:
     return question.asks if question.kind == "contact" else (question.name,)
 
 
-def _condition(condition: Condition, question: Question) -> str:
+def _condition(condition: Condition, question: Question, words: Words) -> str:
     options = question.steps if question.kind == "scale" else question.options
     labels = {option.value: option.label or option.value for option in options} if options else {}
-    value = f" “{labels.get(condition.value, condition.value)}”" if condition.value else ""
-    return f"“{question.label}” {OPERATORS[condition.op]}{value}"
+    pattern = {
+        "is": words.when_is,
+        "is_not": words.when_is_not,
+        "at_most": words.when_at_most,
+        "at_least": words.when_at_least,
+        "is_answered": words.when_answered,
+    }[condition.op]
+    return pattern.format(question=question.label, value=labels.get(condition.value, condition.value))
 
 
 class _Text(forms.CharField):
@@ -152,11 +155,15 @@ class _FilesInput(forms.FileInput):
 class _Files(forms.Field):
     widget = _FilesInput
 
+    def __init__(self, words: Words, *, required: bool) -> None:
+        super().__init__(required=required)
+        self._words = words
+
     def clean(self, value: Any) -> list[File]:
         if self.required and not value:
-            raise forms.ValidationError("Choose a file.")
+            raise forms.ValidationError(self._words.choose_file)
         if len(value) > MOST_FILES:
-            raise forms.ValidationError(f"Choose at most {MOST_FILES} files.")
+            raise forms.ValidationError(self._words.at_most_files.format(count=MOST_FILES))
         taken, errors = [], []
         for upload in value:
             try:
@@ -175,24 +182,28 @@ def _checked(upload: "UploadedFile[Any]") -> File:
     return checked(name, upload.read())
 
 
-def _scale_field(question: Question) -> dict[str, forms.Field]:
+def _scale_field(question: Question, words: Words) -> dict[str, forms.Field]:
     choices = [(step.value, step.label or step.value) for step in question.steps]
     field = forms.TypedChoiceField(
-        choices=choices, coerce=int, empty_value=None, required=question.required, error_messages=_CHOOSE
+        choices=choices, coerce=int, empty_value=None, required=question.required, error_messages=_choosing(words)
     )
     return {question.name: field}
 
 
-def _text_field(question: Question) -> dict[str, forms.Field]:
-    return {question.name: _Text(max_length=question.longest, required=question.required, error_messages=_WRITE)}
+def _text_field(question: Question, words: Words) -> dict[str, forms.Field]:
+    return {
+        question.name: _Text(
+            max_length=question.longest, required=question.required, error_messages={"required": words.write}
+        )
+    }
 
 
-def _choice_field(question: Question) -> dict[str, forms.Field]:
+def _choice_field(question: Question, words: Words) -> dict[str, forms.Field]:
     choices = [(option.value, option.label or option.value) for option in question.options]
     if question.multiple:
         return {
             question.name: forms.MultipleChoiceField(
-                choices=choices, required=question.required, error_messages=_CHOOSE
+                choices=choices, required=question.required, error_messages=_choosing(words)
             )
         }
     # One or many, an answer is a list of what was chosen.
@@ -201,28 +212,34 @@ def _choice_field(question: Question) -> dict[str, forms.Field]:
         coerce=lambda chosen: [chosen],
         empty_value=None,
         required=question.required,
-        error_messages=_CHOOSE,
+        error_messages=_choosing(words),
     )
     return {question.name: field}
 
 
-def _contact_fields(question: Question) -> dict[str, forms.Field]:
+def _contact_fields(question: Question, words: Words) -> dict[str, forms.Field]:
     return {
-        name: forms.EmailField(max_length=254, required=question.required, error_messages=_EMAIL)
+        name: forms.EmailField(
+            max_length=254,
+            required=question.required,
+            error_messages={"required": words.needs_address, "invalid": words.whole_address},
+        )
         if name == "email"
-        else forms.CharField(max_length=200, required=question.required, error_messages=_WRITE)
+        else forms.CharField(max_length=200, required=question.required, error_messages={"required": words.write})
         for name in question.asks
     }
 
 
-_FIELDS: Mapping[str, Callable[[Question], dict[str, forms.Field]]] = {
+_FIELDS: Mapping[str, Callable[[Question, Words], dict[str, forms.Field]]] = {
     "scale": _scale_field,
     "text": _text_field,
     "choice": _choice_field,
     "contact": _contact_fields,
-    "consent": lambda question: {question.name: forms.BooleanField(required=question.required, error_messages=_AGREE)},
-    "file": lambda question: {question.name: _Files(required=question.required)},
-    "context": lambda question: {},
+    "consent": lambda question, words: {
+        question.name: forms.BooleanField(required=question.required, error_messages={"required": words.agree})
+    },
+    "file": lambda question, words: {question.name: _Files(words, required=question.required)},
+    "context": lambda question, words: {},
 }
 
 
@@ -231,8 +248,13 @@ def _drawn_plain(form: AnswersForm, question: Question) -> dict[str, Any]:
 
 
 def _drawn_scale(form: AnswersForm, question: Question) -> dict[str, Any]:
+    # A face says nothing to whoever cannot see it, so it never stands without a word.
+    words = form.words.faces if question.faces else ()
     return {
-        "options": [{"value": step.value, "label": step.label} for step in question.steps],
+        "options": [
+            {"value": step.value, "label": step.label or (words[place] if place < len(words) else "")}
+            for place, step in enumerate(question.steps)
+        ],
         "low_label": question.low_label,
         "high_label": question.high_label,
         "faces": question.faces,
@@ -258,7 +280,7 @@ def _drawn_contact(form: AnswersForm, question: Question) -> dict[str, Any]:
         "fields": [
             {
                 "name": name,
-                "label": CONTACTS[name],
+                "label": getattr(form.words, name),
                 "type": types[name][0],
                 "autocomplete": types[name][1],
                 "value": form._said(name),
@@ -278,6 +300,6 @@ _DRAWN: Mapping[str, Callable[[AnswersForm, Question], dict[str, Any]]] = {
     "file": lambda form, question: {
         "accept": ACCEPT,
         "multiple": True,
-        "limit_label": f"Up to {MOST_FILES} files, {LONGEST_FILE // 1024 // 1024} MB each",
+        "limit_label": form.words.file_limit.format(count=MOST_FILES, size=LONGEST_FILE // 1024 // 1024),
     },
 }

@@ -111,7 +111,8 @@
   }
 
   function giveBack(told) {
-    show("returned").querySelector("span").textContent = told.refused;
+    const words = show("returned").querySelector("p");
+    words.textContent = words.dataset.words.replace("{reason}", () => told.refused);
     form.hidden = false;
     document.getElementById("saved").hidden = true;
     for (const [name, value] of told.fields) {
@@ -121,6 +122,8 @@
         else input.value ||= value;
       }
     }
+    // What is asked follows from what was answered; see show_if.js.
+    form.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   addEventListener("online", sendWaiting);
@@ -149,7 +152,8 @@
     bar.querySelector(".actions").hidden = isLast;
     bar.querySelector("[data-back]").hidden = at === 0;
     sending.querySelector("[data-back]").hidden = !is || at === 0;
-    [...bar.querySelectorAll("b")].forEach((number, place) => (number.textContent = place ? every.length : at + 1));
+    const name = bar.querySelector("[data-words]");
+    name.textContent = name.dataset.words.replace("{at}", at + 1).replace("{all}", every.length);
   }
 
   function isComplete() {
@@ -157,7 +161,8 @@
     const missing = shown().flatMap((place) => [...place.querySelectorAll("input, textarea, select")]).find((input) => !input.checkValidity());
     if (!missing) return true;
     const question = missing.closest(".question");
-    const sentence = missing.validity.valueMissing ? (missing.matches("[type=radio], [type=checkbox]") ? "Choose an answer here." : "Write a few words here.") : missing.validationMessage;
+    const { write, choose, address } = form.dataset;
+    const sentence = missing.validity.valueMissing ? (missing.matches("[type=radio], [type=checkbox]") ? choose : write) : missing.validity.typeMismatch ? address : missing.validationMessage;
     question.append(Object.assign(document.createElement("p"), { className: "error is-here", role: "alert", textContent: sentence }));
     missing.focus();
     return false;

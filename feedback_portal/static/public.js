@@ -109,6 +109,7 @@
   const copies = document.querySelector("[data-copies]");
   copies?.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.querySelector("[data-copy]").textContent.trim());
-    document.querySelector("[data-copied]").textContent = "Copied.";
+    const said = document.querySelector("[data-copied]");
+    said.textContent = said.dataset.copied;
   });
 })();

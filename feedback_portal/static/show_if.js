@@ -41,7 +41,11 @@
   }
 
   const all = () => document.querySelectorAll("form:has([data-show-if])").forEach(decide);
-  for (const name of ["input", "change"]) document.addEventListener(name, (event) => event.target.form ? decide(event.target.form) : all());
+  for (const name of ["input", "change"]) document.addEventListener(name, (event) => {
+    const form = event.target.closest?.("form");
+    if (form) decide(form);
+    else all();
+  });
   addEventListener("pageshow", all);
   all();
 })();

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from feedback_portal.edge import client_address
 from feedback_portal.refusals import BadInput
 from intake import allowances, places, surveys
+from intake.form_words import words_in
 from intake.kiosk_words import WORDS
 from intake.models import Place
 from intake.posts import posted
@@ -71,6 +72,7 @@ def _page(request: HttpRequest, place: Place) -> dict[str, Any]:
             if code != shown.language
         ],
         "language": shown.language,
+        "words": words_in(shown.language),
         # No header and no footer: nothing leads away from a kiosk.
         "embedded": True,
         "first_url": _url(place, language=place.languages[0]),

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language_info, override
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -23,6 +23,7 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.edge import client_address
 from feedback_portal.refusals import Refused, answer
 from intake import allowances, places, proof_of_work, receiving, surveys
+from intake.form_words import words_in
 from intake.forms import AnswersForm
 from intake.models import Form, Submission
 from intake.posts import posted
@@ -36,7 +37,6 @@ COPY, WRITTEN_AT, AT_PLACE = "sheet-copy", "written-at", "at-place"
 _COPY = re.compile(r"[0-9a-f]{16,64}\Z")
 Drawn = dict[str, Any]
 _RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
-_TOO_LATE = "This page was open for more than a day, so nothing was sent yet. Look it over and send it now."
 
 
 class SeeOther(HttpResponseRedirect):
@@ -88,7 +88,7 @@ def form(request: HttpRequest, slug: str) -> HttpResponse:
     sheet = replace(sheet, copy=copy if _COPY.match(copy) else "")
     answers = AnswersForm(_definition(request, opened, sheet.definition()), post, files)
     if sheet.is_stale(at):
-        return _page(request, opened, sheet.renewed(at), answers, notice=_TOO_LATE)
+        return _page(request, opened, sheet.renewed(at), answers, notice=answers.words.too_late)
     if not answers.is_valid():
         return _page(request, opened, sheet, answers)
     about = surveys.read_about(opened, post.get("about", "")) | places.read_place(opened, post.get(AT_PLACE, ""))
@@ -115,7 +115,7 @@ def thanks(request: HttpRequest, slug: str, token: str) -> HttpResponse:
         "form": {"title": _definition(request, sent).title, "url": _url(sent, request)},
         "reference": submission.reference,
         "tracking_url": receiving.tracking_url(submission),
-        "expects": _expects(submission.received_at),
+        "expects": _expects(submission.received_at, language=language_of(request, _asked_now(sent))),
         "mailed": surveys.is_answered_by_mail(submission),
         "proof": _proof(sent, submission, at=timezone.now()),
         "embedded": _is_embedded(request),
@@ -185,7 +185,14 @@ def drawn(
     request: HttpRequest, definition: Definition, answers: AnswersForm, *, url: str, notice: str = ""
 ) -> dict[str, Any]:
     """What `intake/form.html` shows of a form, whether it is answered or still being made."""
-    shown, questions = answers.definition, _in_steps(answers.drawn())
+    shown, words = answers.definition, answers.words
+    # Django's own sentences about fields speak the page's language too.
+    with override(shown.language):
+        questions = _in_steps(answers.drawn())
+    wrong = sum(
+        len(question["errors"]) + sum(len(field["errors"]) for field in question.get("fields", ()))
+        for question in questions
+    )
     return {
         "form": {
             "title": shown.title,
@@ -197,10 +204,7 @@ def drawn(
         },
         "questions": questions,
         "notice": notice,
-        "error_count": sum(
-            len(question["errors"]) + sum(len(field["errors"]) for field in question.get("fields", ()))
-            for question in questions
-        ),
+        "errors_title": wrong and (words.one_error if wrong == 1 else words.more_errors.format(count=wrong)),
     } | _languages(request, definition)
 
 
@@ -246,6 +250,7 @@ def _languages(request: HttpRequest, definition: Definition) -> dict[str, Any]:
     current = language_of(request, definition)
     return {
         "language": current,
+        "words": words_in(current),
         "direction": "rtl" if current.partition("-")[0] in _RIGHT_TO_LEFT else "",
         "languages": [
             {
@@ -283,8 +288,10 @@ def own_name(code: str) -> str:
         return code
 
 
-def _expects(received_at: datetime) -> str:
+def _expects(received_at: datetime, *, language: str) -> str:
     """By when somebody reads it; the catch-all team's promise is the one that holds for everybody."""
     hours = Team.objects.filter(is_catch_all=True).values_list("triage_hours", flat=True).first() or 24
     by = timezone.localtime(received_at + timedelta(hours=hours), timezone.get_default_timezone())
-    return f"A person reads it by {date_format(by, 'l, j F')}."
+    words = words_in(language)
+    with override(language):
+        return words.read_by.format(day=date_format(by, words.day))

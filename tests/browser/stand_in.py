@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from feedback_portal.refusals import Refused
+from intake.form_words import words_in
 
 AT = datetime(2025, 11, 21, 9, 14, tzinfo=UTC)
 ADA = SimpleNamespace(
@@ -340,7 +341,7 @@ def form(request: HttpRequest) -> HttpResponse:
                 {"value": "d", "label": "Delivery"},
             ],
         ),
-        question("photo", "file", "A photo", accept="image/*", multiple=True, limit_label="Up to 3 photos"),
+        question("photo", "file", "A photo", accept="image/*", multiple=True, limit_label="Up to 3 photos."),
         question(
             "contact",
             "contact",
@@ -369,7 +370,8 @@ def form(request: HttpRequest) -> HttpResponse:
         "questions": questions,
         "hidden": [{"name": "key", "value": "k"}, {"name": "sheet-copy", "value": ""}],
         "trap": "website",
-        "error_count": 2 if wrong else 0,
+        "words": words_in("en"),
+        "errors_title": "2 answers need another look" if wrong else "",
         "languages": [{"code": "sv", "name": "Svenska", "url": "?lang=sv", "is_current": False}],
     }
     if request.method == "POST":
@@ -473,6 +475,7 @@ urlpatterns = [
             tracking_url="https://example.com/t/5Y1xkV0m2b3c4d5e6f7g8h9i0jKLMNOP/",
             expects="A person reads it by Monday, 24 November.",
             mailed=False,
+            words=words_in("en"),
         ),
     ),
     path("t/x/", page("triage/tracking.html", **TRACKING)),
