@@ -153,6 +153,15 @@ def allow_frames(form: Form, origins: Sequence[str]) -> None:
     form.allowed_origins = list(origins)
 
 
+def ask_proof(form: Form, *, asked: bool) -> None:
+    """Let every device prove that it is no program before what it sends goes on, or only those that look like one."""
+    with transaction.atomic():
+        channel = Channel.objects.select_for_update().get(pk=form.channel_id)
+        channel.settings = {**channel.settings, "asks_proof": asked}
+        channel.save(update_fields=["settings"])
+    form.channel.settings = channel.settings
+
+
 def publish(form: Form, definition: Definition) -> FormVersion:
     """Ask this from now on, whatever is drafted. Publishing what is asked already makes no new version."""
     told = as_json(definition)

@@ -169,6 +169,8 @@ def sharing(request: HttpRequest, slug: str) -> HttpResponse:
         "facts": [{"name": name, "value": request.POST.get(f"fact.{name}", "")} for name in facts],
         "link": link,
         "address": settings.BASE_URL + reverse("intake:form", args=[slug]),
+        "widget": settings.BASE_URL + reverse("intake:widget"),
+        "asks_proof": form.channel.settings.get("asks_proof") is True,
     }
     return render(request, "intake/settings/sharing.html", context, status=422 if errors else 200)
 
@@ -222,6 +224,13 @@ def _opened(form: Form, do: str, values: dict[str, str]) -> str:
     if do == "discard":
         publishing.discard_draft(form, at=timezone.now())
         return "The draft is gone. The form asks what is published."
+    if do in {"ask proof", "ask no proof"}:
+        surveys.ask_proof(form, asked=do == "ask proof")
+        return (
+            "Every device proves itself now."
+            if do == "ask proof"
+            else "Only what looks like a program has to prove itself."
+        )
     surveys.allow_frames(form, values["origins"].split())
     return "The pages that may show the form are saved."
 

@@ -110,7 +110,7 @@ def test_a_form_is_built_with_keys_translated_tried_published_and_changed(
     visitor.get_by_label("What is the main reason?").fill("Der Tank")
     visitor.wait_for_timeout(2100)  # nobody reads a form and answers it in less
     visitor.get_by_role("button", name="Send").click()
-    visitor.get_by_text("Thank you. We have it.").wait_for()
+    visitor.get_by_text("Danke. Es ist bei uns.").wait_for()
 
     press(page, "Remove question 2")
     page.get_by_text("The question is removed.").wait_for()

@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -341,6 +342,21 @@ class TestLife:
         client.post(URL + "sharing/", {"do": "open"})
         assert client.get("/f/feedback/").status_code == 200
 
+    def test_proof_is_asked_of_everybody_and_of_the_suspicious_again(self, client: Client, form: Form) -> None:
+        form.channel.settings = {"limits": {"hour": 9}}
+        form.channel.save()
+        for do, asked in [("ask proof", True), ("ask no proof", False)]:
+            assert client.post(URL + "sharing/", {"do": do}).status_code == 302
+            form.channel.refresh_from_db()
+            assert form.channel.settings == {"limits": {"hour": 9}, "asks_proof": asked}
+            assert ("Ask it only of the suspicious" in client.get(URL + "sharing/").content.decode()) is asked
+
+    def test_the_line_for_other_pages_names_the_form(self, client: Client) -> None:
+        line = '&lt;script src="http://testserver/widget.js" data-form="feedback" data-label="Feedback" async&gt;&lt;/script&gt;'
+        assert line.replace("http://testserver", settings.BASE_URL) in client.get(URL + "sharing/").content.decode()
+        client.post(URL + "sharing/", {"do": "close"})
+        assert "data-form=" not in client.get(URL + "sharing/").content.decode()
+
     def test_a_draft_cannot_be_opened_without_publishing_it(self, client: Client) -> None:
         client.post("/settings/forms/new/", {"name": "X", "slug": "made", "kind": "nps"})
 
@@ -354,7 +370,7 @@ class TestLife:
             receiving.receive(form.channel, RawItem(str(number), b"{}"), at=now - timedelta(days=days))
         receiving.receive(form.channel, RawItem("held", b"{}"), at=now, quarantine="honeypot")
 
-        assert '<td class="num">2</td>' in client.get("/settings/forms/").content.decode()
+        assert '<td class="num" data-label="In 30 days">2</td>' in client.get("/settings/forms/").content.decode()
 
     def test_versions_are_listed_and_drafted_again(self, client: Client, form: Form) -> None:
         surveys.publish(form, WHOLE)
