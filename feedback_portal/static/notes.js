@@ -18,6 +18,7 @@
     const line = document.createElement("li");
     line.dir = "auto";
     line.textContent = said("text").value;
+    document.getElementById("notes-none").hidden = true;
     written.prepend(line);
     said("text").value = "";
     said("text").focus();

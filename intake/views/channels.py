@@ -78,7 +78,7 @@ def channel(request: HttpRequest, slug: str) -> HttpResponse:
         "address": channels.address(found),
         "has_old_secrets": any(name.endswith(hooks.OLD) for name in kept),
         "deliveries": [
-            {"row": row, "verdict": _verdict(row)} for row in deliveries.order_by("-id")[: SHOWN if is_called else 0]
+            {"row": row, **_verdict(row)} for row in deliveries.order_by("-id")[: SHOWN if is_called else 0]
         ],
         "conflicts": set(
             Delivery.objects.filter(channel=found, conflicting_body__isnull=False)
@@ -187,19 +187,19 @@ def _asked(connector: Connector, post: Mapping[str, str]) -> tuple[dict[str, str
     )
 
 
-def _verdict(row: Delivery) -> tuple[str, str]:
-    """What came of a call: how it looks, and in words."""
+def _verdict(row: Delivery) -> dict[str, str]:
+    """What came of a call: how it looks, in a word, and in words."""
     if row.parked_at is not None:
-        return "is-bad", row.last_error
+        return {"look": "is-bad", "state": "parked", "words": row.last_error}
     if row.completed_at is None:
-        return "", f"It waits to be taken apart. {row.last_error}".strip()
+        return {"look": "is-warn", "state": "waiting", "words": f"It waits to be taken apart. {row.last_error}".strip()}
     if row.ignored_reason:
-        return "", row.ignored_reason
+        return {"look": "", "state": "ignored", "words": row.ignored_reason}
     held = row.held or 0
     if not held:
-        return "", "It held nothing."
-    noun = "item" if held == 1 else "items"
-    return "is-good", f"{held} {noun}, {row.brought} new or changed"
+        return {"look": "", "state": "read", "words": "It held nothing."}
+    words = f"{held} {'item' if held == 1 else 'items'}, {row.brought} new or changed"
+    return {"look": "is-good", "state": "read", "words": words}
 
 
 def _way(connector: Connector) -> str:

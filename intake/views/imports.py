@@ -47,7 +47,7 @@ _FIGURES = (
     ("skipped", "Passed over"),
     ("failed", "Could not be read"),
 )
-_WORDS = {"pause": "Pause", "resume": "Go on", "cancel": "Cancel", "undo": "Take it back"}
+_WORDS = {"pause": "Pause", "resume": "Go on", "cancel": "Cancel the import", "undo": "Take it back"}
 
 
 @set_up_page
