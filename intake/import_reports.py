@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from intake.chunks import Notice
+from intake.connectors.tables import FORMULA
 from intake.models import Import, ImportNotice
 
 # The columns that a report puts before those of the file; a file that begins with them is a report come back.
 OURS = ("row", "column", "reason")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _AT_ONCE = 2000
 _LONGEST_CELL = 5000
 
@@ -63,7 +63,7 @@ def write(run: Import, path: Path) -> None:
 
 def guarded(cell: str) -> str:
     """A cell that a spreadsheet would run as a formula is opened as text."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if FORMULA.match(cell) else cell
 
 
 def _in_order(run: Import) -> Iterator[ImportNotice]:

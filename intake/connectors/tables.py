@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ _SAMPLE = 64 * 1024
 _AHEAD = 1000
 # The columns that a report of ours puts before those of the file.
 _REPORT = ["row", "column", "reason"]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What some spreadsheet runs as a formula: they skip spaces, and East Asian ones read the wide signs too.
+FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _days(below: Iterator[Record | Damage], places: Sequence[int]) -> tuple[bool
 
 def _corrected(record: Record) -> Record:
     """A row of a report that came back: without what we said of it, and as it stood before we guarded it."""
-    fields = [cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell for cell in record.fields]
+    fields = [cell[1:] if cell[:1] == "'" and FORMULA.match(cell[1:]) else cell for cell in record.fields]
     return record._replace(fields=fields[len(_REPORT) :])
 
 

@@ -131,7 +131,7 @@ def test_nothing_to_tell_leaves_no_errors_file(channel: Channel, lay: Callable[[
     assert not list(Path(settings.STATE_DIR).rglob("*.csv"))
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "＝", "＋", "－", "＠"])
 def test_the_errors_file_runs_no_formula(channel: Channel, lay: Callable[[str], Path], start: str) -> None:
     """Opened in a spreadsheet, a cell or a heading that a customer wrote stays text."""
     file = lay(f'text,rating,"{start}heading"\n,9,"{start}cmd"\n')
@@ -140,7 +140,9 @@ def test_the_errors_file_runs_no_formula(channel: Channel, lay: Callable[[str], 
 
     cells = [cell for row in errors_of(report) for cell in row]
     assert f"'{start}cmd" in cells
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert not [
+        cell for cell in cells if cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"))
+    ]
 
 
 def test_only_the_portal_reads_the_errors_file(channel: Channel, lay: Callable[[str], Path]) -> None:

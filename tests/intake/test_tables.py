@@ -115,11 +115,14 @@ def test_dates_that_can_be_read_in_one_way_only_tell_how_the_others_are_meant(
 
 def test_a_report_that_comes_back_corrected_is_the_rows_it_tells_of() -> None:
     """Without what was said of them, and with the cells that were guarded as they stood."""
-    found = rows("row,column,reason,id,text\n3,text,It leaks.,7,'=1+1\n4,,Unclear.,8,'tis fine\n")
+    found = rows(
+        "row,column,reason,id,text\n3,text,It leaks.,7,'=1+1\n4,,Unclear.,8,'tis fine\n9,,Unclear.,9,''=typed so\n"
+    )
 
     assert [dict(row.cells) for row in found if isinstance(row, Row)] == [
         {"id": "7", "text": "=1+1"},
         {"id": "8", "text": "'tis fine"},
+        {"id": "9", "text": "'=typed so"},
     ]
 
 
