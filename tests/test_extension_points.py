@@ -1,6 +1,7 @@
 """A new kind of thing is one new file: the portal finds it, uses it and shows it, with no other edit and no migration."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ import kpis.definitions
 import triage.taggers
 from feedback_portal.accounts.models import Role
 from feedback_portal.registry import Registry
-from intake import receiving
+from intake import importing, receiving
 from intake.connectors.base import RawItem
 from intake.models import Channel, FeedbackItem
 from kpis.models import Measurement
@@ -48,6 +49,17 @@ CONNECTOR = '''
             text, _, stars = raw.payload.decode().partition("|")
             return Draft(text=text, rating=Rating("stars5", Decimal(stars)))
 '''
+
+# What the README leaves out of its example.
+IMPORTS = """
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from intake.connectors import connectors
+from intake.connectors.base import Draft, RawItem
+from intake.connectors.documents import DocumentConnector, at, document, packed, rated, text_at
+
+"""
 
 TAGGER = '''
     """Says when an item speaks of a mop."""
@@ -132,6 +144,21 @@ def test_a_new_connector_is_one_file(new_file: Callable[..., None]) -> None:
 
     assert (item.text, item.rating_scale, item.rating_value) == ("The mop is wet", "stars5", 2)
     assert Ticket.objects.get(item=item).team.is_catch_all
+
+
+def test_the_channel_that_the_readme_shows_takes_files_in(new_file: Callable[..., None], tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (shown,) = re.findall(r"\*\*A channel\.\*\*.*?```python\n(.*?)```", readme, re.DOTALL)
+    new_file(intake.connectors, intake.connectors.connectors, "my_channel", IMPORTS + shown)
+    channel = Channel.objects.create(slug="mine", name="Mine", kind="my-channel")
+    file = tmp_path / "said.jsonl"
+    file.write_text('{"id": 1, "comment": "The mop is wet", "stars": 2}\n{"id": 2, "comment": "Fine", "stars": 9}\n')
+
+    importing.import_file(channel, file, at=AT)
+    call_command("drain", stdout=StringIO())
+
+    said = FeedbackItem.objects.order_by("pk").values_list("text", "rating_value")
+    assert list(said) == [("The mop is wet", 2), ("Fine", None)]
 
 
 def test_a_new_tagger_is_one_file(new_file: Callable[..., None]) -> None:
