@@ -25,6 +25,7 @@ class Stage:
 PIPELINE = (
     Stage("ask", "intake.Poll", "intake.tasks.ask_pending", "outbound"),
     Stage("import", "intake.Import", "intake.tasks.import_pending", "intake"),
+    Stage("import customers", "intake.RelationFile", "intake.tasks.take_relations_pending", "intake"),
     Stage("take apart", "intake.Delivery", "intake.tasks.take_apart_pending", "intake"),
     Stage("normalize", "intake.Submission", "intake.tasks.normalize_pending", "intake"),
     Stage("understand", "intake.Arrival", "triage.tasks.understand_pending", "triage"),

@@ -1,13 +1,17 @@
-"""Who said it: found by the id their system has for them, then by e-mail, else made."""
+"""Who said it: found by an id that some system has for them, then by e-mail, else made."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from intake.cleaning import clean_line
 from intake.connectors.base import Sender
+from intake.domains import company_domain
 from intake.models import Account
+from intake.models.customers import id_of
 
 # Each is one probe of an index however many rows the table has: OFFSET 0 keeps the planner from reading the whole table in
 # order, which it likes before it has statistics of an expression.
@@ -15,10 +19,20 @@ _BY: Mapping[str, str] = {
     "external_id": "SELECT wanted.found_by, known.id, coalesce(known.external_id, ''), known.email, known.name,"
     " known.account_id FROM unnest(%s::text[]) AS wanted (found_by) CROSS JOIN LATERAL ("
     "SELECT * FROM intake_customer WHERE external_id = wanted.found_by OFFSET 0) AS known",
+    "identity": "SELECT wanted.found_by, known.id, coalesce(known.external_id, ''), known.email, known.name,"
+    " known.account_id FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (found_by, system, number)"
+    " CROSS JOIN LATERAL (SELECT customer_id FROM intake_identity"
+    " WHERE system = wanted.system AND external_id = wanted.number OFFSET 0) AS identity"
+    " JOIN intake_customer AS known ON known.id = identity.customer_id",
     "email": "SELECT wanted.found_by, known.id, coalesce(known.external_id, ''), known.email, known.name,"
     " known.account_id FROM unnest(%s::text[]) AS wanted (found_by) CROSS JOIN LATERAL ("
     "SELECT * FROM intake_customer WHERE lower(email) = wanted.found_by AND email <> '' OFFSET 0) AS known",
+    "address alone": "SELECT wanted.found_by, known.id, '', known.email, known.name, known.account_id"
+    " FROM unnest(%s::text[]) AS wanted (found_by) CROSS JOIN LATERAL (SELECT * FROM intake_customer"
+    " WHERE lower(email) = wanted.found_by AND email <> '' AND external_id IS NULL OFFSET 0) AS known",
 }
+# Few domains stand behind many addresses.
+_company_domain = lru_cache(maxsize=8192)(company_domain)
 
 
 @dataclass(frozen=True)
@@ -64,12 +78,25 @@ def found_or_made(senders: Iterable[Sender]) -> dict[Sender, int]:
     by_email = _standing("email", {key.email: key for key in keys.values() if not key.external_id})
     found: dict[Sender, int] = {}
     learned: dict[int, tuple[str, str, int | None]] = {}
+    homeless: dict[int, str] = {}
     for sender, key in keys.items():
         known = by_id[key.external_id] if key.external_id else by_email[key.email]
         found[sender] = known.pk
         _learn(known, key, accounts.get(clean_line(sender.account_external_id, longest=200)), learned)
+        email, _, account = learned.get(known.pk, (known.email, known.name, known.account_id))
+        if account is None and (domain := _company_domain(email.rpartition("@")[2])):
+            homeless[known.pk] = domain
+    _learn_by_domain(homeless, {known.pk: known for known in (*by_id.values(), *by_email.values())}, learned)
     _keep(learned)
     return found
+
+
+def accounts_of_domains(domains: Collection[str]) -> dict[str, int]:
+    """The company of each domain; one that several companies share tells nothing."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for domain, pk in Account.objects.filter(domain__in=domains).exclude(domain="").values_list("domain", "pk"):
+        found[domain].append(pk)
+    return {domain: keys[0] for domain, keys in found.items() if len(keys) == 1}
 
 
 def _standing(column: str, wanted: Mapping[str, _Key]) -> dict[str, _Known]:
@@ -78,6 +105,10 @@ def _standing(column: str, wanted: Mapping[str, _Key]) -> dict[str, _Known]:
     if not wanted:
         return {}
     found = _read(column, list(wanted))
+    if missing := [each for each in wanted if each not in found]:
+        found |= _known_elsewhere(column, missing)
+    if column == "external_id" and (missing := [each for each in wanted if each not in found and wanted[each].email]):
+        found |= _claimed({each: wanted[each].email for each in missing})
     missing = sorted(wanted.keys() - found.keys())
     if missing:
         new = [wanted[each] for each in missing]
@@ -107,6 +138,35 @@ def _read(column: str, wanted: Sequence[str]) -> dict[str, _Known]:
         return {row[0]: _Known(*row[1:]) for row in sorted(cursor.fetchall(), key=lambda row: -row[1])}
 
 
+def _known_elsewhere(column: str, wanted: Sequence[str]) -> dict[str, _Known]:
+    """By the ids that other systems have for them, and by further addresses."""
+    ids = [id_of(each) if column == "external_id" else ("email", each) for each in wanted]
+    with connection.cursor() as cursor:
+        cursor.execute(_BY["identity"], [list(wanted), [system for system, _ in ids], [number for _, number in ids]])
+        return {row[0]: _Known(*row[1:]) for row in cursor.fetchall()}
+
+
+def _claimed(addresses: Mapping[str, str]) -> dict[str, _Known]:
+    """The customers known by nothing but these addresses, who have these numbers from now on."""
+    by_address = {email: number for number, email in sorted(addresses.items(), reverse=True)}
+    alone = _read("address alone", list(by_address))
+    if not alone:
+        return {}
+    pairs = sorted((known.pk, by_address[email]) for email, known in alone.items())
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE intake_customer AS known SET external_id = given.number"
+                " FROM unnest(%s::bigint[], %s::text[]) AS given (id, number)"
+                " WHERE known.id = given.id AND known.external_id IS NULL"
+                " RETURNING known.external_id, known.id, known.external_id, known.email, known.name, known.account_id",
+                [[pk for pk, _ in pairs], [number for _, number in pairs]],
+            )
+            return {row[0]: _Known(*row[1:]) for row in cursor.fetchall()}
+    except IntegrityError:
+        return {}  # another worker has just made one of these numbers; whoever looks for it finds that one
+
+
 def _accounts(senders: Iterable[Sender]) -> dict[str, int]:
     wanted = {
         clean_line(sender.account_external_id, longest=200): clean_line(sender.account_name, longest=200)
@@ -116,10 +176,33 @@ def _accounts(senders: Iterable[Sender]) -> dict[str, int]:
     wanted.pop("", None)
     if not wanted:
         return {}
-    Account.objects.bulk_create(
-        [Account(external_id=number, name=name) for number, name in sorted(wanted.items())], ignore_conflicts=True
-    )
-    return dict(Account.objects.filter(external_id__in=wanted).values_list("external_id", "pk"))
+    found = _account_keys(wanted)
+    missing = wanted.keys() - found.keys()
+    if missing:
+        found |= _accounts_elsewhere(missing)
+        missing -= found.keys()
+    if missing:
+        Account.objects.bulk_create(
+            [Account(external_id=number, name=wanted[number]) for number in sorted(missing)], ignore_conflicts=True
+        )
+        found |= _account_keys(missing)
+    return found
+
+
+def _account_keys(numbers: Collection[str]) -> dict[str, int]:
+    return dict(Account.objects.filter(external_id__in=numbers).values_list("external_id", "pk"))
+
+
+def _accounts_elsewhere(numbers: Collection[str]) -> dict[str, int]:
+    ids = {number: id_of(number) for number in numbers}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT wanted.found_by, known.account_id FROM unnest(%s::text[], %s::text[], %s::text[])"
+            " AS wanted (found_by, system, number) JOIN intake_accountidentity AS known"
+            " ON known.system = wanted.system AND known.external_id = wanted.number WHERE known.account_id IS NOT NULL",
+            [list(ids), [system for system, _ in ids.values()], [number for _, number in ids.values()]],
+        )
+        return dict(cursor.fetchall())
 
 
 def _learn(known: _Known, key: _Key, account: int | None, learned: dict[int, tuple[str, str, int | None]]) -> None:
@@ -127,6 +210,17 @@ def _learn(known: _Known, key: _Key, account: int | None, learned: dict[int, tup
     better = (email or key.email, name or key.name, account_id if account_id is not None else account)
     if better != (known.email, known.name, known.account_id):
         learned[known.pk] = better
+
+
+def _learn_by_domain(
+    homeless: Mapping[int, str], rows: Mapping[int, _Known], learned: dict[int, tuple[str, str, int | None]]
+) -> None:
+    """Who writes from a company's own domain works there, where nobody said otherwise."""
+    accounts = accounts_of_domains(set(homeless.values())) if homeless else {}
+    for pk, domain in homeless.items():
+        if domain in accounts:
+            email, name, _ = learned.get(pk, (rows[pk].email, rows[pk].name, None))
+            learned[pk] = (email, name, accounts[domain])
 
 
 def _keep(learned: Mapping[int, tuple[str, str, int | None]]) -> None:

@@ -6,11 +6,22 @@ from datetime import datetime
 
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import DateTimeField, Value
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, DateTimeField, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from feedback_portal.accounts.models import hashed
-from intake.models import Attachment, Customer, Delivery, FeedbackItem, Revision, Submission
+from intake.models import (
+    Account,
+    AccountIdentity,
+    Attachment,
+    Customer,
+    Delivery,
+    FeedbackItem,
+    Identity,
+    Ownership,
+    Revision,
+    Submission,
+)
 
 ERASED = "Deleted by the customer."
 
@@ -39,6 +50,24 @@ def erase(submission: Submission, *, at: datetime) -> None:
     )
 
 
+def anonymise(customers: Sequence[int], *, at: datetime) -> None:
+    """Nameless rows stay, so that customers are still counted; nothing tells any more who they were, here or elsewhere."""
+    Identity.objects.filter(customer__in=customers).delete()
+    Ownership.objects.filter(customer__in=customers).delete()
+    Customer.objects.filter(pk__in=customers).update(
+        external_id=None, email="", name="", language="", account=None, erased_at=at
+    )
+
+
+def anonymise_companies(accounts: Sequence[int]) -> None:
+    """What a company is worth and its segment stay, so that what was counted by them stays; its name goes, and its people leave."""
+    AccountIdentity.objects.filter(account__in=accounts).delete()
+    Ownership.objects.filter(account__in=accounts).delete()
+    Customer.objects.filter(account__in=accounts).update(account=None)
+    deleted = Concat(Value("deleted:"), Cast("pk", CharField()))
+    Account.objects.filter(pk__in=accounts).update(external_id=deleted, name="", domain="", owner="")
+
+
 def erase_calls(submissions: Sequence[int]) -> None:
     """The calls that told of them lose their words; that they came, and under which id, stays, so that no repeat is taken in."""
     Delivery.objects.filter(told_of__overlap=list(submissions)).update(body=b"", conflicting_body=None, headers={})
@@ -56,6 +85,4 @@ def _erase_sender(item: FeedbackItem, *, at: datetime) -> None:
     if FeedbackItem.objects.filter(customer=item.customer_id).exclude(pk=item.pk).exists():
         FeedbackItem.objects.filter(pk=item.pk).update(customer=None)
         return
-    Customer.objects.filter(pk=item.customer_id).update(
-        external_id=None, email="", name="", language="", account=None, erased_at=at
-    )
+    anonymise([item.customer_id], at=at)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from intake import hooks, importing, normalizing, polling, receiving, retention
+from intake import hooks, importing, normalizing, polling, receiving, relation_runs, retention
 
 
 @shared_task
@@ -27,11 +27,17 @@ def import_pending() -> dict[str, int]:
 
 
 @shared_task
+def take_relations_pending() -> dict[str, int]:
+    return relation_runs.take_in_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
 def forget_expired() -> int:
     at = timezone.now()
     return (
         receiving.forget_expired(at=at)
         + importing.forget_files(at=at)
+        + relation_runs.forget_files(at=at)
         + hooks.forget(at=at)
         + retention.empty_expired(at=at)
     )

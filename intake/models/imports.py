@@ -88,3 +88,62 @@ class ImportNotice(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["run", "id"], name="import_notice_in_order")]
+
+
+class RelationFile(PendingWork):
+    """A file of customers, companies or exposure counts on its way in, chunk by chunk. The file itself goes when it ended."""
+
+    class Kind(models.TextChoices):
+        CUSTOMERS = "customers", "Customers"
+        ACCOUNTS = "accounts", "Companies"
+        EXPOSURES = "exposures", "Exposure counts"
+
+    class State(models.TextChoices):
+        UPLOADED = "uploaded", "Its columns are still to be checked"
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+        REFUSED = "refused", "Refused"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    # What was chosen for it: `preset`, `system`, `columns` {column: field}, `currency`, `day_first`, `sheet`.
+    settings = models.JSONField(default=dict)
+    file_name = models.CharField(max_length=200)
+    # A path below the state directory; empty once the file is gone.
+    stored_as = models.CharField(max_length=200)
+    size = models.PositiveBigIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.UPLOADED)
+    refused_reason = models.TextField(blank=True, default="")
+    started_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    read = models.PositiveBigIntegerField(default=0)
+    read_bytes = models.PositiveBigIntegerField(default=0)
+    created = models.PositiveBigIntegerField(default=0)
+    updated = models.PositiveBigIntegerField(default=0)
+    unchanged = models.PositiveBigIntegerField(default=0)
+    deleted = models.PositiveBigIntegerField(default=0)
+    skipped = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+
+    objects = PendingQuerySet["RelationFile"].as_manager()
+
+    class Meta:
+        indexes = [due_index("relation_file_due")]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class RelationNotice(models.Model):
+    """Why a row of such a file was passed over or failed. What the row held is not kept: it is about people."""
+
+    run = models.ForeignKey(RelationFile, on_delete=models.CASCADE, related_name="notices")
+    row = models.PositiveBigIntegerField()
+    is_failure = models.BooleanField()
+    column = models.CharField(max_length=200, blank=True, default="")
+    reason = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["run", "id"], name="relation_notice_in_order")]
