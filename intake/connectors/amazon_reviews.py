@@ -5,10 +5,10 @@ from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import Draft, RawItem, Unreadable
-from intake.connectors.documents import DocumentConnector, list_at, rated, text_at
+from intake.connectors.documents import DocumentConnector, list_at, moment_at, rated, text_at
 from intake.connectors.documents import at as member
 from intake.connectors.markup import text_of
-from intake.connectors.social import item, moment_at, object_of, told
+from intake.connectors.social import item, object_of, told
 
 
 @connectors.register

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Ignored, Page, PullConnector, RawItem, Request, Setting, Unreadable
-from intake.connectors.documents import DocumentConnector, document, list_at, text_at
+from intake.connectors.documents import DocumentConnector, document, list_at, moment_at, text_at
 from intake.connectors.documents import at as member
 from intake.connectors.moments import Unclear, moment_of
 from intake.connectors.social import (
@@ -18,7 +18,6 @@ from intake.connectors.social import (
     gone,
     item,
     listed,
-    moment_at,
     object_of,
     pass_over_own,
     told,

@@ -6,9 +6,9 @@ from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import Draft, Ignored, Rating, RawItem, Remark, Unreadable
-from intake.connectors.documents import DocumentConnector, list_at, rated, text_at
+from intake.connectors.documents import DocumentConnector, list_at, moment_at, rated, text_at
 from intake.connectors.documents import at as member
-from intake.connectors.social import item, moment_at, object_of, told
+from intake.connectors.social import item, object_of, told
 
 _STARS = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5}
 _TRANSLATED, _ORIGINAL = "(Translated by Google)", "(Original)"

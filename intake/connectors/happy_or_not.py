@@ -7,8 +7,8 @@ from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import Draft, RawItem, Remark, Setting, Unreadable
-from intake.connectors.documents import DocumentConnector, list_at, packed, rated, text_at
-from intake.connectors.social import item, moment_at, object_of, told
+from intake.connectors.documents import DocumentConnector, list_at, moment_at, packed, rated, text_at
+from intake.connectors.social import item, object_of, told
 
 # A press is counted from 0, the unhappiest, unless the terminal shows its faces the other way round.
 _FACES: Mapping[str, Mapping[str, int]] = {

@@ -6,10 +6,10 @@ from typing import Any
 
 from intake.connectors import connectors
 from intake.connectors.base import SCALES, Call, Draft, Forged, Rating, RawItem, Remark, Setting, Unreadable
-from intake.connectors.documents import HookedDocuments, rated, text_at
+from intake.connectors.documents import HookedDocuments, moment_at, rated, text_at
 from intake.connectors.documents import at as member
 from intake.connectors.signatures import same
-from intake.connectors.social import item, moment_at, object_of, told
+from intake.connectors.social import item, object_of, told
 
 _SMILEY4 = {"1": 1, "2": 2, "3": 4, "4": 5}
 

@@ -19,7 +19,7 @@ from intake.connectors.base import (
     Setting,
     Unreadable,
 )
-from intake.connectors.documents import DocumentConnector, document, list_at, text_at
+from intake.connectors.documents import DocumentConnector, document, list_at, moment_at, text_at
 from intake.connectors.documents import at as member
 from intake.connectors.markup import text_of_html
 from intake.connectors.social import (
@@ -28,7 +28,6 @@ from intake.connectors.social import (
     gone,
     item,
     listed,
-    moment_at,
     object_of,
     pass_over_own,
     told,

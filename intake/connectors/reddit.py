@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 
 from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Ignored, Page, PullConnector, RawItem, Request, Setting, Unreadable
-from intake.connectors.documents import DocumentConnector, document, list_at, text_at
+from intake.connectors.documents import DocumentConnector, document, list_at, moment_at, text_at
 from intake.connectors.documents import at as member
-from intake.connectors.social import OWN_HANDLES, gone, item, listed, moment_at, object_of, pass_over_own, told, wanted
+from intake.connectors.social import OWN_HANDLES, gone, item, listed, object_of, pass_over_own, told, wanted
 from intake.connectors.walks import Found, and_again, back_to_known
 
 _API = "https://oauth.reddit.com"

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from intake.connectors.base import Ignored, RawItem, Remark, Setting, Unreadable
-from intake.connectors.documents import document, packed, text_at
-from intake.connectors.moments import Unclear, moment_of
+from intake.connectors.base import Ignored, RawItem, Setting, Unreadable
+from intake.connectors.documents import document, packed
 
 OWN_HANDLES = Setting(
     "own_handles",
@@ -45,17 +44,6 @@ def object_of(raw: RawItem) -> Mapping[str, Any]:
     if _GONE in found:
         raise Ignored("It was deleted where it was written.")
     return found
-
-
-def moment_at(found: Any, *path: str | int) -> tuple[datetime | None, tuple[Remark, ...]]:
-    """The time under a path, or none and why: nobody's words are refused for the sake of a date beside them."""
-    written = text_at(found, *path)
-    if not written:
-        return None, ()
-    try:
-        return moment_of(written), ()
-    except Unclear as unclear:
-        return None, (Remark(str(path[-1]), str(unclear)),)
 
 
 def listed(settings: Mapping[str, Any], name: str) -> list[str]:

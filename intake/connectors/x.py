@@ -31,13 +31,14 @@ from intake.connectors.documents import (
     HookedDocuments,
     document,
     list_at,
+    moment_at,
     text_at,
 )
 from intake.connectors.documents import (
     at as member,
 )
 from intake.connectors.signatures import check, signed
-from intake.connectors.social import OWN_HANDLES, gone, item, moment_at, object_of, pass_over_own, told
+from intake.connectors.social import OWN_HANDLES, gone, item, object_of, pass_over_own, told
 from intake.connectors.walks import Found, and_again, back_to_known
 
 _API = "https://api.x.com/2"
