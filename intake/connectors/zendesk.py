@@ -1,14 +1,13 @@
-"""Zendesk: tickets, comments and satisfaction ratings from webhooks, the API, exports, and the incremental export."""
+"""Zendesk: tickets, comments and satisfaction ratings from webhooks, the API and exports."""
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from intake.connectors import connectors
+from intake.connectors import connectors, zendesk_export
 from intake.connectors.base import (
     Ask,
     Call,
@@ -17,28 +16,24 @@ from intake.connectors.base import (
     Ignored,
     Page,
     PullConnector,
-    Request,
     Sender,
     Setting,
     Unreadable,
 )
 from intake.connectors.desks import Desk, Piece, all_gone, at_customers, broken, facts, moment, passed_over, person
 from intake.connectors.documents import at as value_at
-from intake.connectors.documents import document, list_at, rated, text_at
+from intake.connectors.documents import list_at, rated, text_at
 from intake.connectors.markup import text_of_html
-from intake.connectors.moments import Unclear, moment_of
 from intake.connectors.signatures import check, check_age
+from intake.connectors.zendesk_export import SUBDOMAIN
 
 # Zendesk signs test calls of unsaved webhooks with this, and prints it in its manual: it proves nothing.
 _PUBLIC_SECRET = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="  # noqa: S105
-_OVERLAP = timedelta(minutes=1)
-_LOOKS_BACK = timedelta(days=30)
 _EVENT = "zen:event-type:"
 _DELETIONS = frozenset(["ticket.soft_deleted", "ticket.permanently_deleted", "ticket.marked_as_spam"])
 _STAFF = frozenset(["agent", "admin"])
 _SCORES = {"good": 5, "bad": 1}
 _SITE = re.compile(r"https://[a-z0-9-]+\.zendesk\.com/")
-_SUBDOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 
 
 @connectors.register
@@ -88,33 +83,8 @@ class Zendesk(Desk, PullConnector):
     ) -> Iterator[Page]:
         if not secrets.get("api_token"):
             return  # such a channel lives on webhooks and files alone
-        door, headers = _door(settings, secrets)
-        stands = text_at(cursor, "cursor")
-        # Up to here everything is stored. It moves on only when the end was reached.
-        until = moment(text_at(cursor, "until")) or _first(settings, at)
-        while True:
-            place = (
-                f"cursor={quote(stands, safe='')}"
-                if stands
-                else f"start_time={int((min(until, at) - _OVERLAP).timestamp())}"
-            )
-            answer = ask(Request(f"{door}?{place}&per_page=500&include=users,organizations", headers=headers))
-            if answer.status != 200:
-                if not stands:
-                    raise Unreadable("Zendesk knows no such account. Correct the subdomain on the channel's page.")
-                stands = (
-                    ""  # a cursor that Zendesk no longer knows: go on by time, for what comes twice is known by its id
-                )
-                continue
-            found = document(answer.body)
-            after = text_at(found, "after_cursor")
-            is_end = not after or after == stands or value_at(found, "end_of_stream", default=True) is True
-            stands, until = after or stands, at if is_end else until
-            yield Page(
-                list(self.split_document(found, settings=settings)), {"cursor": stands, "until": until.isoformat()}
-            )
-            if is_end:
-                return
+        for found, place in zendesk_export.documents(cursor, ask=ask, settings=settings, secrets=secrets, at=at):
+            yield Page(list(self.split_document(found, settings=settings)), place)
 
     def pieces(self, found: Any, *, settings: Mapping[str, Any]) -> Iterator[Piece]:
         if isinstance(found, list):
@@ -378,30 +348,5 @@ def _shown(ticket: Any, number: str, settings: Mapping[str, Any]) -> str:
     """The page on which agents see the ticket."""
     site = _SITE.match(text_at(ticket, "url"))
     subdomain = str(settings.get("subdomain", "")).strip().lower()
-    home = site[0] if site else f"https://{subdomain}.zendesk.com/" if _SUBDOMAIN.match(subdomain) else ""
+    home = site[0] if site else f"https://{subdomain}.zendesk.com/" if SUBDOMAIN.match(subdomain) else ""
     return home and f"{home}agent/tickets/{quote(number, safe='')}"
-
-
-def _door(settings: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    subdomain = str(settings.get("subdomain", "")).strip().lower().removesuffix(".zendesk.com")
-    email, token = str(settings.get("email", "")).strip(), secrets["api_token"]
-    if not _SUBDOMAIN.match(subdomain):
-        raise Unreadable('The channel names no subdomain. Write the "acme" of acme.zendesk.com on the channel\'s page.')
-    if not email:
-        raise Unreadable(
-            "The channel does not say whose API token it has. Write the agent's address on the channel's page."
-        )
-    proof = base64.b64encode(f"{email}/token:{token}".encode()).decode()
-    return f"https://{subdomain}.zendesk.com/api/v2/incremental/tickets/cursor.json", {
-        "authorization": f"Basic {proof}"
-    }
-
-
-def _first(settings: Mapping[str, Any], at: datetime) -> datetime:
-    day = str(settings.get("since", "")).strip()
-    if not day:
-        return at - _LOOKS_BACK
-    try:
-        return moment_of(day)
-    except Unclear as unclear:
-        raise Unreadable(f"Fetching cannot start. {unclear}") from None
