@@ -37,6 +37,8 @@ LONGEST_PAUSE = timedelta(days=1)
 _COME_BACK = ("retry-after", "x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset")
 # Google says 403 for a quota that is used up, which passes, as well as for a right that is missing.
 _QUOTA = (b"quotaExceeded", b"LimitExceeded", b"RESOURCE_EXHAUSTED")
+# How much of a refusal is looked at for its reason.
+_TOLD = 4000
 # What an OAuth 2.0 server says with 400 when no later try can succeed (RFC 6749, 5.2).
 _KEY_REFUSED = (b"invalid_grant", b"invalid_client", b"unauthorized_client", b"invalid_scope")
 
@@ -238,15 +240,21 @@ def _answering(ask: _Asker, share: _Share, at: datetime) -> Ask:
         share.check()
         found = ask(request, most_bytes=outgoing.MOST_BYTES, seconds=SECONDS_AN_ANSWER)
         trouble = _trouble(found, urlsplit(request.url).netloc, at)
-        if trouble is not None:
+        if trouble is not None and not _is_expected(found, request):
             raise trouble
         return Answer(found.status, found.headers, found.body)
 
     return answered
 
 
+def _is_expected(found: outgoing.Answer, request: Request) -> bool:
+    """A refusal of this one thing for one of the reasons that the connector knows what to make of."""
+    start = found.body[:_TOLD]
+    return found.status == 403 and any(f'"{reason}"'.encode() in start for reason in request.may_refuse)
+
+
 def _trouble(found: outgoing.Answer, host: str, at: datetime) -> Exception | None:
-    status, start = found.status, found.body[:4000]
+    status, start = found.status, found.body[:_TOLD]
     pause = _asked_for(found.headers, at)
     if status < 300 or status in (404, 410):
         return None

@@ -208,6 +208,14 @@ class Call:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What a caller is told with the status 200."""
+
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
 class PushConnector(Connector):
     """A connector whose sender calls us at `/hooks/<key>/`, where the key alone is hard to guess.
 
@@ -231,6 +239,10 @@ class PushConnector(Connector):
         """What a second try of the same call has in common with the first."""
         return hashlib.sha256(call.body).hexdigest()
 
+    def answer(self, call: Call) -> Reply:
+        """What a call is told once it is stored, where its sender waits for more than that it arrived."""
+        return Reply()
+
     @abstractmethod
     def split(self, call: Call, *, settings: Mapping[str, Any]) -> Iterable[RawItem]:
         """What a verified call holds. `Ignored` for an event that is none of ours, `Unreadable` for a body that is broken."""
@@ -244,12 +256,14 @@ class Request:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    # Reasons for which the source may refuse this one thing while all else goes on; such a refusal is an answer.
+    may_refuse: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
     """What it said. Header names in lower case. Refusals, limits and breakdowns never reach a connector: they are raised
-    through it by whoever asks on its behalf. 404 and 410 do, since there they mean something."""
+    through it by whoever asks on its behalf. 404 and 410 do, since there they mean something, and what it `may_refuse`."""
 
     status: int
     headers: Mapping[str, str]

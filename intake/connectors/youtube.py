@@ -8,11 +8,11 @@ from urllib.parse import quote, urlencode
 
 from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Page, PullConnector, RawItem, Request, Setting, Unreadable
-from intake.connectors.documents import DocumentConnector, document, list_at, text_at
+from intake.connectors.documents import DocumentConnector, document, list_at, moment_at, text_at
 from intake.connectors.documents import at as member
 from intake.connectors.markup import text_of
 from intake.connectors.moments import Unclear, moment_of
-from intake.connectors.social import OWN_HANDLES, gone, item, listed, moment_at, object_of, pass_over_own, told
+from intake.connectors.social import OWN_HANDLES, gone, item, listed, object_of, pass_over_own, told
 from intake.connectors.walks import Found, and_again, back_to_known
 
 _API = "https://www.googleapis.com/youtube/v3"
@@ -128,7 +128,7 @@ class _Api:
                 "pageToken": token,
             },
         )
-        # A video that was removed has no comments any more, and the others go on.
+        # A video that was removed, or whose comments were switched off, has none any more, and the others go on.
         if answer is None:
             return Found([])
         threads = list_at(answer, "items")
@@ -185,8 +185,9 @@ class _Api:
     def _get(self, kind: str, query: Mapping[str, str]) -> Any:
         # The key goes into a header, for addresses end up in logs.
         url = f"{_API}/{kind}?{urlencode({name: value for name, value in query.items() if value})}"
-        answer = self._ask(Request(url, headers={"X-Goog-Api-Key": self._key}))
-        return None if answer.status in (404, 410) else document(answer.body)
+        asked = Request(url, headers={"X-Goog-Api-Key": self._key}, may_refuse=("commentsDisabled",))
+        answer = self._ask(asked)
+        return None if answer.status in (403, 404, 410) else document(answer.body)
 
 
 def _item(comment: Mapping[str, Any], video: str) -> RawItem:

@@ -336,6 +336,30 @@ def test_a_refused_key_stops_the_channel_until_somebody_acts(said: Said, server:
     assert Poll.objects.get().parked_at is None
 
 
+@pytest.mark.parametrize(
+    ("reason", "names"), [("commentsDisabled", ["1", "2"]), ("forbidden", []), ("notcommentsDisabledatall", [])]
+)
+def test_a_refusal_that_a_connector_knows_is_an_answer_to_it_and_no_other(
+    reason: str, names: list[str], server: Outside, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers |= {
+        "/silent": Said(403, f'{{"error": {{"errors": [{{"reason": "{reason}"}}]}}}}'.encode()),
+        "/page/1": page(1, 2),
+        "/page/2": EMPTY,
+    }
+    whole = Pages.pages
+
+    def pages(self: Pages, cursor: Any, *, ask: Any, settings: Any, **more: Any) -> Any:
+        ask(Request(f"{settings['url']}/silent", may_refuse=("commentsDisabled",)))
+        yield from whole(self, cursor, ask=ask, settings=settings, **more)
+
+    monkeypatch.setattr(Pages, "pages", pages)
+    run()
+
+    assert stored() == names
+    assert (Poll.objects.get().parked_at is None) is bool(names)
+
+
 def test_an_address_inside_stops_the_channel(server: Outside, channel: Channel, settings: LazySettings) -> None:
     settings.OUTGOING_ALLOW = []
     assert run()["parked"] == 1

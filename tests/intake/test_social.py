@@ -342,6 +342,19 @@ def test_youtube_tells_what_was_edited_and_what_is_gone() -> None:
     assert next(raw for raw in found if raw.external_id == "c1").updated_at == datetime(2026, 5, 10, 15, tzinfo=UTC)
 
 
+def test_youtube_goes_on_past_a_video_whose_comments_are_switched_off() -> None:
+    def answer(path: str, query: dict[str, str]) -> Any:
+        if query.get("videoId") == "silent":
+            return Answer(403, {}, b'{"error": {"errors": [{"reason": "commentsDisabled"}]}}')
+        return {"items": [thread("c1", published="2026-05-10T11:00:00Z")]}
+
+    source = Source(answer)
+    found, _ = walk("youtube", source, video_ids="silent,v")
+
+    assert ids(found) == ["c1"]
+    assert source.asked[0].may_refuse == ("commentsDisabled",)
+
+
 def test_youtube_goes_on_past_a_removed_video() -> None:
     def answer(path: str, query: dict[str, str]) -> Any:
         if query["videoId"] == "lost":
