@@ -48,8 +48,8 @@ class Way:
     settings: Mapping[str, Any] = field(default_factory=dict)
     # What the connector is given, out of the file's bytes.
     given: Callable[[Path], bytes] = Path.read_bytes
-    # A webhook's form rather than a file; gets the file's bytes.
-    is_form: bool = False
+    # The kind of call it is the body of, where it is one that no file connector reads.
+    call: str = ""
     reason: str = ""
 
 
@@ -89,6 +89,10 @@ def with_details(path: Path) -> bytes:
     return json.dumps([json.loads(each.read_bytes()) for each in documents]).encode()
 
 
+def as_form(path: Path) -> bytes:
+    return urlencode(json.loads(path.read_bytes())).encode()
+
+
 def of_snapshots(path: Path) -> bytes:
     """The posts that a test's snapshots hold under the names of its cases, as a page of the API has them."""
     pages = (
@@ -97,6 +101,7 @@ def of_snapshots(path: Path) -> bytes:
     return json.dumps({"posts": [post for page in pages for post in page]}).encode()
 
 
+FORM = "application/x-www-form-urlencoded"
 CUSTOMERS = "Who the customers are: import them at Customers."
 WAYS = (
     Way("README.md", reason="It is documentation."),
@@ -109,8 +114,8 @@ WAYS = (
     Way("bluesky/*", "bluesky"),
     Way("chatwoot/*", "chatwoot"),
     Way("email/*.tnef", "email", given=as_winmail),
-    Way("email/mailgun_*.json", "mailgun", is_form=True),
-    Way("email/sendgrid_*.json", "sendgrid", is_form=True),
+    Way("email/mailgun_*.json", "mailgun", given=as_form, call=FORM),
+    Way("email/sendgrid_*.json", "sendgrid", given=as_form, call=FORM),
     Way("email/postmark_*.json", "postmark"),
     Way("email/*", "email"),
     Way("email_replies/*.eml", "email"),
@@ -150,6 +155,7 @@ WAYS = (
     Way("reddit/*", "reddit"),
     Way("salesforce/*account*", reason=CUSTOMERS),
     Way("salesforce/*contact*", reason=CUSTOMERS),
+    Way("salesforce/*.xml", "salesforce", call="text/xml"),
     Way("salesforce/*", "salesforce"),
     Way("surveymonkey/api_v3_survey_details.json", reason="A survey's questions, which are read with its responses."),
     Way("surveymonkey/api_v3_responses*.json", "surveymonkey", given=with_details),
@@ -276,13 +282,11 @@ def rows(connector: "Connector", way: Way, path: Path) -> "Iterator[RawItem | Ba
     from intake.connectors.base import Call, FileConnector, PushConnector, Row
 
     content = way.given(path)
-    if isinstance(connector, FileConnector) and not way.is_form:
+    if isinstance(connector, FileConnector) and not way.call:
         for row in connector.rows(io.BytesIO(content), settings=way.settings):
             yield row.raw if isinstance(row, Row) else row
     elif isinstance(connector, PushConnector):
-        kind = "application/json"
-        if way.is_form:
-            kind, content = "application/x-www-form-urlencoded", urlencode(json.loads(content)).encode()
+        kind = way.call or "application/json"
         yield from connector.split(Call("POST", "", {"content-type": kind}, content), settings=way.settings)
 
 

@@ -16,7 +16,7 @@ from feedback_portal.refusals import NotFound, Refused, TooMany
 from feedback_portal.registry import UnknownSlug
 from feedback_portal.sealing import Unsealable
 from intake import allowances, normalizing, privacy, receiving
-from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem, Unreadable
+from intake.connectors.base import Call, Forged, Ignored, PushConnector, RawItem, Reply, Unreadable
 from intake.models import Channel, Delivery
 from intake.receiving import ChannelClosed
 
@@ -50,8 +50,8 @@ def longest(key: str) -> int:
     return _channel(key)[1].largest
 
 
-def take(key: str, call: Call, *, at: datetime) -> bytes:
-    """Store a genuine call, and the body of the answer. It is durable when this returns; what it holds is read afterwards.
+def take(key: str, call: Call, *, at: datetime) -> Reply:
+    """Store a genuine call, and what to answer. It is durable when this returns; what it holds is read afterwards.
 
     `NotFound` where no channel that is switched on has this key, `NotGenuine` where its sender's signature does not hold.
     Neither says more than that, and nothing of such a call is kept but that there was one. `TooMany` for more genuine calls
@@ -72,10 +72,11 @@ def take(key: str, call: Call, *, at: datetime) -> bytes:
         log.warning("forged call", channel=channel.slug, kind=channel.kind, reason=str(reason), exc_info=trouble)
         _count_forged(channel, at=at)
         raise NotGenuine("Sign the call with the secret of this channel, and send it when it is signed.") from None
-    if answer is None:
-        _use_one(channel, at=at)
-        _store(channel, connector, call, secrets, key=key, at=at)
-    return answer or b""
+    if answer is not None:
+        return Reply(answer)
+    _use_one(channel, at=at)
+    _store(channel, connector, call, secrets, key=key, at=at)
+    return connector.answer(call)
 
 
 def take_apart_pending() -> Drained:

@@ -1,13 +1,13 @@
-"""Salesforce: cases with their comments and mails, from pages of the API and calls of a flow."""
+"""Salesforce: cases with their comments and mails, from pages of the API, calls of a flow and outbound messages."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from intake.connectors import connectors
-from intake.connectors.base import Call, Draft, Ignored, Sender, Setting, Unreadable
+from intake.connectors.base import Call, Draft, Ignored, RawItem, Reply, Sender, Setting, Unreadable
 from intake.connectors.desks import (
     SHARED_SECRET,
     Desk,
@@ -23,6 +23,7 @@ from intake.connectors.desks import (
 from intake.connectors.documents import at as value_at
 from intake.connectors.documents import list_at, text_at
 from intake.connectors.markup import text_of_html
+from intake.connectors.outbound_messages import ACKNOWLEDGED, is_outbound_message, records_of
 
 _CRM = {"Account": "accounts", "Contact": "contacts", "Lead": "leads", "Opportunity": "opportunities"}
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -31,6 +32,8 @@ _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+\Z")
 
 @connectors.register
 class Salesforce(Desk):
+    """An outbound message is best given SystemModstamp among its fields, for by that a change is known to be one."""
+
     slug = "salesforce"
     name = "Salesforce"
     asks = (
@@ -43,6 +46,15 @@ class Salesforce(Desk):
 
     def verify(self, call: Call, *, secrets: Mapping[str, str], at: datetime) -> None:
         check_shared(call, secrets)
+
+    def answer(self, call: Call) -> Reply:
+        """What Salesforce does not see acknowledged, it sends again for a day."""
+        return Reply(ACKNOWLEDGED, "text/xml; charset=utf-8") if is_outbound_message(call.body) else Reply()
+
+    def split(self, call: Call, *, settings: Mapping[str, Any]) -> Iterable[RawItem]:
+        if is_outbound_message(call.body):
+            return self.split_document(records_of(call.body), settings=settings)
+        return super().split(call, settings=settings)
 
     def pieces(self, found: Any, *, settings: Mapping[str, Any]) -> Iterator[Piece]:
         kind = text_at(found, "attributes", "type")

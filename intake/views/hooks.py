@@ -21,7 +21,8 @@ class TooLarge(Refused):
 @require_http_methods(["GET", "HEAD", "POST"])
 def hook(request: HttpRequest, key: str) -> HttpResponse:
     call = _call(request, longest=hooks.longest(key))
-    return HttpResponse(hooks.take(key, call, at=timezone.now()), content_type="text/plain; charset=utf-8")
+    reply = hooks.take(key, call, at=timezone.now())
+    return HttpResponse(reply.body, content_type=reply.content_type)
 
 
 def _call(request: HttpRequest, *, longest: int) -> Call:

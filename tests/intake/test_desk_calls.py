@@ -5,15 +5,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from defusedxml.ElementTree import fromstring
+from django.test import Client
 
 from feedback_portal.accounts.models import hashed
-from intake import hooks
+from intake import hooks, normalizing
 from intake.connectors import connectors
-from intake.connectors.base import Call, Forged
+from intake.connectors.base import Call, Forged, Unreadable
 from intake.connectors.desks import Desk
 from intake.connectors.documents import packed
 from intake.connectors.signatures import signed
-from intake.models import Channel, Submission
+from intake.models import Channel, Delivery, FeedbackItem, Submission
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT.parent / "shared" / "samples"
@@ -44,6 +46,17 @@ SIGNED = {
 }
 TIMED = ("zendesk", "hubspot", "chatwoot")
 by_signature = pytest.mark.parametrize("slug", SIGNED)
+
+
+OUTBOUND = b"""<?xml version="1.0" encoding="UTF-8"?>
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>
+<notifications xmlns="http://soap.sforce.com/2005/09/outbound"><OrganizationId>00D1</OrganizationId><SessionId xsi:nil="true"/>
+<Notification><Id>04l1</Id><sObject xsi:type="sf:Case" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id>5003000000D8cuI</sf:Id>
+<sf:CaseNumber>00004401</sf:CaseNumber><sf:Subject>true</sf:Subject><sf:Description>It leaks &amp; drips.</sf:Description><sf:ContactId xsi:nil="true"/>
+<sf:SuppliedEmail>eva@lang.example</sf:SuppliedEmail><sf:SystemModstamp>2026-04-08T10:00:00.000Z</sf:SystemModstamp></sObject></Notification>
+<Notification><Id>04l2</Id><sObject xsi:type="sf:Case" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id>5003000000D8cuJ</sf:Id>
+<sf:Subject>Lid</sf:Subject><sf:IsDeleted>true</sf:IsDeleted></sObject></Notification>
+</notifications></soapenv:Body></soapenv:Envelope>"""
 
 
 def desk_of(slug: str) -> Desk:
@@ -181,3 +194,53 @@ def test_what_help_scout_says_beside_the_body_is_still_known_when_the_call_is_ta
 
     stored = Submission.objects.get()
     assert (stored.external_id, stored.gone_at) == ("conversation:220", AT)
+
+
+def salesforce_channel() -> Channel:
+    channel = Channel(slug="desk", name="Desk", kind="salesforce")
+    channel.hook_hash = hashed(channel.hook_key)
+    channel.save()
+    return channel
+
+
+@pytest.mark.django_db
+def test_an_outbound_message_of_salesforce_is_acknowledged_once_it_is_stored(client: Client) -> None:
+    channel = salesforce_channel()
+    address = f"/hooks/{channel.hook_key}/"
+
+    answered = client.post(address, OUTBOUND, content_type="text/xml")
+    assert Delivery.objects.get().completed_at is None
+    hooks.take_apart_pending()
+    normalizing.normalize_pending(at=AT)
+
+    acknowledged = fromstring(answered.content).find(".//{http://soap.sforce.com/2005/09/outbound}Ack")
+    assert (answered.status_code, answered["Content-Type"]) == (200, "text/xml; charset=utf-8")
+    assert acknowledged is not None
+    assert acknowledged.text == "true"
+    item = FeedbackItem.objects.get()
+    assert (item.title, item.text, item.submission.external_id) == ("true", "It leaks & drips.", "5003000000D8cuIAAR")
+    assert Submission.objects.get(gone_at__isnull=False).external_id == "5003000000D8cuJAAR"
+
+
+@pytest.mark.django_db
+def test_a_call_of_a_flow_is_told_nothing(client: Client) -> None:
+    answered = client.post(f"/hooks/{salesforce_channel().hook_key}/", b"{}", content_type="application/json")
+
+    assert (answered.content, answered["Content-Type"]) == (b"", "text/plain; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<",
+        b"<a/>",
+        OUTBOUND[:-40],
+        b'<!DOCTYPE a [<!ENTITY b "c">]>' + OUTBOUND.partition(b"?>")[2].lstrip(),
+        b"<!DOCTYPE a>" + OUTBOUND.partition(b"?>")[2].lstrip(),
+        b'<?xml version="1.0" encoding="nonsense"?><a/>',
+    ],
+    ids=["broken", "other", "cut", "entities", "doctype", "encoding"],
+)
+def test_xml_that_is_no_outbound_message_is_refused_in_a_sentence(body: bytes) -> None:
+    with pytest.raises(Unreadable, match=r"^It is .*\. Have Salesforce send an outbound message.*\.$"):
+        list(desk_of("salesforce").split(Call("POST", ADDRESS, {}, body), settings={}))
