@@ -1,6 +1,6 @@
 """Reading what arrived: submissions become feedback items in batches, and what cannot be read is parked with its reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from django.db import connection
+from django.db.models import F, Func, IntegerField
 from django.db.models.functions import Now
 
 from feedback_portal.pending import Drained, GiveUp, drain
@@ -23,6 +24,8 @@ from intake.models import Arrival, Channel, FeedbackItem, Revision, Submission
 log = structlog.get_logger("portal.normalizing")
 
 BATCH = 500
+# A mail comes with its files, so what is read at once is bounded in bytes as well.
+MOST_BYTES = 16 * 1024 * 1024
 # A customer's clock may be wrong, but not by this much into the future.
 _AHEAD = timedelta(days=1)
 _MOST_CONTEXT = 50
@@ -46,7 +49,9 @@ class Read:
 
 def normalize_pending(*, at: datetime) -> Drained:
     """Work off every submission that is due."""
-    return drain(Submission.objects.select_related("channel"), lambda rows: normalize(rows, at=at), batch=BATCH)
+    # What of a row settles it; its bytes are read when their turn comes.
+    rows = Submission.objects.only("attempts", "last_error")
+    return drain(rows, lambda claimed: _in_portions([row.pk for row in claimed], at=at), batch=BATCH)
 
 
 def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveUp]:
@@ -80,6 +85,29 @@ def normalize(rows: Sequence[Submission], *, at: datetime) -> Mapping[int, GiveU
     for row in gone:
         privacy.erase(row, at=at)
     return hopeless
+
+
+def _in_portions(keys: Sequence[int], *, at: datetime) -> Mapping[int, GiveUp]:
+    rows = Submission.objects.select_related("channel").defer("conflicting_payload")
+    hopeless: dict[int, GiveUp] = {}
+    for portion in _portions(keys):
+        hopeless |= normalize(list(rows.filter(pk__in=portion).order_by("pk")), at=at)
+    return hopeless
+
+
+def _portions(keys: Sequence[int]) -> Iterator[list[int]]:
+    """The keys in order, cut where their payloads come to `MOST_BYTES`; nearly always one portion."""
+    size = Func(F("payload"), function="octet_length", output_field=IntegerField())
+    portion: list[int] = []
+    total = 0
+    for key, length in Submission.objects.filter(pk__in=keys).order_by("pk").values_list("pk", size):
+        if portion and total + length > MOST_BYTES:
+            yield portion
+            portion, total = [], 0
+        portion.append(key)
+        total += length
+    if portion:
+        yield portion
 
 
 def take_in(found: Sequence[Read], *, at: datetime) -> None:

@@ -3,7 +3,7 @@
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -275,6 +275,26 @@ class TestNormalizing:
             plan = " ".join(row[0] for row in cursor.fetchall())
 
         assert "customer_by_email" in plan
+
+    def test_what_is_large_is_read_in_portions(self, channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+        sizes: list[int] = []
+        whole = normalizing.normalize
+
+        def measured(rows: Sequence[Submission], *, at: datetime) -> Any:
+            sizes.append(sum(len(row.payload) for row in rows))
+            return whole(rows, at=at)
+
+        monkeypatch.setattr(normalizing, "normalize", measured)
+        monkeypatch.setattr(normalizing, "MOST_BYTES", 1000)
+        lengths = (300, 600, 100, 1, 5000, 200)
+        for number, length in enumerate(lengths):
+            say(channel, f"r{number}", f'{{"text": "{"x" * length}"}}')
+
+        done = normalizing.normalize_pending(at=AT)
+
+        assert (done.done, FeedbackItem.objects.count()) == (6, 6)
+        assert len(sizes) > 2
+        assert [size for size in sizes if size > 1000] == [5012]
 
     def test_a_batch_takes_as_many_statements_as_two(self, channel: Channel) -> None:
         counts = []
