@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from intake import api
+from intake import api, relation_api
 from intake.views import (
     builder,
     channels,
@@ -62,6 +62,8 @@ urlpatterns = [
     path("settings/forms/<slug:slug>/versions/<int:number>/", builder.version, name="form_version"),
     path("api/v1/feedback/", api.FeedbackView.as_view(), name="api_feedback"),
     path("api/v1/feedback/bulk/", api.BulkView.as_view(), name="api_feedback_bulk"),
+    path("api/v1/customers/bulk/", relation_api.CustomersBulkView.as_view(), name="api_customers_bulk"),
+    path("api/v1/exposures/", relation_api.ExposuresView.as_view(), name="api_exposures"),
     path("api/v1/channels/", api.ChannelsView.as_view(), name="api_channels"),
     path("api/v1/channels/<slug:slug>/", api.ChannelView.as_view(), name="api_channel"),
 ]

@@ -125,6 +125,8 @@ GET: dict[str, tuple[int, ...]] = {
         "api/v1/feedback/<uuid:public_id>/",
         "api/v1/customers/",
         "api/v1/customers/<int:number>/",
+        "api/v1/customers/bulk/",
+        "api/v1/exposures/",
         "api/v1/tickets/",
         "api/v1/tickets/<str:reference>/",
         "api/v1/tickets/<str:reference>/decisions/",

@@ -16,6 +16,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import caller, page
 from feedback_portal.refusals import NotFound
 from intake import api as intake_api
+from intake import relation_api
 from intake.models import Customer, FeedbackItem
 from triage import finding, search
 from triage.api.shapes import PAGING, PROBLEMS, QUERY, customer_told, item_told, listed
@@ -102,10 +103,10 @@ class FeedbackItemView(APIView):
         return Response(told)
 
 
-class CustomersView(APIView):
-    """Who gave feedback that the key may see."""
+class CustomersView(relation_api.CustomersView):
+    """Tell of one customer, or read those who gave feedback that the key may see."""
 
-    scopes = {"GET": Scope.TICKETS_READ}
+    scopes = {**relation_api.CustomersView.scopes, "GET": Scope.TICKETS_READ}
 
     @extend_schema(
         operation_id="customers_list", parameters=PAGING, responses={200: listed("CustomerRow", _CUSTOMER), **PROBLEMS}
