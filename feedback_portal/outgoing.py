@@ -162,6 +162,18 @@ def require_callable(url: str) -> bool:
     return False
 
 
+def why_not_called(text: str) -> str:
+    """Why a host or an address that somebody enters is never called, as far as the text shows it; empty when it may be. A host
+    that the administrator listed may be on a port of its own."""
+    if any(text.lower() == each.lower().rpartition(":")[0] for each in settings.OUTGOING_ALLOW):
+        return ""
+    try:
+        require_callable(text if "://" in text else f"https://{text}")
+    except AddressRefused as refused:
+        return refused.message
+    return ""
+
+
 def _dialled(host: str, port: int, *, is_listed: bool) -> socket.socket:
     """Resolved once, and connected to exactly what was looked at."""
     found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

@@ -9,6 +9,7 @@ from django.conf import settings as portal
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from feedback_portal import outgoing
 from feedback_portal.accounts.models import hashed
 from feedback_portal.refusals import BadInput, InputError
 from intake import polling
@@ -158,6 +159,8 @@ def _settings(connector: Connector, given: Mapping[str, Any], errors: list[Input
             errors.append(InputError(asked.name, f"{asked.label}: this is needed."))
         elif text:
             kept[asked.name] = text
+            if asked.is_called and (trouble := outgoing.why_not_called(text)):
+                errors.append(InputError(asked.name, trouble))
     return kept
 
 

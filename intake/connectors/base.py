@@ -131,6 +131,8 @@ class Setting:
     help: str = ""
     is_secret: bool = False
     is_required: bool = False
+    # A host or an address that is called, so one inside our own network is refused when it is entered.
+    is_called: bool = False
     default: str = ""
     choices: tuple[tuple[str, str], ...] = ()
 

@@ -49,7 +49,7 @@ class Bluesky(DocumentConnector, PullConnector):
             is_secret=True,
             is_required=True,
         ),
-        Setting("host", "Server", help="Where your account lives.", default="bsky.social"),
+        Setting("host", "Server", help="Where your account lives.", default="bsky.social", is_called=True),
         Setting("query", "Search words", help="Separated by commas. Mentions and replies are read anyway."),
         OWN_HANDLES,
     )

@@ -43,7 +43,7 @@ class ImapMailbox(mails.MailConnector, PullConnector):
     slug = "imap_mailbox"
     name = "Mailbox (IMAP)"
     asks: ClassVar[tuple[Setting, ...]] = (
-        Setting("host", "Mail server", help="As in imap.example.com.", is_required=True),
+        Setting("host", "Mail server", help="As in imap.example.com.", is_required=True, is_called=True),
         Setting(
             "security",
             "Encryption",
@@ -61,7 +61,7 @@ class ImapMailbox(mails.MailConnector, PullConnector):
         ),
         Setting("folder", "Folder", default="INBOX"),
         Setting("since", "Not before", help="The first day whose mails are taken, as in 2026-03-01. Empty takes all."),
-        Setting("token_url", "OAuth: address of the token", help="For Gmail and Microsoft 365."),
+        Setting("token_url", "OAuth: address of the token", help="For Gmail and Microsoft 365.", is_called=True),
         Setting("client_id", "OAuth: client id"),
         Setting("client_secret", "OAuth: client secret", is_secret=True),
         Setting("refresh_token", "OAuth: refresh token", is_secret=True),

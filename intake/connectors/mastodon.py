@@ -44,7 +44,13 @@ class Mastodon(DocumentConnector, PullConnector):
     slug = "mastodon"
     name = "Mastodon"
     asks = (
-        Setting("host", "Server", help="The server your account is on, such as mastodon.social.", is_required=True),
+        Setting(
+            "host",
+            "Server",
+            help="The server your account is on, such as mastodon.social.",
+            is_required=True,
+            is_called=True,
+        ),
         Setting(
             "token", "Access token", help="Of an application with the scope read.", is_secret=True, is_required=True
         ),

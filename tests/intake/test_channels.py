@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from feedback_portal.accounts.models import Role, User
@@ -50,6 +51,42 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 
     assert {error.path for error in refused.value.errors} == {"slug", "name", "scale", "signing_secret"}
     assert not Channel.objects.filter(kind="typeform").exists()
+
+
+INSIDE = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "localhost",
+    "[::1]",
+    "169.254.169.254",
+    "10.0.0.1",
+    "http://ok@127.0.0.1",
+    "db:6379",
+]
+
+
+@pytest.mark.parametrize("host", INSIDE)
+def test_an_address_inside_our_network_is_refused_where_it_is_entered(host: str) -> None:
+    told = {"host": host, "user": "ana"}
+    with pytest.raises(BadInput) as refused:
+        channels.create("imap_mailbox", slug="mails", name="Mails", settings=told)
+    (error,) = refused.value.errors
+    assert error.path == "host"
+    assert error.message.endswith(".")
+
+    channel = channels.create("imap_mailbox", slug="mails", name="Mails", settings={**told, "host": "imap.example.com"})
+    with pytest.raises(BadInput):
+        channels.change(channel, settings={"host": host})
+    assert channel.settings["host"] == "imap.example.com"
+
+
+def test_a_system_inside_that_an_administrator_listed_may_be_entered(settings: LazySettings) -> None:
+    settings.OUTGOING_ALLOW = ["10.0.0.1:993"]
+
+    channels.create("imap_mailbox", slug="mails", name="Mails", settings={"host": "10.0.0.1", "user": "ana"})
+    with pytest.raises(BadInput):
+        channels.create("imap_mailbox", slug="others", name="Mails", settings={"host": "10.0.0.2", "user": "ana"})
 
 
 @pytest.mark.parametrize(("kind", "slug"), [("unheard_of", "x"), ("typeform", "survey")], ids=["kind", "taken"])
@@ -110,7 +147,9 @@ def test_every_kind_is_added_by_a_form_drawn_from_what_it_asks(client: Client, a
     given = {"name": "New", "slug": "new-one"}
     for asked in connectors.get(slug).asks:
         assert asked.label in shown.replace("&#x27;", "'").replace("&quot;", '"')
-        given[f"asked-{asked.name}"] = asked.choices[-1][0] if asked.choices else "x"
+        given[f"asked-{asked.name}"] = (
+            asked.choices[-1][0] if asked.choices else "a.example" if asked.is_called else "x"
+        )
 
     answer = client.post(f"/settings/channel-kinds/{slug}/", given)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intake.connectors import connectors
@@ -98,6 +98,7 @@ def test_no_record_is_left_without_its_connector() -> None:
 
 
 @pytest.mark.parametrize("connector", connectors.all(), ids=lambda connector: connector.slug)
+@settings(deadline=None)
 @given(payload=st.binary(max_size=200) | ANY_JSON.map(lambda said: json.dumps(said).encode()))
 def test_whatever_arrives_is_read_or_refused_in_words(connector: Connector, payload: bytes) -> None:
     try:

@@ -85,7 +85,7 @@ SHOWN: Mapping[int, tuple[str, ...]] = {
     # 44: there is no scanner; a file is a download only, as rows 41 and 45 show.
     45: ("triage/test_workbench.py::test_a_file_is_a_download_for_its_team_alone",),
     # What we call
-    46: (OUT + "test_no_spelling_of_an_inside_address_is_reached",),
+    46: (OUT + "test_no_spelling_of_an_inside_address_is_reached", "intake/test_channels.py::test_an_address_inside_our_network_is_refused_where_it_is_entered"),
     47: (OUT + "test_a_public_name_that_leads_inside_is_refused", OUT + "test_a_name_is_resolved_once_and_that_address_is_what_is_called", OUT + "test_odd_schemes_ports_and_our_own_host_are_refused_by_their_text"),
     48: (OUT + "test_redirects_are_told_and_not_followed", OUT + "test_no_more_is_read_than_was_asked_for", OUT + "test_an_answer_that_trickles_without_end_is_cut", OUT + "test_one_that_never_answers_is_not_waited_for"),
     # Rules, search, links, pages
