@@ -26,8 +26,13 @@
   });
 
   async function send() {
+    const before = await outbox.waiting().catch(() => []);
     const came = await outbox.flush().catch(() => []);
     const refused = (came || []).find((each) => each.refused !== undefined);
+    // What was not taken stands in the field again, so that nobody's words are lost.
+    const back = (came || []).filter((each) => each.refused !== undefined).map((each) => before.find((entry) => entry.id === each.id && entry.page === page));
+    const words = back.filter(Boolean).map((entry) => Object.fromEntries(entry.fields).text);
+    if (words.length) said("text").value = [...words, said("text").value].filter(Boolean).join("\n\n");
     const left = (await outbox.waiting().catch(() => [])).filter((entry) => entry.page === page).length;
     state.textContent = refused ? refused.refused : left ? `Kept on this device: ${left}. Sent when you are back.` : written.children.length ? "All notes are sent." : "";
   }

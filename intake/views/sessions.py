@@ -69,15 +69,14 @@ def session(request: HttpRequest, number: int) -> HttpResponse:
             errors = [refused.message]
         else:
             return redirect("intake:session", held.pk)
-    taken = FeedbackItem.objects.filter(channel=held.channel, thread=f"session:session-{held.pk}")
+    # By their own numbers: of people in a room each has a conversation of their own, whose thread may not be this session's.
+    told = Submission.objects.filter(channel=held.channel, external_id__startswith=f"session-{held.pk}:")
     context = {
         "session": held,
         "speakers": sessions.speakers(held),
         "endings": ",".join(sessions.ENDINGS),
-        "items": taken.order_by("-submission")[:SHOWN],
-        "waiting": Submission.objects.filter(
-            channel=held.channel, external_id__startswith=f"session-{held.pk}:", completed_at=None
-        )[:1],
+        "items": FeedbackItem.objects.filter(submission__in=told).order_by("-submission")[:SHOWN],
+        "waiting": told.filter(completed_at=None)[:1],
         "errors": errors,
     }
     return render(request, "intake/sessions/one.html", context, status=422 if errors else 200)

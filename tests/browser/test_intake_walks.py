@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from feedback_portal.accounts.models import Role, User
-from intake import importing, normalizing, sessions
+from intake import importing, normalizing, sessions, surveys
 from intake.models import FeedbackItem, Session, Submission
 from tests.browser import intake_world
 from tests.makers import make_person, make_team
@@ -105,3 +105,106 @@ def test_notes_written_without_a_network_arrive_once_each(desk: "Page", ada: Use
     work()
     assert said() == ["It drips.", "The lid came off."]
     assert Session.objects.get() == held
+
+
+def test_a_note_that_is_refused_comes_back_into_its_field(
+    desk: "Page", ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = sessions.begin(kind="visit", title="Cellar", held_at=timezone.now(), by=ada)
+    desk.goto(f"/sessions/{held.pk}/notes/")
+    monkeypatch.setattr("intake.views.sessions.NOTES_LAST", -1)
+    desk.get_by_label("What they said").fill("The lid came off.")
+    desk.get_by_role("button", name="Keep the note").click()
+
+    desk.wait_for_function("() => document.getElementById('text').value === 'The lid came off.'")
+    desk.wait_for_function("() => document.getElementById('notes-state').textContent.length > 10")
+    assert not Submission.objects.exists()
+
+
+def tab_to(page: "Page", css: str) -> None:
+    """Goes on with the Tab key alone until the focus is on what is named."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("(css) => document.activeElement.matches(css)", css):
+            return
+    raise AssertionError(f"The keyboard never came to {css} on {page.url}.")
+
+
+def test_a_channel_a_place_and_a_session_are_made_by_keyboard_alone(desk: "Page") -> None:
+    desk.goto("/settings/channel-kinds/tally/")
+    tab_to(desk, "#name")
+    desk.keyboard.type("Shop survey")
+    tab_to(desk, "#slug")
+    desk.keyboard.type("shop-survey")
+    tab_to(desk, "#asked-signing_secret")
+    desk.keyboard.type("one")
+    tab_to(desk, "main form button[type=submit]")
+    desk.keyboard.press("Enter")
+    desk.get_by_text("The channel Shop survey takes feedback in.").wait_for()
+
+    desk.goto("/settings/places/")
+    for field, words in (("#slug", "lobby"), ("#name", "Lobby"), ("#exit_code", "2468")):
+        tab_to(desk, field)
+        desk.keyboard.type(words)
+    desk.keyboard.press("Enter")
+    desk.get_by_role("heading", name="Lobby", exact=True).wait_for()
+
+    desk.goto("/sessions/")
+    tab_to(desk, "#title")
+    desk.keyboard.type("Lids")
+    tab_to(desk, "#held_at")
+    desk.keyboard.type("03042026")
+    desk.keyboard.press("Tab")
+    desk.keyboard.type("0900AM")
+    tab_to(desk, "main form button[type=submit]")
+    desk.keyboard.press("Enter")
+    desk.get_by_text("Lids is begun.").wait_for()
+
+
+def test_a_form_asks_on_by_keyboard_and_thanks_in_its_language(
+    new_context: "Callable[..., BrowserContext]", transactional_db: None
+) -> None:
+    surveys.create_form("after-repair", name="After a repair", definition=intake_world.REPAIR, channel_slug="repairs")
+    page = new_context(width=390, locale="de-AT").new_page()
+    page.goto("/f/after-repair/")
+    assert page.get_by_text("Schritt 1 von 2").is_visible()
+    tab_to(page, "[name=rating]")
+    page.keyboard.press("Space")
+    tab_to(page, "[data-next]")
+    page.keyboard.press("Enter")
+    page.get_by_label("What went wrong?").wait_for()
+    assert page.get_by_text("Schritt 2 von 3").is_visible(), "what is asked further is a step more"
+    tab_to(page, "[data-next]")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(2100)  # nobody reads a form and answers it in less
+    tab_to(page, "form [type=submit]")
+    page.keyboard.press("Enter")
+
+    page.get_by_role("heading", name="Danke. Es ist bei uns.").wait_for()
+    assert Submission.objects.get().quarantine_reason == ""
+
+
+def test_answers_that_come_back_ask_again_what_follows_from_them(
+    new_context: "Callable[..., BrowserContext]", transactional_db: None
+) -> None:
+    surveys.create_form("after-repair", name="After a repair", definition=intake_world.REPAIR, channel_slug="repairs")
+    page = new_context(width=1280).new_page()
+    page.goto("/f/after-repair/")
+    assert not page.get_by_label("What went wrong?").is_visible()
+
+    page.evaluate(
+        """() => new Promise((done) => {
+          const opened = indexedDB.open("outbox", 1);
+          opened.onsuccess = () => {
+            const store = opened.result.transaction("told", "readwrite").objectStore("told");
+            const fields = [["rating", "1"], ["what", "It leaks."]];
+            store.put({ id: "1".repeat(32), page: location.pathname, refused: "Too much $& was written.", fields, at: Date.now() });
+            store.transaction.oncomplete = done;
+          };
+        })"""
+    )
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+    page.get_by_text("could not be taken: Too much $& was written.").wait_for()
+    assert page.get_by_label("What went wrong?").input_value() == "It leaks."
+    assert page.get_by_label("What went wrong?").is_visible()

@@ -114,6 +114,16 @@ def test_what_is_no_transcript_is_refused(held: Session, name: str, content: byt
 
 
 class TestPages:
+    def test_everybody_stands_on_the_page_also_beside_a_customer(self, held: Session, tariq: Client) -> None:
+        make_customer("Ana")
+        agree(held, Ana="ana", Uwe="")
+        sessions.take_in(held, at=AT)
+        said()
+
+        page = tariq.get(reverse("intake:session", args=[held.pk])).content.decode()
+        for words in ("It came off on day two.", "Mine leaked.", "I called you."):
+            assert words in page
+
     @pytest.fixture
     def tariq(self, held: Session) -> Client:
         client = Client()
