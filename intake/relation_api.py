@@ -35,10 +35,11 @@ class CustomersView(APIView):
         responses={200: schema.TOLD, 201: schema.TOLD, **schema.PROBLEMS},
     )
     def post(self, request: Request) -> Response:
-        errors = check_customer(request.data)
+        given: Any = request.data
+        errors = check_customer(given)
         if errors:
             raise BadInput("Correct the places named in `errors` and send it again.", errors=tuple(errors))
-        person, at = person_of(request.data), timezone.now()
+        person, at = person_of(given), timezone.now()
 
         def effect() -> tuple[int, dict[str, Any]]:
             [verdict] = take_people([person], at=at)
