@@ -41,10 +41,10 @@ def lines(run: Import) -> Iterator[str]:
         cells = dict(notice.cells)
         if columns is None:
             columns = list(cells)
-            yield _written([*OURS, *columns])
+            yield line([*OURS, *columns])
         known = [cells.pop(column, "") for column in columns]
         # A row of another shape, such as one with too many cells, keeps what no column is for at its end.
-        yield _written([str(notice.row), notice.column, notice.reason, *known, *cells.values()])
+        yield line([str(notice.row), notice.column, notice.reason, *known, *cells.values()])
 
 
 def write(run: Import, path: Path) -> None:
@@ -61,6 +61,13 @@ def write(run: Import, path: Path) -> None:
         file.writelines(lines(run))
 
 
+def line(cells: Iterable[str]) -> str:
+    """One line of CSV that no spreadsheet runs anything of."""
+    written = io.StringIO()
+    csv.writer(written).writerow([guarded(cell) for cell in cells])
+    return written.getvalue()
+
+
 def guarded(cell: str) -> str:
     """A cell that a spreadsheet would run as a formula is opened as text."""
     return f"'{cell}" if FORMULA.match(cell) else cell
@@ -71,12 +78,6 @@ def _in_order(run: Import) -> Iterator[ImportNotice]:
     while found := list(ImportNotice.objects.filter(run=run, pk__gt=last).order_by("pk")[:_AT_ONCE]):
         yield from found
         last = found[-1].pk
-
-
-def _written(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow([guarded(cell) for cell in cells])
-    return line.getvalue()
 
 
 def _line(text: str) -> str:

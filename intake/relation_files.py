@@ -3,7 +3,7 @@
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, islice
@@ -50,7 +50,7 @@ class Preview:
 
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
-    mapping: Mapping[str, str] | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
     preset: Preset = PRESETS["customers"]
     problems: tuple[str, ...] = ()
 
@@ -301,8 +301,8 @@ class _Reading:
         if "count" in self.sheet.held:
             kinds["count"] = named or "units_shipped" if "kind" not in self.sheet.held else named
         found = []
-        for field, kind in kinds.items():
-            column, value = self.found(field)
+        for held, kind in kinds.items():
+            column, value = self.found(held)
             if not value:
                 continue
             if not _KIND.match(kind):

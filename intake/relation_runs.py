@@ -21,6 +21,7 @@ from feedback_portal.accounts.models import User
 from feedback_portal.pending import Drained, drain_outside
 from feedback_portal.refusals import BadInput, Refused
 from intake import relation_files
+from intake.cleaning import clean_line
 from intake.connectors.base import Unreadable
 from intake.exposures import Count, take_counts
 from intake.models import RelationFile, RelationNotice
@@ -219,11 +220,16 @@ def _counted(rows: Sequence[Row], verdicts: Sequence[Verdict | None]) -> Counter
 def _notices(rows: Sequence[Row], verdicts: Sequence[Verdict | None]) -> Iterator[RelationNotice]:
     for row, verdict in zip(rows, verdicts, strict=True):
         if row.reason:
-            yield RelationNotice(row=row.number, is_failure=row.is_failure, column=row.column[:200], reason=row.reason)
+            yield _notice(row.number, row.column, row.reason, is_failure=row.is_failure)
         for column, reason in row.remarks if row.said is not None else ():
-            yield RelationNotice(row=row.number, is_failure=False, column=column[:200], reason=reason)
+            yield _notice(row.number, column, reason)
         if verdict is not None and verdict.reason:
-            yield RelationNotice(row=row.number, is_failure=False, reason=verdict.reason)
+            yield _notice(row.number, "", verdict.reason)
+
+
+def _notice(row: int, column: str, reason: str, *, is_failure: bool = False) -> RelationNotice:
+    column, reason = clean_line(column, longest=200), clean_line(reason, longest=1000)
+    return RelationNotice(row=row, column=column, reason=reason, is_failure=is_failure)
 
 
 def _move(run: RelationFile, to: str, *, since: Sequence[str], **changes: Any) -> None:

@@ -67,6 +67,10 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/people/<int:number>/link/": (302, 405, 405, 405, 405, 405),
     "settings/keys/": SET_UP,
     "settings/keys/<int:number>/revoke/": (302, 405, 405, 405, 405, 405),
+    "settings/customers/": SET_UP,
+    "settings/customers/files/<int:number>/": (302, 403, 403, 403, 403, 404),  # this world sent none
+    "settings/customers/files/<int:number>/cancel/": SET_UP_POST,
+    "settings/customers/files/<int:number>/rows/": (302, 403, 403, 403, 403, 404),
     "settings/channels/": SET_UP,
     "settings/channel-kinds/<slug:kind>/": SET_UP,
     "settings/channels/<slug:slug>/": SET_UP,

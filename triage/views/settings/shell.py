@@ -17,6 +17,7 @@ PLACES = (
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
     ("intake:channels", "Channels", "The ways in, and which of them are open"),
     ("intake:imports", "Imports", "Files of feedback: what they hold, how far they are, and what came of them"),
+    ("intake:customers", "Customers", "Who they are in your other systems, and the counts that rates are taken of"),
     ("intake:polls", "Sources", "Channels that are asked by themselves, how far behind they are and what stops them"),
     ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
     ("intake:sessions", "Sessions", "Focus groups, interviews, visits and calls, and what was said in them"),
