@@ -13,6 +13,7 @@ from feedback_portal.accounts.models import hashed
 from intake.models import (
     Account,
     AccountIdentity,
+    Arrival,
     Attachment,
     Customer,
     Delivery,
@@ -37,14 +38,22 @@ def erase(submission: Submission, *, at: datetime) -> None:
     if item is not None:
         _erase_sender(item, at=at)
         FeedbackItem.objects.filter(pk=item.pk).update(
-            title="", text=ERASED, excerpt=ERASED, url="", author="", context={}, may_contact=False
+            title="", text=ERASED, excerpt=ERASED, url="", author="", thread="", context={}, may_contact=False
         )
+        # What went wrong with it was often told in its own words.
+        Arrival.objects.filter(item=item).update(last_error="")
     Revision.objects.filter(submission=submission).delete()
     erase_calls([submission.pk])
     Submission.objects.filter(pk=submission.pk).update(
         payload=b"",
         headers={},
+        is_sealed=False,
         conflicting_payload=None,
+        ignored_reason="",
+        last_error="",
+        # There is nothing left to try.
+        parked_at=None,
+        completed_at=Coalesce("completed_at", Value(at, output_field=DateTimeField())),
         tracking_hash=hashed(secrets.token_urlsafe(32)),
         gone_at=Coalesce("gone_at", Value(at, output_field=DateTimeField())),
     )
@@ -70,7 +79,9 @@ def anonymise_companies(accounts: Sequence[int]) -> None:
 
 def erase_calls(submissions: Sequence[int]) -> None:
     """The calls that told of them lose their words; that they came, and under which id, stays, so that no repeat is taken in."""
-    Delivery.objects.filter(told_of__overlap=list(submissions)).update(body=b"", conflicting_body=None, headers={})
+    Delivery.objects.filter(told_of__overlap=list(submissions)).update(
+        body=b"", conflicting_body=None, headers={}, url="", last_error=""
+    )
 
 
 def _delete(files: list[str]) -> None:
@@ -79,8 +90,9 @@ def _delete(files: list[str]) -> None:
 
 
 def _erase_sender(item: FeedbackItem, *, at: datetime) -> None:
-    """Who said nothing else becomes a nameless row, so that customers are still counted; who did keeps their other items."""
-    if item.customer_id is None:
+    """Who said nothing else becomes a nameless row, so that customers are still counted; who did keeps their other items. Who
+    is nameless already stays the one that said it all: somebody's answers are counted as one person's."""
+    if item.customer_id is None or Customer.objects.filter(pk=item.customer_id, erased_at__isnull=False).exists():
         return
     if FeedbackItem.objects.filter(customer=item.customer_id).exclude(pk=item.pk).exists():
         FeedbackItem.objects.filter(pk=item.pk).update(customer=None)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from intake import hooks, importing, normalizing, polling, receiving, relation_runs, retention
+from intake import erasure_ledger, hooks, importing, normalizing, polling, receiving, relation_runs, retention
 
 
 @shared_task
@@ -34,6 +34,7 @@ def take_relations_pending() -> dict[str, int]:
 @shared_task
 def forget_expired() -> int:
     at = timezone.now()
+    erasure_ledger.copy_out()
     return (
         receiving.forget_expired(at=at)
         + importing.forget_files(at=at)

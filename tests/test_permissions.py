@@ -45,6 +45,7 @@ GET: dict[str, tuple[int, ...]] = {
     "triage/<str:reference>/decide/": (302, 405, 405, 405, 405, 405),
     "triage/<str:reference>/undo/": (302, 405, 405, 405, 405, 405),
     "triage/<str:reference>/mail/": (302, 404, 404, 404, 404, 404),  # this world's ticket did not come by mail
+    "triage/<str:reference>/original/": (302, 405, 405, 405, 405, 405),
     "triage/<str:reference>/<str:verb>/": TEAM,
     "actions/": STAFF,
     "actions/<str:reference>/": TEAM,
@@ -89,6 +90,10 @@ GET: dict[str, tuple[int, ...]] = {
     "sessions/<int:number>/notes/new/": (405,) * 6,  # open to whoever has the token of its page
     "settings/channels/<slug:slug>/replay/": SET_UP,
     "settings/retention/": SET_UP,
+    "settings/data-requests/": SET_UP,
+    "settings/customers/<int:number>/": SET_UP,
+    "settings/customers/<int:number>/export/": (302, 405, 405, 405, 405, 405),
+    "settings/customers/<int:number>/erase/": (302, 405, 405, 405, 405, 405),
     "settings/polls/": SET_UP,
     "settings/polls/<slug:slug>/": (302, 405, 405, 405, 405, 405),
     "settings/parked/": SET_UP,

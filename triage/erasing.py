@@ -1,5 +1,6 @@
 """Erasing one item on every table of this floor and the one below, while everything that is counted stays counted."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,10 @@ _NOWHERE = "erased@invalid.invalid"
 _WORDS = ("text", "reason")
 
 
-def erase(submission: Submission, *, at: datetime) -> None:
+_BY_THEMSELVES = "The customer deleted this. It stays counted, without its words."
+
+
+def erase(submission: Submission, *, at: datetime, said: str = _BY_THEMSELVES, source: str = "customer") -> None:
     """Whatever was said, quoted, found in it or written about it to its sender is gone when this returns."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -39,11 +43,19 @@ def erase(submission: Submission, *, at: datetime) -> None:
         Notification.objects.filter(item=item).update(recipient=_NOWHERE, subject="", body="", last_error="")
         privacy.erase(submission, at=at)
         if tickets:
-            said = {"text": "The customer deleted this. It stays counted, without its words."}
+            note = {"text": said}
             Event.objects.create(
-                item_id=item, ticket=tickets[0], type=Event.Type.NOTED, source="customer", data=said, occurred_at=at
+                item_id=item, ticket=tickets[0], type=Event.Type.NOTED, source=source, data=note, occurred_at=at
             )
             mark_changed([tickets[0].received_at])
+
+
+def erase_mails(addresses: Sequence[str]) -> None:
+    """Mails that went to these addresses about nothing that is left, inside the caller's transaction."""
+    for address in addresses:
+        mails = Notification.objects.filter(recipient__iexact=address)
+        mails.filter(completed_at=None).delete()
+        mails.update(recipient=_NOWHERE, subject="", body="", last_error="")
 
 
 def _without_words(data: dict[str, Any]) -> dict[str, Any]:

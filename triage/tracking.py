@@ -98,6 +98,15 @@ def journey(token: str, *, at: datetime) -> Journey:
     submission = receiving.find_by_token(token)
     if submission is None:
         raise NotFound("There is nothing here.")
+    found = journey_of(submission)
+    newest = found.events[-1].occurred_at if found.events else submission.received_at
+    if newest < at - EXPIRES_AFTER:
+        raise NotFound("There is nothing here.")
+    return found
+
+
+def journey_of(submission: Submission) -> Journey:
+    """The same without a link, for whoever is answerable for it."""
     items = FeedbackItem.objects.select_related("customer", "channel").filter(pk=submission.pk)
     item = items.first() if not submission.quarantine_reason else None
     events: list[Event] = []
@@ -106,11 +115,7 @@ def journey(token: str, *, at: datetime) -> Journey:
         tickets = list(Ticket.objects.filter(item=item).select_related("team", "duplicate_of__team").order_by("pk"))
         known = Event.objects.filter(item=item, undone_by=None).exclude(type=Event.Type.UNDONE)
         events = list(known.select_related("person").order_by("occurred_at", "id"))
-    found = Journey(submission, item, tuple(tickets), tuple(events))
-    newest = events[-1].occurred_at if events else submission.received_at
-    if newest < at - EXPIRES_AFTER:
-        raise NotFound("There is nothing here.")
-    return found
+    return Journey(submission, item, tuple(tickets), tuple(events))
 
 
 def page(found: Journey) -> dict[str, Any]:
@@ -165,7 +170,10 @@ def export(found: Journey) -> dict[str, Any]:
     about: dict[str, Any] = {
         "reference": found.submission.reference,
         "received_at": found.submission.received_at,
-        "original": bytes(found.submission.payload).decode("utf-8", "replace"),
+        # A link may be passed on: what was sealed is given out only to whoever can say who they are.
+        "original": "It holds personal data and is kept sealed. Ask us for everything we hold about you."
+        if found.submission.is_sealed
+        else bytes(found.submission.payload).decode("utf-8", "replace"),
     }
     if item is not None:
         about |= {

@@ -4,8 +4,8 @@ from django.urls import path
 
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
-from triage.views import actions, attachments, dev_mail, parked, tracking, whole_mail, workbench
-from triage.views.settings import held, people, rules
+from triage.views import actions, attachments, dev_mail, original, parked, tracking, whole_mail, workbench
+from triage.views.settings import data_requests, held, people, rules
 from triage.views.settings import organisation as set_up
 
 app_name = "triage"
@@ -17,6 +17,7 @@ urlpatterns = [
     path("triage/<str:reference>/", workbench.ticket, name="ticket"),
     path("triage/<str:reference>/decide/", workbench.decide, name="decide"),
     path("triage/<str:reference>/undo/", workbench.undo, name="undo"),
+    path("triage/<str:reference>/original/", original.original, name="original"),
     path("triage/<str:reference>/mail/", whole_mail.page, name="whole_mail"),
     path("triage/<str:reference>/<str:verb>/", workbench.verb, name="verb"),
     path("actions/", actions.actions, name="actions"),
@@ -40,6 +41,10 @@ urlpatterns = [
     path("settings/people/<int:number>/link/", people.new_link, name="new_link"),
     path("settings/keys/", people.keys, name="keys"),
     path("settings/keys/<int:number>/revoke/", people.revoke_key, name="revoke_key"),
+    path("settings/data-requests/", data_requests.data_requests, name="data_requests"),
+    path("settings/customers/<int:number>/", data_requests.customer, name="customer"),
+    path("settings/customers/<int:number>/export/", data_requests.export, name="customer_export"),
+    path("settings/customers/<int:number>/erase/", data_requests.erase, name="customer_erase"),
     path("settings/held/", held.held, name="held"),
     path("settings/held/<int:number>/release/", held.release, name="release"),
     path("settings/parked/", parked.parked, name="parked"),

@@ -15,6 +15,7 @@ from intake.whole_mails import is_mail
 from triage import lifecycle
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, Ticket
+from triage.originals import may_open
 from triage.routing import Router, facts_of
 from triage.views.queue import due
 
@@ -80,6 +81,9 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "customer": _customer(about.customer),
         "channel_name": about.channel.name,
         "received_at": about.received_at,
+        "original_url": reverse("triage:original", args=[ticket.reference])
+        if may_open(about.submission, by=actor)
+        else "",
         "full_message_url": reverse("triage:whole_mail", args=[ticket.reference]) if is_mail(about.submission) else "",
         "attachments": [
             {"name": file.name, "url": reverse("triage:attachment", args=[file.public_id]), "thumbnail_url": ""}

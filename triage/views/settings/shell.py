@@ -22,6 +22,7 @@ PLACES = (
     ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
     ("intake:sessions", "Sessions", "Focus groups, interviews, visits and calls, and what was said in them"),
     ("intake:forms", "Forms", "What people are asked, in which languages, and what is published"),
+    ("triage:data_requests", "One person's data", "To give out, correct or erase what is held about somebody"),
     ("intake:retention", "Retention", "How long what arrives is kept as it arrived, and what must not be deleted"),
     ("triage:held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
     ("triage:parked", "Parked work", "What the portal gave up on, with the reason"),
