@@ -75,7 +75,8 @@ class Transcript(FileConnector):
             sender=Sender(external_id=text_at(said, "customer")),
             product=text_at(session, "product"),
             submitted_at=_moment(text_at(session, "held_at"), said.get("start")),
-            thread=f"session:{text_at(session, 'id')}" if text_at(session, "id") else "",
+            # Each speaker's words are a conversation of their own: what one said is no answer to another.
+            thread=f"session:{text_at(session, 'id')}:{speaker}" if text_at(session, "id") else "",
             context={name: value for name, value in facts.items() if value},
             is_private=True,
         )
