@@ -1,4 +1,7 @@
-"""The answers to a questionnaire, whoever asked it: what was written becomes the text, one scale the rating, the rest facts."""
+"""The answers to a questionnaire, whoever asked it: what was written becomes the text, one scale the rating, the rest facts.
+
+Where nobody wrote or rated anything, what was ticked is the text: it is an answer too.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,6 +56,8 @@ class Answers:
     settings: Mapping[str, Any]
     said: list[tuple[str, str]] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
+    # Which of the facts are answers.
+    chosen: list[str] = field(default_factory=list)
     sender: dict[str, str] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
@@ -74,19 +79,25 @@ class Answers:
             self.remarks += remarks
             if self.rating is not None:
                 return
-        self.note(question, value)
+        self.choose(question, value)
 
-    def note(self, question: str, value: Any) -> None:
-        """A fact beside the text; lists are told one after the other."""
+    def choose(self, question: str, value: Any) -> None:
+        """An answer that was picked or counted rather than written."""
+        if name := self.note(question, value):
+            self.chosen.append(name)
+
+    def note(self, question: str, value: Any) -> str:
+        """A fact beside the text, and the name it is under; lists are told one after the other."""
         parts = value if isinstance(value, list) else [value]
         told = ", ".join(word for word in (_told(part) for part in parts) if word)
         if not told:
-            return
+            return ""
         name, number = question or "Answer", 1
         while name in self.facts:
             number += 1
             name = f"{question or 'Answer'} ({number})"
         self.facts[name] = told
+        return name
 
     def carry(self, name: str, value: Any) -> None:
         """Something the survey carried along unasked (a hidden field): who it is from and about, where its name says so."""
@@ -104,6 +115,8 @@ class Answers:
             text = self.said[0][1]
         else:
             text = "\n\n".join(f"{question}\n{words}" if question else words for question, words in self.said)
+        if not text and self.rating is None:
+            text = "\n".join(f"{name}: {self.facts[name]}" for name in self.chosen)
         agreed = self.settings.get("consent") == "yes" and bool(self.sender.get("email"))
         return Draft(
             text=text,

@@ -84,13 +84,13 @@ def _take(answers: Answers, name: str, value: Any, question: Any) -> None:
         named = _NAMED.search(name)
         scale = _TYPES.get(kind) or (_TYPES[named[1].lower()] if named else "")
         if kind == "rating" and member(question, "range", default=5) != 5:
-            answers.note(title, f"{value} of {text_at(question, 'range')}")
+            answers.choose(title, f"{value} of {text_at(question, 'range')}")
         else:
             answers.rate(title, value, names=(name,), scale=scale)
     elif isinstance(value, str) and kind in ("", "openText"):
         answers.say(title, value)
     else:
-        answers.note(title, list(value.values()) if isinstance(value, Mapping) else value)
+        answers.choose(title, list(value.values()) if isinstance(value, Mapping) else value)
 
 
 def _carry(answers: Answers, response: Any) -> None:

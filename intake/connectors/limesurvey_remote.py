@@ -231,7 +231,7 @@ def _take(answers: Answers, column: str, value: str, questions: Any) -> None:
         scale = "csat5" if kind == _FIVE_POINTS else _SCALES.get(code.casefold(), "")
         answers.rate(asked, value, names=(code, column), scale=scale)
     elif kind or _CODE.match(value):
-        answers.note(asked, value)
+        answers.choose(asked, value)
     else:
         answers.say(asked, value)
 

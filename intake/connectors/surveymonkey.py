@@ -152,7 +152,7 @@ def _take(answers: Answers, answered: Any, question: Any) -> None:
         if not choice or text_at(answer, "text"):
             answers.say(asked, text_of(text_at(answer, "text")))
     for asked, words in chosen.items():
-        answers.note(asked, words)
+        answers.choose(asked, words)
 
 
 def _words(question: Any, name: str) -> dict[str, str]:

@@ -72,16 +72,16 @@ def _take(answers: Answers, field: Any) -> None:
     elif kind in _CHOICES:
         # Each box comes once more as a field of its own, which says nothing new.
         if not isinstance(value, bool):
-            answers.note(label, _chosen(value, list_at(field, "options")))
+            answers.choose(label, _chosen(value, list_at(field, "options")))
     elif kind == "MATRIX" and isinstance(value, Mapping):
         for row in list_at(field, "rows"):
             told = _chosen(value.get(text_at(row, "id")), list_at(field, "columns"))
-            answers.note(": ".join(part for part in (label, text_at(row, "text")) if part), told)
+            answers.choose(": ".join(part for part in (label, text_at(row, "text")) if part), told)
     elif kind in ("FILE_UPLOAD", "SIGNATURE"):
         answers.note(label, [text_at(file, "url") for file in list_at(field, "value")])
     else:
         # Also whatever kind Tally thinks of next.
-        answers.note(label or key, list(value.values()) if isinstance(value, Mapping) else value)
+        answers.choose(label or key, list(value.values()) if isinstance(value, Mapping) else value)
 
 
 def _chosen(value: Any, options: list[Any]) -> list[str]:

@@ -93,13 +93,13 @@ def _take(answers: Answers, answer: Any, field: Any) -> None:
         scale = {"nps": "nps", "rating": _STARS.get(steps, "") if isinstance(steps, int) else ""}.get(asked, "")
         names = (reference, text_at(answer, "field", "id"))
         if asked == "rating" and not scale:
-            answers.note(question, f"{text_at(answer, 'number')} of {steps}")
+            answers.choose(question, f"{text_at(answer, 'number')} of {steps}")
         else:
             answers.rate(question, value, names=names, scale=scale)
     elif kind in ("choice", "choices"):
         chosen = [text_at(value, "label"), *list_at(value, "labels")]
-        answers.note(question, chosen)
+        answers.choose(question, chosen)
         answers.say(question, text_at(value, "other"))
     else:
         # Also whatever kind Typeform thinks of next.
-        answers.note(question, value if not isinstance(value, Mapping) else list(value.values()))
+        answers.choose(question, value if not isinstance(value, Mapping) else list(value.values()))
