@@ -1,6 +1,5 @@
 """Google Play: the reviews of the last seven days, as its API gives them to the maker of an app."""
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,11 +8,9 @@ from urllib.parse import quote, urlencode
 from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Ignored, Page, PullConnector, RawItem, Request, Setting, Unreadable
 from intake.connectors.documents import DocumentConnector, at, document, list_at, packed, rated, text_at
-from intake.connectors.keys import signed
+from intake.connectors.google_keys import access
 
 _API = "https://androidpublisher.googleapis.com/androidpublisher/v3/applications/{package}/reviews?"
-# Fixed, for what a key file names as the place to send signed tokens to need not be Google's.
-_TOKENS = "https://oauth2.googleapis.com/token"
 _RIGHT = "https://www.googleapis.com/auth/androidpublisher"
 _PLACE_HOLDS = timedelta(hours=1)
 
@@ -86,7 +83,7 @@ class GooglePlayApi(DocumentConnector, PullConnector):
         at: datetime,
     ) -> Iterator[Page]:
         package = str(settings.get("package") or "").strip()
-        headers = {"Authorization": f"Bearer {_access(ask, secrets, at)}"}
+        headers = {"Authorization": f"Bearer {access(ask, secrets.get('service_account', ''), right=_RIGHT, at=at)}"}
         # A walk that was interrupted is gone on with while Google remembers its place.
         is_known = "token" in cursor and at - datetime.fromisoformat(cursor["left"]) < _PLACE_HOLDS
         token = str(cursor["token"]) if is_known else ""
@@ -101,35 +98,6 @@ class GooglePlayApi(DocumentConnector, PullConnector):
             yield Page(raws, {"token": token, "left": at.isoformat()} if token else {})
             if not token:
                 return
-
-
-def _access(ask: Ask, secrets: Mapping[str, str], moment: datetime) -> str:
-    try:
-        account = json.loads(secrets.get("service_account", ""))
-    except ValueError:
-        account = None
-    if not isinstance(account, dict) or not text_at(account, "client_email"):
-        raise Unreadable(
-            "The key of the service account is no JSON key file. Enter the whole content of the file again."
-        )
-    claims = {
-        "iss": text_at(account, "client_email"),
-        "scope": _RIGHT,
-        "aud": _TOKENS,
-        "iat": moment,
-        "exp": moment + timedelta(minutes=30),
-    }
-    token = signed(
-        claims, key=text_at(account, "private_key"), algorithm="RS256", key_id=text_at(account, "private_key_id")
-    )
-    body = urlencode({"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": token}).encode()
-    answer = ask(
-        Request(_TOKENS, method="POST", headers={"Content-Type": "application/x-www-form-urlencoded"}, body=body)
-    )
-    access = text_at(document(answer.body), "access_token")
-    if not access:
-        raise Unreadable("Google gave no access token for this key. Check the service account.")
-    return access
 
 
 def _said(review: Any) -> Any:
