@@ -102,7 +102,9 @@ def of_snapshots(path: Path) -> bytes:
 
 
 FORM = "application/x-www-form-urlencoded"
-CUSTOMERS = "Who the customers are: import them at Customers."
+# Stands where others have a connector: who the customers are is told by files of another kind.
+CUSTOMERS_FILE = "customers"
+CUSTOMERS = "Who the customers are, as an API tells it. Export it as a table, and import that at Customers."
 WAYS = (
     Way("README.md", reason="It is documentation."),
     Way("*.expected.json", reason="It is what a test expects of the mail beside it."),
@@ -138,7 +140,7 @@ WAYS = (
     Way("helpscout/*", "helpscout"),
     Way("hubspot/*ticket_data.csv", "csv_file"),
     Way("hubspot/table_ticket_*.csv", reason="It only says which ticket belongs to whom."),
-    Way("hubspot/*.csv", reason=CUSTOMERS),
+    Way("hubspot/*.csv", CUSTOMERS_FILE),
     Way("hubspot/*.json", "hubspot"),
     Way("in_store/happyornot*", "happy_or_not"),
     Way("in_store/*", "in_store"),
@@ -153,8 +155,8 @@ WAYS = (
     Way("qualtrics/event_*", reason="The form of an event only names a response and says none of it."),
     Way("qualtrics/*", "csv_file"),
     Way("reddit/*", "reddit"),
+    Way("salesforce/*.csv", CUSTOMERS_FILE),
     Way("salesforce/*account*", reason=CUSTOMERS),
-    Way("salesforce/*contact*", reason=CUSTOMERS),
     Way("salesforce/*.xml", "salesforce", call="text/xml"),
     Way("salesforce/*", "salesforce"),
     Way("surveymonkey/api_v3_survey_details.json", reason="A survey's questions, which are read with its responses."),
@@ -168,8 +170,10 @@ WAYS = (
     Way("typeform/*", "typeform"),
     Way("x_twitter/*", "x"),
     Way("youtube/*", "youtube"),
-    Way("zendesk/*organization*", reason=CUSTOMERS),
-    Way("zendesk/*user*", reason=CUSTOMERS),
+    Way("zendesk/table_organization_data.csv", CUSTOMERS_FILE),
+    Way("zendesk/table_user_data.csv", CUSTOMERS_FILE),
+    Way("zendesk/api_organizations.json", reason=CUSTOMERS),
+    Way("zendesk/api_users.json", reason=CUSTOMERS),
     Way("zendesk/*.csv", "csv_file"),
     Way("zendesk/*", "zendesk"),
 )
@@ -242,6 +246,9 @@ def outcome(way: Way, path: Path) -> Outcome:
 
     found = Outcome()
     try:
+        if way.slug == CUSTOMERS_FILE:
+            take_customers(found, way, path)
+            return found
         connector = connectors.get(way.slug)
         channel = Channel(kind=way.slug, settings=dict(way.settings))
         for row in rows(connector, way, path):
@@ -275,6 +282,20 @@ def take(found: Outcome, channel: "Channel", raw: "RawItem") -> None:
         found.created += 1
         found.left_out.update(general(remark.reason) for remark in draft.remarks)
         found.drafts.append(draft)
+
+
+def take_customers(found: Outcome, way: Way, path: Path) -> None:
+    from intake import relation_files
+
+    with path.open("rb") as file, relation_files.opened(file, settings=way.settings) as sheet:
+        sheet.check()
+        for row in sheet.rows():
+            found.read += 1
+            if row.said is not None:
+                found.created += 1
+                found.left_out.update(general(reason) for _, reason in row.remarks)
+            else:
+                (found.failed if row.is_failure else found.skipped)[general(row.reason)] += 1
 
 
 def rows(connector: "Connector", way: Way, path: Path) -> "Iterator[RawItem | BadRow]":
