@@ -10,10 +10,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from feedback_portal.accounts.models import Role, User
-from intake import channels, importing, normalizing, publishing, receiving, sessions, surveys
+from intake import channels, importing, normalizing, publishing, receiving, relation_runs, sessions, surveys
 from intake.connectors.base import RawItem
-from intake.models import Channel, Delivery, Form, Import, Place, Poll, Submission
+from intake.models import Channel, Delivery, Form, Import, Place, Poll, RelationFile, RelationNotice, Submission
 from intake.questions import Definition, Option, Question
+from intake.relations import Company, Person, take_people
 from intake.show_if import Condition, ShowIf
 from tests.makers import make_customer, make_person, make_team
 
@@ -68,6 +69,7 @@ def build(*, at: datetime) -> World:
         slug="cellar", name=HOSTILE[:120], form=form, languages=["fr"], exit_code="1357", is_enabled=False
     )
     _held_back(form, at)
+    relations = _relations(at)
     return World(
         ada,
         pages=(
@@ -82,6 +84,8 @@ def build(*, at: datetime) -> World:
             "/settings/held/",
             "/imports/",
             *imports,
+            "/settings/customers/?q=dana",
+            *relations,
             "/settings/forms/",
             "/settings/forms/new/",
             *(
@@ -100,6 +104,26 @@ def build(*, at: datetime) -> World:
         ),
         public=("/f/after-repair/", "/f/after-repair/?lang=de", thanks, "/k/lobby/", "/k/lobby/?lang=de"),
     )
+
+
+def _relations(at: datetime) -> list[str]:
+    """A customer of several systems, and files of customers: one to be checked, one on its way, one refused."""
+    firm = Company(ids=(("hubspot", "9001"),), name="Ortiz Bikes", segment="Gold")
+    take_people(
+        [Person(ids=(("hubspot", "1"), ("shop", "77")), email="dana@ortiz.example", name="Dana", account=firm)], at=at
+    )
+    content = b"Record ID,First Name,Last Name,Email\n1,Dana,Ortiz,dana@ortiz.example\n2,Kim,,no address\n"
+    runs = {
+        state: relation_runs.upload(io.BytesIO(content), name=f"{state}.csv", by=None, told={})
+        for state in ("uploaded", "running", "refused")
+    }
+    for state, run in runs.items():
+        RelationFile.objects.filter(pk=run.pk).update(state=state, read=1200, created=1100, failed=100, read_bytes=40)
+    RelationFile.objects.filter(state="refused").update(refused_reason="The file is empty.", finished_at=at)
+    RelationNotice.objects.create(
+        run=runs["running"], row=3, is_failure=True, column="Email", reason='"no address" is not an e-mail address.'
+    )
+    return [f"/settings/customers/files/{run.pk}/" for run in runs.values()]
 
 
 def _called(at: datetime) -> str:
