@@ -60,8 +60,10 @@ def play(owner: User, *, now: datetime, say: Callable[[str], None], scale: float
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
     organisation.found(by=Actor(user=owner), at=now)
+    shown = Player(owner, now=now, say=say, scale=scale).play()
+    # Last, for it locks the owner's row, and whoever signs in by the printed link meanwhile would wait for all of the above.
     organisation.let_in(owner)
-    return Player(owner, now=now, say=say, scale=scale).play()
+    return shown
 
 
 class Player:
