@@ -64,7 +64,7 @@ def _check(first: Sequence[Row], settings: Mapping[str, Any]) -> None:
         names = ", ".join(dict.fromkeys(name for row in first for name in row.cells))
         raise Unreadable(
             f"None of the members is known to hold a text, a title or a rating. They are: {names[:500]}."
-            ' Say what they hold in the settings of the channel, as in {"columns": {"what": "text"}}.'
+            ' Say what they hold on the page of the import, or in the settings of the channel, as in {"columns": {"what": "text"}}.'
         )
 
 

@@ -70,7 +70,7 @@ def check(table: Table) -> None:
     if not table.plan.is_feedback:
         raise Unreadable(
             f"None of the columns is known to hold a text, a title or a rating. They are: {', '.join(table.columns)[:500]}."
-            ' Say what they hold in the settings of the channel, as in {"columns": {"What happened?": "text"}}.'
+            ' Say what they hold on the page of the import, or in the settings of the channel, as in {"columns": {"What happened?": "text"}}.'
         )
 
 
