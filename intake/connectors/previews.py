@@ -69,7 +69,7 @@ def _of_table(file: BinaryIO, settings: Mapping[str, Any]) -> Preview:
     file.seek(0)
     try:
         with closing(tables.rows(file, settings=settings)) as found:
-            problems = _problems(list(islice(found, SHOWN)), settings)
+            problems = _without_words(mapping) + _problems(list(islice(found, SHOWN)), settings)
     except Unreadable as reason:
         problems = (str(reason),)
     return Preview(table.columns, tuple(rows), mapping, slug, problems)
@@ -87,12 +87,17 @@ def _of_objects(file: BinaryIO, settings: Mapping[str, Any]) -> Preview:
     whole = [row for row in first if isinstance(row, Row)]
     columns = tuple(dict.fromkeys(name for row in whole for name in row.cells))
     preset, plan = plan_for(columns, mapping, str(settings.get("preset") or ""))
-    return Preview(
-        columns,
-        tuple(tuple(row.cells.get(name, "") for name in columns) for row in whole),
-        {name: plan.by_column.get(name, "context") for name in columns},
-        preset.slug,
-        problems,
+    holds = {name: plan.by_column.get(name, "context") for name in columns}
+    rows = tuple(tuple(row.cells.get(name, "") for name in columns) for row in whole)
+    return Preview(columns, rows, holds, preset.slug, _without_words(holds) + problems if columns else problems)
+
+
+def _without_words(mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """A file of ratings alone is right, and one whose words lie unseen in a detail is a loss: a person has to look."""
+    if {"text", "title"} & set(mapping.values()):
+        return ()
+    return (
+        "No column is said to hold what people wrote, so only ratings count as feedback. If one does, choose it below.",
     )
 
 

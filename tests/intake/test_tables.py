@@ -270,3 +270,16 @@ def test_nothing_in_an_export_is_unaccounted_for(path: Path) -> None:
     assert reason.endswith("."), "a reason is a whole sentence"
     assert sum(counts.values()) == read
     assert bool(counts["created"] or counts["skipped"]) == (reason == "It was read.")
+
+
+@pytest.mark.parametrize(
+    ("content", "warns"),
+    [
+        ("stars,Wie war es\n2,Der Deckel brach\n", True),
+        ("stars,comment\n2,The lid broke\n", False),
+        ('{"stars": 2, "wie": "Der Deckel brach"}\n{"stars": 3, "wie": "Gut"}\n', True),
+    ],
+)
+def test_words_that_would_lie_unseen_in_a_detail_are_warned_of(content: str, warns: bool) -> None:
+    seen = preview(io.BytesIO(content.encode()), {})
+    assert any(problem.startswith("No column is said to hold") for problem in seen.problems) is warns
