@@ -21,7 +21,8 @@ class SubmissionQuerySet(PendingQuerySet["Submission"]):
 class Submission(PendingWork):
     """The raw thing, stored before we answer and kept until its retention date; pending until it is normalised."""
 
-    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="submissions")
+    # Indexes below begin with these keys, so they need none of their own.
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, db_index=False, related_name="submissions")
     external_id = models.CharField(max_length=255)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     payload = models.BinaryField()
@@ -44,7 +45,9 @@ class Submission(PendingWork):
     # When what arrived was emptied for its age, or destroyed on arrival; what came of it stays.
     raw_gone_at = models.DateTimeField(null=True)
     # The import that brought it, so that a whole import can be undone.
-    brought_by = models.ForeignKey("Import", on_delete=models.SET_NULL, null=True, related_name="submissions")
+    brought_by = models.ForeignKey(
+        "Import", on_delete=models.SET_NULL, null=True, db_index=False, related_name="submissions"
+    )
     # Another payload under the same id arrived later; the first one won, and staff can see the other.
     conflicting_payload = models.BinaryField(null=True)
 
