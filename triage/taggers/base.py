@@ -9,12 +9,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from feedback_portal.registry import Registry
 from triage.words import LONGEST_TEXT, Words, stem, words
 
+if TYPE_CHECKING:
+    from triage.blend import Blend
+
 T = TypeVar("T")
+
+Vector = NDArray[np.float32]
+"""What the encoder makes of a text: of length one, so that the product of two is their cosine."""
 
 
 class Span(NamedTuple):
@@ -37,6 +46,8 @@ class Text:
     rating_value: Decimal | float | None = None
     product: str = ""
     context: Mapping[str, object] = field(default_factory=dict)
+    vector: Vector | None = field(default=None, repr=False, compare=False)
+    """None while no encoder has seen it: taggers then go by its words alone."""
     _derived: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def derive(self, find: Callable[["Text"], T]) -> T:
@@ -104,9 +115,11 @@ class Topic:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """The organisation's topics at one moment; whatever taggers derive from them is derived once for each snapshot."""
+    """The organisation's topics at one moment, and what was learned from people's corrections: the model in use for each
+    field, "topic" or "team". Whatever taggers derive from them is derived once for each snapshot."""
 
     topics: tuple[Topic, ...] = ()
+    learned: "Mapping[str, Blend]" = field(default_factory=dict, compare=False)
     _derived: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
