@@ -3,6 +3,7 @@
 from triage.models.actions import Action, ActionLink
 from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.events import ChangedDay, Event
+from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.tickets import Ticket
 from triage.models.topics import Rule, Topic
@@ -11,12 +12,16 @@ __all__ = [
     "Action",
     "ActionLink",
     "Analysis",
+    "Artefact",
     "ChangedDay",
     "Event",
+    "ModelVersion",
     "Notification",
+    "Refinement",
     "Rule",
     "SearchText",
     "Tagging",
     "Ticket",
     "Topic",
+    "Training",
 ]
