@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
+from feedback_portal.accounts.calendars import WorkingTime
+
 
 def hashed(secret: str) -> str:
     """How tokens of 256 random bits are stored: a plain SHA-256, for there is nothing to guess."""
@@ -29,6 +31,23 @@ class Stage(models.Model):
         return self.name
 
 
+class WorkCalendar(models.Model):
+    """When teams work: spans by weekday in one time zone, and the days they do not. See `accounts.calendars`."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    time_zone = models.CharField(max_length=64)
+    hours = models.JSONField()  # {"mon": [["08:00", "17:00"]], …}
+    holidays = ArrayField(models.DateField(), default=list, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def working_time(self) -> WorkingTime:
+        return WorkingTime.read(zone=self.time_zone, hours=self.hours, holidays=self.holidays)
+
+
 class Team(models.Model):
     """A cross-functional team with a queue. Exactly one is the catch-all: an item always has an owner."""
 
@@ -37,8 +56,10 @@ class Team(models.Model):
     stage = models.ForeignKey(Stage, on_delete=models.PROTECT, null=True, blank=True, related_name="teams")
     is_catch_all = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
-    # Target for the first decision, in hours of calendar time.
+    # Target for the first decision, in hours of the team's working time where no other target is closer.
     triage_hours = models.PositiveSmallIntegerField(default=24)
+    # None: the team is there around the clock, and every hour counts.
+    calendar = models.ForeignKey(WorkCalendar, on_delete=models.PROTECT, null=True, blank=True, related_name="teams")
 
     class Meta:
         constraints = [
