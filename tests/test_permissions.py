@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from feedback_portal.accounts.models import ApiKey, Role, Scope
+from feedback_portal.accounts.models import ApiKey, Role, Scope, WorkCalendar
 from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from tests.makers import make_customer, make_person, make_team, make_ticket
@@ -61,6 +61,11 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/topics/<slug:slug>/": SET_UP,
     "settings/teams/": SET_UP,
     "settings/teams/<slug:slug>/": SET_UP,
+    "settings/deadlines/": SET_UP,
+    "settings/deadlines/<int:number>/delete/": SET_UP_POST,
+    "settings/calendars/": SET_UP,
+    "settings/calendars/<slug:slug>/": SET_UP,
+    "settings/calendars/<slug:slug>/delete/": SET_UP_POST,
     "settings/rules/": SET_UP,
     "settings/rules/<int:number>/": SET_UP,
     "settings/people/": SET_UP,
@@ -208,6 +213,7 @@ class World:
         table = Channel.objects.create(slug="table", name="Table", kind="csv_file")
         run = importing.upload(table, io.BytesIO(b"text\nIt leaks\n"), name="said.csv")
         token = receiving.tracking_token(self.ticket.item.submission)
+        office = WorkCalendar.objects.create(slug="office", name="Office", time_zone="UTC", hours={})
         self.words = {
             "imports/<uuid:number>": f"imports/{run.public_id}",
             "<str:token>": token,
@@ -229,6 +235,7 @@ class World:
             "teams/<slug:slug>": f"teams/{quality.slug}",
             "channels/<slug:slug>": "channels/api",
             "polls/<slug:slug>": "polls/api",
+            "calendars/<slug:slug>": f"calendars/{office.slug}",
             "kpis/<slug:slug>": "kpis/csat",
             "f/<slug:slug>": "f/feedback",
             "k/<slug:slug>": f"k/{place.slug}",

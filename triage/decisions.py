@@ -17,6 +17,7 @@ from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
 from triage import lifecycle, notifications
+from triage.deadlines import Deadlines, topics_of
 from triage.journal import NotNow, Said, StaleTicket, move, stale, summary, take_back, touch
 from triage.lifecycle import Resolution, Status, Verb
 from triage.models import Event, Tagging, Ticket, Topic
@@ -185,12 +186,13 @@ def severity(ticket: Ticket, *, by: Actor, at: datetime, value: int | str) -> No
     number = int(value) if str(value).isdecimal() and len(str(value)) == 1 else 0
     if not 1 <= number <= 4:
         raise BadInput("A severity is a number from 1 to 4.", errors=(_wrong("value", "Write 1, 2, 3 or 4."),))
-    before, ticket.severity = ticket.severity, number
+    due = Deadlines.load().due(ticket.received_at, team=ticket.team, topics=topics_of(ticket.item_id), severity=number)
     touch(
         ticket,
-        [(Event.Type.SEVERITY, {"value": number, "from": before})],
+        [(Event.Type.SEVERITY, {"value": number, "from": ticket.severity})],
         severity=number,
         rank=number - 1,
+        due_at=due.at if ticket.triaged_at is None else ticket.due_at,
         by=by,
         at=at,
     )

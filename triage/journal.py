@@ -29,6 +29,7 @@ _STATE = (
     "resolution_reason",
     "severity",
     "rank",
+    "due_at",
     "snoozed_until",
     "duplicate_of_id",
     "triaged_at",

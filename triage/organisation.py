@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, transaction
 from django.db.models import F, Model
 
-from feedback_portal.accounts.models import ApiKey, Membership, Role, Scope, SignInLink, Stage, Team, User
+from feedback_portal.accounts.models import ApiKey, Membership, Role, Scope, SignInLink, Stage, Team, User, WorkCalendar
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, Refused
 from intake.models import FeedbackItem
@@ -233,6 +233,15 @@ def _stage(given: Any) -> Stage | None:
     return stage
 
 
+def _calendar(given: Any) -> WorkCalendar | None:
+    if not given:
+        return None
+    calendar = WorkCalendar.objects.filter(slug=given).first() if isinstance(given, str) else None
+    if calendar is None:
+        raise ValueError("There is no such calendar.")
+    return calendar
+
+
 def _topic(given: Any) -> Topic | None:
     if not given:
         return None
@@ -286,6 +295,7 @@ _TEAM: dict[str, inputs.Reader] = {
     "name": inputs.line(80, "Give it a name."),
     "stage": _stage,
     "triage_hours": inputs.number(1, 8760),
+    "calendar": _calendar,
     "is_active": inputs.flag,
     "is_catch_all": inputs.flag,
 }

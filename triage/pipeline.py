@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 import structlog
@@ -11,6 +11,7 @@ from django.db import connection
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import erasing, notifications, withdrawing
+from triage.deadlines import Deadlines
 from triage.models import Analysis, Event, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.routing import Router, Routing, facts_of
@@ -46,12 +47,16 @@ class Tools:
     taxonomy: Taxonomy
     topics: Mapping[str, int]
     router: Router
+    deadlines: Deadlines
 
     @classmethod
     def load(cls) -> Self:
         topics = list(Topic.objects.filter(is_active=True).select_related("team", "parent").order_by("slug"))
         return cls(
-            taxonomy=taxonomy_of(topics), topics={topic.slug: topic.pk for topic in topics}, router=Router.load()
+            taxonomy=taxonomy_of(topics),
+            topics={topic.slug: topic.pk for topic in topics},
+            router=Router.load(),
+            deadlines=Deadlines.load(),
         )
 
 
@@ -93,7 +98,9 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
         sure = frozenset(slug for slug, confidence in topics if confidence >= _WORTH_SHOWING)
         routing = tools.router.route(facts_of(item, analysis, topics=sure), topics=topics)
         taggings += _taggings(item, each, routing.tags, tools.topics)
-        tickets.append(_ticket(item, routing))
+        tags = sure | {slug for slug, _ in routing.tags}
+        due = tools.deadlines.due(item.received_at, team=routing.team, topics=tags, severity=routing.severity)
+        tickets.append(_ticket(item, routing, due.at))
         events.append(Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at))
     Tagging.objects.bulk_create(taggings)
     Ticket.objects.bulk_create(tickets)
@@ -260,7 +267,7 @@ def _stored(one: Suggestion) -> dict[str, Any]:
     }
 
 
-def _ticket(item: FeedbackItem, routing: Routing) -> Ticket:
+def _ticket(item: FeedbackItem, routing: Routing, due_at: datetime) -> Ticket:
     return Ticket(
         item=item,
         team=routing.team,
@@ -268,7 +275,7 @@ def _ticket(item: FeedbackItem, routing: Routing) -> Ticket:
         assignee_id=routing.assignee_id,
         severity=routing.severity,
         rank=routing.rank,
-        due_at=item.received_at + timedelta(hours=routing.respond_within_hours),
+        due_at=due_at,
         explanation=dict(routing.explanation),
         received_at=item.received_at,
     )

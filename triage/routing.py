@@ -14,7 +14,6 @@ SAFETY = 3
 # A topic the tagger is less sure of than this stays a suggestion and moves nothing.
 SURE_ENOUGH = 0.5
 _RANKS = {SAFETY: 0, 2: 1, 1: 2, 0: 3}
-_SAFETY_HOURS = 1
 _SEVERITIES = {SAFETY: 1, 2: 2, 1: 3, 0: 4}
 
 
@@ -26,7 +25,6 @@ class Routing:
     by: str
     rank: int
     severity: int
-    respond_within_hours: int
     explanation: Mapping[str, Any]
     assignee_id: int | None = None
     tags: tuple[tuple[str, str], ...] = ()  # (topic's slug, rule's name)
@@ -77,7 +75,6 @@ class Router:
             by=by,
             rank=0 if severity == 1 else _RANKS[urgency],
             severity=int(severity),
-            respond_within_hours=_SAFETY_HOURS if severity == 1 else team.triage_hours,
             assignee_id=self._people.get(person.lower()),
             tags=tuple(
                 (str(act.argument), stored.name) for stored, rule in held for act in rule.then if act.verb == "tag"

@@ -5,7 +5,7 @@ from django.urls import path
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
 from triage.views import actions, attachments, dev_mail, original, parked, tracking, whole_mail, workbench
-from triage.views.settings import data_requests, held, people, rules
+from triage.views.settings import data_requests, deadlines, held, people, rules
 from triage.views.settings import organisation as set_up
 
 app_name = "triage"
@@ -34,6 +34,11 @@ urlpatterns = [
     path("settings/topics/<slug:slug>/", set_up.topic, name="topic"),
     path("settings/teams/", set_up.teams, name="teams"),
     path("settings/teams/<slug:slug>/", set_up.team, name="team"),
+    path("settings/deadlines/", deadlines.deadlines, name="deadlines"),
+    path("settings/deadlines/<int:number>/delete/", deadlines.delete_target, name="delete_target"),
+    path("settings/calendars/", deadlines.new_calendar, name="new_calendar"),
+    path("settings/calendars/<slug:slug>/", deadlines.calendar, name="calendar"),
+    path("settings/calendars/<slug:slug>/delete/", deadlines.delete_calendar, name="delete_calendar"),
     path("settings/rules/", rules.all_rules, name="rules"),
     path("settings/rules/<int:number>/", rules.rule, name="rule"),
     path("settings/people/", people.people, name="people"),

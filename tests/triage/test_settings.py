@@ -23,7 +23,7 @@ from triage.models import Rule, Ticket, Topic
 pytestmark = pytest.mark.django_db
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-PAGES = ("settings", "topics", "teams", "rules", "people", "keys", "held", "parked")
+PAGES = ("settings", "topics", "teams", "deadlines", "new_calendar", "rules", "people", "keys", "held", "parked")
 LEAKS = {
     "version": 1,
     "when": {"field": "text", "op": "contains", "value": "leaks"},

@@ -33,6 +33,7 @@ _TEAM: dict[str, Any] = {
     "name": serializers.CharField(),
     "stage": serializers.SlugField(required=False, allow_null=True),
     "triage_hours": serializers.IntegerField(required=False),
+    "calendar": serializers.SlugField(required=False, allow_null=True),
     "is_active": serializers.BooleanField(required=False),
     "is_catch_all": serializers.BooleanField(required=False),
 }
@@ -179,6 +180,7 @@ def team_told(team: Team) -> dict[str, Any]:
         "name": team.name,
         "stage": team.stage.slug if team.stage else None,
         "triage_hours": team.triage_hours,
+        "calendar": team.calendar.slug if team.calendar else None,
         "is_active": team.is_active,
         "is_catch_all": team.is_catch_all,
     }
@@ -212,7 +214,7 @@ def _topics() -> QuerySet[Topic]:
 
 
 def _teams() -> QuerySet[Team]:
-    return Team.objects.select_related("stage")
+    return Team.objects.select_related("stage", "calendar")
 
 
 def _rule(number: int) -> Rule:

@@ -5,6 +5,7 @@ from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
+from triage.models.targets import Target
 from triage.models.tickets import Ticket
 from triage.models.topics import Rule, Topic
 
@@ -21,6 +22,7 @@ __all__ = [
     "Rule",
     "SearchText",
     "Tagging",
+    "Target",
     "Ticket",
     "Topic",
     "Training",

@@ -1,12 +1,14 @@
 """Settings: the start page, topics and teams."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from feedback_portal.accounts.models import Stage, Team
+from feedback_portal.accounts.models import Stage, Team, WorkCalendar
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
 from triage import organisation
 from triage.lifecycle import OPEN
@@ -14,7 +16,7 @@ from triage.models import Topic
 from triage.views.settings.shell import PLACES, given, show
 
 _TOPIC = ("name", "description", "keywords", "parent", "team")
-_TEAM = ("name", "stage", "triage_hours")
+_TEAM = ("name", "stage", "triage_hours", "calendar")
 
 
 @login_required
@@ -67,7 +69,7 @@ def teams(request: HttpRequest) -> HttpResponse:
         people_count=Count("memberships", distinct=True),
         open_count=Count("tickets", filter=Q(tickets__status__in=sorted(OPEN)), distinct=True),
     )
-    context = {"teams": counted.order_by("-is_active", "name"), "stages": Stage.objects.order_by("position", "slug")}
+    context = {"teams": counted.order_by("-is_active", "name")} | _team_choices()
     empty = dict.fromkeys(("slug", *_TEAM), "") | {"triage_hours": "24"}
 
     def save() -> str:
@@ -78,20 +80,17 @@ def teams(request: HttpRequest) -> HttpResponse:
 
 @set_up_page
 def team(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(Team.objects.select_related("stage"), slug=slug)
+    found = get_object_or_404(Team.objects.select_related("stage", "calendar"), slug=slug)
     by = actor_of(request)
     stored = {
         "name": found.name,
         "stage": found.stage.slug if found.stage else "",
         "triage_hours": found.triage_hours,
+        "calendar": found.calendar.slug if found.calendar else "",
         "is_active": found.is_active,
         "is_catch_all": found.is_catch_all,
     }
-    context = {
-        "team": found,
-        "stages": Stage.objects.order_by("position", "slug"),
-        "people": found.people.order_by("name"),
-    }
+    context = {"team": found, "people": found.people.order_by("name")} | _team_choices()
 
     def save() -> str:
         flags = ("is_active", "is_catch_all")
@@ -106,3 +105,10 @@ def _topics() -> QuerySet[Topic]:
 
 def _teams() -> QuerySet[Team]:
     return Team.objects.filter(is_active=True).order_by("name")
+
+
+def _team_choices() -> dict[str, Any]:
+    return {
+        "stages": Stage.objects.order_by("position", "slug"),
+        "calendars": WorkCalendar.objects.order_by("name"),
+    }

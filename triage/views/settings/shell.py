@@ -12,6 +12,7 @@ from triage.views.answering import done, errors_of
 PLACES = (
     ("triage:topics", "Topics", "What feedback is about, and which team each topic belongs to"),
     ("triage:teams", "Teams", "Who works on feedback, and how soon it is read"),
+    ("triage:deadlines", "Deadlines", "How soon each team decides, and when it works"),
     ("triage:rules", "Rules", "What is routed, tagged and ranked without a person"),
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
