@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_work_calendars"),
-        ("triage", "0003_changed_at_the_source"),
+        ("triage", "0004_learned_models"),
     ]
 
     operations = [
