@@ -5,17 +5,17 @@ Whatever can be wrong with a condition is refused when it is made, never when it
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import re2
 
 from feedback_portal.refusals import BadInput, InputError
-from triage.words import LONGEST_TEXT, fold
+from triage.facts import CONTEXT, ENTITY, FIELDS, WEEKDAYS, Facts, as_number, folded, index_key
+from triage.phrases import LONGEST_PHRASE, Phrases
+from triage.words import LONGEST_TEXT, SENTENCE_ENDS, stem, words
 
 MOST_CHOICES: Final = 200
 LONGEST_VALUE: Final = 500
@@ -31,30 +31,13 @@ ORDERS: Final = ("lt", "lte", "gt", "gte", "between")
 OPS: Final[Mapping[str, tuple[str, ...]]] = {
     "word": ("is", "is_not", "in", "contains", "matches", "exists"),
     "words": ("is", "is_not", "in", "exists"),
+    "found": ("is", "is_not", "in", "contains", "matches", "exists"),
     "number": ("is", "is_not", "in", *ORDERS, "exists"),
-    "prose": ("contains", "matches", "exists"),
+    "flag": ("is", "exists"),
+    "prose": ("mentions", "contains", "matches", "exists"),
     "anything": ("is", "is_not", "in", "contains", "matches", *ORDERS, "exists"),
 }
 """What may be asked of a field, by what the field holds."""
-
-FIELDS: Final[Mapping[str, str]] = {
-    "channel": "word",
-    "connector": "word",
-    "language": "word",
-    "sentiment": "word",
-    "urgency": "number",
-    "topic": "words",
-    "product": "word",
-    "product_version": "word",
-    "rating": "number",
-    "rating_scale": "word",
-    "title": "prose",
-    "text": "prose",
-    "customer_segment": "word",
-    "customer_value": "number",
-}
-CONTEXT: Final = "context."
-"""Before the name of anything else that came with the item, as in `context.batch`."""
 
 
 class RuleError(BadInput):
@@ -72,46 +55,6 @@ class RuleError(BadInput):
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of one item when rules look at it. Empty strings and None mean "not known"."""
-
-    channel: str = ""
-    connector: str = ""
-    language: str = ""
-    sentiment: str = ""
-    urgency: int | None = None
-    topics: frozenset[str] = frozenset()
-    product: str = ""
-    product_version: str = ""
-    rating: Decimal | float | None = None
-    rating_scale: str = ""
-    title: str = ""
-    text: str = ""
-    customer_segment: str = ""
-    customer_value: Decimal | float | None = None
-    context: Mapping[str, object] = dataclasses.field(default_factory=dict)
-
-    def get(self, name: str) -> object:
-        if name.startswith(CONTEXT):
-            value = self.context.get(name.removeprefix(CONTEXT))
-        else:
-            value = self.topics if name == "topic" else getattr(self, name)
-        return None if value in ("", frozenset()) else value
-
-    def folded(self, name: str) -> str | None:
-        """The field as `contains` compares it."""
-        if name in self._folded_prose:
-            return self._folded_prose[name] or None
-        value = self.get(name)
-        return None if value is None else _folded(str(value))
-
-    @cached_property
-    def _folded_prose(self) -> Mapping[str, str]:
-        """Title and text are long: folded once, however many rules ask."""
-        return {"title": _folded(self.title), "text": _folded(self.text)}
-
-
-@dataclass(frozen=True)
 class Condition:
     """One field, one question, one value. What is not known answers only to `is_not` and to `exists: false`."""
 
@@ -125,11 +68,15 @@ class Condition:
         if self.op not in OPS[kind]:
             raise RuleError("op", f'"{self.field}" cannot be asked with "{self.op}".{instead(self.op, OPS[kind])}')
         _CHECKS[self.op](kind, self.value)
+        if self.field == "received_weekday" and self.op in ("is", "is_not", "in"):
+            _check_weekdays(self.value)
         object.__setattr__(self, "_asks", _QUESTIONS[self.op](self.value))
 
     def holds(self, facts: Facts) -> bool:
         if self.op == "contains":
             return self._asks(facts.folded(self.field))
+        if self.op == "mentions":
+            return self._asks(facts.stems(self.field))
         return self._asks(facts.get(self.field))
 
     def outcome(self, facts: Facts) -> "Outcome":
@@ -194,28 +141,24 @@ def quoted(value: object, last: str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def index_key(value: object) -> str:
-    """How `is` and `in` compare: without regard to case and accents, and a 7 like a "7" (context arrives as text)."""
-    number = None if isinstance(value, str) else _number(value)
-    if number is not None:
-        return f"{int(number) if number.is_integer() else number}"
-    return fold(str(value).strip())
-
-
 # --- what a value must look like -------------------------------------------------------------------------------------
 
 
 def _kind(name: object) -> str:
-    if isinstance(name, str) and name.startswith(CONTEXT):
-        check_text(name.removeprefix(CONTEXT), "field")
-        return "anything"
+    for prefix, kind in ((CONTEXT, "anything"), (ENTITY, "found")):
+        if isinstance(name, str) and name.startswith(prefix):
+            check_text(name.removeprefix(prefix), "field")
+            return kind
     if not isinstance(name, str) or name not in FIELDS:
-        raise RuleError("field", f'There is no field "{str(name)[:80]}".{instead(name, [*FIELDS, "context.…"])}')
+        known = [*FIELDS, "context.…", "entity.…"]
+        raise RuleError("field", f'There is no field "{str(name)[:80]}".{instead(name, known)}')
     return FIELDS[name]
 
 
 def _check_scalar(kind: str, value: object) -> None:
-    if kind == "number" or (kind == "anything" and not isinstance(value, str | bool)):
+    if kind == "flag":
+        _check_flag(kind, value)
+    elif kind == "number" or (kind == "anything" and not isinstance(value, str | bool)):
         _check_number(kind, value)
     elif kind != "anything" or not isinstance(value, bool):
         check_text(value, "value")
@@ -244,13 +187,29 @@ def _check_pair(kind: str, value: object) -> None:
 
 def _check_contained(_kind: str, value: object) -> None:
     check_text(value, "value")
-    if not _folded(str(value)):
+    if not folded(str(value)):
         raise RuleError("value", "Give at least one character that can be searched for.")
+
+
+def _check_mentions(_kind: str, value: object) -> None:
+    given = value if isinstance(value, tuple) else (value,)
+    if not 1 <= len(given) <= MOST_CHOICES:
+        raise RuleError("value", f"Give a list of 1 to {MOST_CHOICES} words or phrases.")
+    for phrase in given:
+        check_text(phrase, "value")
+        if not 1 <= len(as_phrase(str(phrase))) <= LONGEST_PHRASE:
+            raise RuleError("value", f"Give words that can be searched for, at most {LONGEST_PHRASE} in a row.")
 
 
 def _check_pattern(_kind: str, value: object) -> None:
     check_text(value, "value")
-    _pattern(str(value))
+    pattern_of(str(value))
+
+
+def _check_weekdays(value: Value) -> None:
+    for day in value if isinstance(value, tuple) else (value,):
+        if index_key(day) not in WEEKDAYS:
+            raise RuleError("value", f"Give a day of the week.{instead(day, WEEKDAYS)}")
 
 
 def _check_flag(_kind: str, value: object) -> None:
@@ -263,6 +222,7 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     "is_not": _check_scalar,
     "in": _check_choices,
     "contains": _check_contained,
+    "mentions": _check_mentions,
     "matches": _check_pattern,
     "lt": _check_number,
     "lte": _check_number,
@@ -298,21 +258,33 @@ def _in(value: Value) -> Callable[[object], bool]:
 
 
 def _contains(value: Value) -> Callable[[object], bool]:
-    wanted = _folded(str(value))
-    return lambda folded: isinstance(folded, str) and wanted in folded
+    wanted = folded(str(value))
+    return lambda seen: isinstance(seen, str) and wanted in seen
+
+
+def _mentions(value: Value) -> Callable[[object], bool]:
+    given = value if isinstance(value, tuple) else (value,)
+    phrases: Phrases[bool] = Phrases(((str(one), True) for one in given), key=stem)
+    return lambda stems: isinstance(stems, tuple) and next(phrases.find(stems), None) is not None
 
 
 def _matches(value: Value) -> Callable[[object], bool]:
-    pattern, characters = _pattern(str(value))
-    return lambda seen: seen is not None and pattern.search(_utf8(str(seen)[:characters])) is not None
+    pattern, characters = pattern_of(str(value))
+
+    def asks(seen: object) -> bool:
+        if isinstance(seen, frozenset):
+            return any(map(asks, seen))
+        return seen is not None and pattern.search(_utf8(str(seen)[:characters])) is not None
+
+    return asks
 
 
 def _order(compare: Callable[[float, float], bool]) -> Callable[[Value], Callable[[object], bool]]:
     def question(value: Value) -> Callable[[object], bool]:
-        bound = _number(value)
+        bound = as_number(value)
 
         def asks(seen: object) -> bool:
-            number = _number(seen)
+            number = as_number(seen)
             return number is not None and bound is not None and compare(number, bound)
 
         return asks
@@ -322,10 +294,10 @@ def _order(compare: Callable[[float, float], bool]) -> Callable[[Value], Callabl
 
 def _between(value: Value) -> Callable[[object], bool]:
     assert isinstance(value, tuple)
-    low, high = (_number(bound) for bound in value)
+    low, high = (as_number(bound) for bound in value)
 
     def asks(seen: object) -> bool:
-        number = _number(seen)
+        number = as_number(seen)
         return number is not None and low is not None and high is not None and low <= number <= high
 
     return asks
@@ -340,6 +312,7 @@ _QUESTIONS: Mapping[str, Callable[[Value], Callable[[object], bool]]] = {
     "is_not": _is_not,
     "in": _in,
     "contains": _contains,
+    "mentions": _mentions,
     "matches": _matches,
     "lt": _order(lambda seen, bound: seen < bound),
     "lte": _order(lambda seen, bound: seen <= bound),
@@ -353,6 +326,7 @@ _WORDING: Mapping[str, str] = {
     "is_not": "is not {}",
     "in": "is {}",
     "contains": "contains {}",
+    "mentions": "mentions {}",
     "matches": "matches the pattern {}",
     "lt": "is below {}",
     "lte": "is at most {}",
@@ -364,7 +338,7 @@ _WORDING: Mapping[str, str] = {
 }
 
 
-def _pattern(pattern: str) -> tuple[Any, int]:
+def pattern_of(pattern: str) -> tuple[Any, int]:
     """The compiled pattern and how many characters of a text it may look at."""
     options = re2.Options()
     options.max_mem = REGEX_MEMORY
@@ -388,22 +362,26 @@ def _utf8(text: str) -> bytes:
     return text.encode(errors="replace")
 
 
-def _folded(text: str) -> str:
-    return " ".join(fold(text[:LONGEST_TEXT]).split())
-
-
-def _number(value: object) -> float | None:
-    """The value as a finite number, if it is one or reads as one."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _name(name: str) -> str:
     if name.startswith(CONTEXT):
         return f'the context "{name.removeprefix(CONTEXT)}"'
+    if name.startswith(ENTITY):
+        return f'what was found as "{name.removeprefix(ENTITY)}"'
+    if name in _NAMES:
+        return _NAMES[name]
     return f"the {name.replace('_', ' ')}"
+
+
+def as_phrase(said: str) -> tuple[str, ...]:
+    """The stems that `mentions` looks for in a row; empty if there is no word in it."""
+    return tuple(stem(word) for word in words(said).folded if word not in SENTENCE_ENDS)
+
+
+_NAMES: Mapping[str, str] = {
+    "customer_segment": "the customer's segment",
+    "customer_value": "the customer's value",
+    "customer_account": "the customer's account",
+    "spam": "whether it is spam",
+    "received_hour": "the hour it arrived",
+    "received_weekday": "the day it arrived",
+}

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from django.utils.timezone import get_default_timezone, localtime
+
 from feedback_portal.accounts.models import Team
 from intake.models import FeedbackItem
 from triage import rules
+from triage.facts import WEEKDAYS, Facts
 from triage.models import Analysis, Rule, Topic
-from triage.rules import Facts, RuleSet
+from triage.rule_sets import RuleSet
 
 SAFETY = 3
 # A topic the tagger is less sure of than this stays a suggestion and moves nothing.
@@ -40,12 +43,14 @@ class Router:
         teams: Mapping[str, Team],
         topics: Mapping[str, tuple[str, Team]],
         people: Mapping[str, int],
+        above: Mapping[str, Sequence[str]],
     ) -> None:
         self._stored = stored
         self._rules = RuleSet(rules.parse(rule.definition) for rule in stored)
         self._teams = teams
         self._topics = topics
         self._people = people
+        self._above = above
         self._catch_all = next(team for team in teams.values() if team.is_catch_all)
 
     @classmethod
@@ -60,11 +65,13 @@ class Router:
             teams=teams,
             topics={slug: (name, by_id[team]) for slug, name, team in topics if team},
             people=dict(people),
+            above=Topic.objects.all().above(),
         )
 
     def route(self, facts: Facts, *, topics: Sequence[tuple[str, float]]) -> Routing:
         """`topics` are (slug, confidence) pairs. The first rule that routes decides the team; every rule that holds
         may tag, and the first to name a severity or a person decides those."""
+        facts = facts.with_above(self._above)
         held = [(self._stored[position], rule) for position, rule in self._rules.matching(facts)]
         team, by, reason, winner = self._team(held, topics)
         urgency = facts.urgency if facts.urgency is not None else 1
@@ -91,6 +98,7 @@ class Router:
 
     def trace(self, facts: Facts) -> list[dict[str, Any]]:
         """Every rule as it stands now, tried on this item, each condition answered; for the "why here" panel."""
+        facts = facts.with_above(self._above)
         return [_told(stored, match) for stored, match in zip(self._stored, self._rules.trace(facts), strict=True)]
 
     def _team(
@@ -126,6 +134,11 @@ def facts_of(item: FeedbackItem, analysis: Analysis, *, topics: frozenset[str]) 
         text=item.text,
         customer_segment=account.segment if account else "",
         customer_value=account.value if account else None,
+        customer_account=frozenset({account.name, account.external_id} - {""}) if account else frozenset(),
+        country=str(item.context.get("country") or ""),
+        place=str(item.context.get("place") or ""),
+        received_hour=(arrived := localtime(item.received_at, get_default_timezone())).hour,
+        received_weekday=WEEKDAYS[arrived.weekday()],
         context=item.context,
     )
 

@@ -4,16 +4,15 @@ A rule is JSON, `{"version": 1, "when": …, "then": […]}`. It is checked when
 can be matched with any item without an error, and matching is a pure function of the rule and the facts.
 """
 
-import heapq
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-from triage.conditions import FIELDS, Condition, Facts, Outcome, RuleError, check_text, index_key, instead, quoted
+from triage.conditions import Condition, Outcome, RuleError, check_text, instead, quoted
+from triage.facts import Facts
 
 __all__ = [
-    "Act", "All", "AnyOf", "Condition", "Facts", "Match", "Node", "Not", "Outcome", "Rule", "RuleError", "RuleSet",
+    "Act", "All", "AnyOf", "Condition", "Facts", "Match", "Node", "Not", "Outcome", "Rule", "RuleError",
     "conditions", "dump", "explain", "match", "parse",
 ]  # fmt: skip
 
@@ -165,57 +164,6 @@ def conditions(rule: Rule) -> Iterator[Condition]:
     return _leaves(rule.when)
 
 
-class RuleSet:
-    """Rules in the order they are tried, compiled once for many items.
-
-    A rule that can only hold for certain values of a field ("channel is app-store") waits under those values, so an
-    item meets the rules that could hold for it and no others.
-    """
-
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self.rules: Sequence[Rule] = tuple(rules)
-        guards = [tuple(_guards(rule.when)) for rule in self.rules]
-        popular = Counter(key for choices in guards for keys in choices for key in keys)
-        self._everywhere: list[int] = []
-        self._waiting: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for position, choices in enumerate(guards):
-            if choices:
-                for key in min(choices, key=lambda keys: sum(popular[key] for key in keys)):
-                    self._waiting[key].append(position)
-            else:
-                self._everywhere.append(position)
-        self._guarded = sorted({name for name, _ in self._waiting})
-
-    def matching(self, facts: Facts) -> Iterator[tuple[int, Rule]]:
-        """The rules that hold with their positions, in order, each found only when asked for."""
-        for position in self._candidates(facts):
-            if self.rules[position].when.holds(facts):
-                yield position, self.rules[position]
-
-    def first_match(self, facts: Facts, *, verb: str | None = None) -> Match | None:
-        """The first rule that holds (and does `verb`, if one is given), with its conditions answered."""
-        for _, rule in self.matching(facts):
-            if verb is None or rule.act(verb):
-                return match(rule, facts)
-        return None
-
-    def trace(self, facts: Facts) -> tuple[Match, ...]:
-        """Every rule tried, in order, each with every condition answered."""
-        return tuple(match(rule, facts) for rule in self.rules)
-
-    def _candidates(self, facts: Facts) -> Iterator[int]:
-        keys: set[tuple[str, str]] = set()
-        for name in self._guarded:
-            seen = facts.get(name)
-            if seen is not None:
-                keys.update((name, index_key(one)) for one in (seen if isinstance(seen, frozenset) else (seen,)))
-        previous = -1
-        for position in heapq.merge(self._everywhere, *(self._waiting[key] for key in keys if key in self._waiting)):
-            if position != previous:
-                yield position
-            previous = position
-
-
 # --- conditions in groups ---------------------------------------------------------------------------------------------
 
 _TOO_DEEP = f"Conditions may be nested {DEEPEST} deep. Split this into two rules."
@@ -248,21 +196,6 @@ def _parts(node: All | AnyOf | Not) -> tuple[Node, ...]:
 
 def _bracketed(node: Node) -> str:
     return f"({node})" if isinstance(node, All | AnyOf) else str(node)
-
-
-def _guards(node: Node) -> Iterator[frozenset[tuple[str, str]]]:
-    """Sets of (field, value) of which at least one must be seen for the node to hold."""
-    if isinstance(node, All):
-        for part in node.parts:
-            yield from _guards(part)
-    elif isinstance(node, AnyOf):
-        first_of_each = [next(_guards(part), None) for part in node.parts]
-        guards = [guard for guard in first_of_each if guard is not None]
-        if len(guards) == len(node.parts):
-            yield frozenset().union(*guards)
-    elif isinstance(node, Condition) and node.op in ("is", "in") and FIELDS.get(node.field) in ("word", "words"):
-        values = node.value if isinstance(node.value, tuple) else (node.value,)
-        yield frozenset((node.field, index_key(value)) for value in values)
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

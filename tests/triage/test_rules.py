@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.conditions import FIELDS, LONGEST_VALUE, OPS, ORDERS
+from triage.conditions import LONGEST_VALUE, OPS, ORDERS
+from triage.facts import FIELDS
+from triage.rule_literals import literal_of
+from triage.rule_sets import RuleSet
 from triage.rules import (
     Act,
     All,
@@ -17,7 +20,6 @@ from triage.rules import (
     Not,
     Rule,
     RuleError,
-    RuleSet,
     dump,
     explain,
     match,
@@ -39,7 +41,15 @@ LEAK = Facts(
     text="The lid cracked on day two and it LEAKED all over.",
     customer_segment="retail",
     customer_value=Decimal("5000.50"),
+    customer_account=frozenset({"Brandt Studio", "zendesk:7"}),
+    themes=frozenset({"T-9"}),
+    spam=False,
+    country="SE",
+    place="lobby",
+    received_hour=17,
+    received_weekday="monday",
     context={"batch": "H4-2231", "orders": "7", "gift": True},
+    entities={"order": frozenset({"A-17", "B-2"})},
 )
 NOTHING = Facts()
 
@@ -73,6 +83,23 @@ def asked(field: str, op: Any, value: Any) -> dict[str, Any]:
         ("text", "contains", "dripped", False),
         ("text", "matches", r"crack\w*\b.*leak", True),
         ("text", "matches", r"^leak", False),
+        ("text", "mentions", "leaks", True),
+        ("text", "mentions", ["dripped", "lids crack"], True),
+        ("text", "mentions", "eak", False),
+        ("title", "mentions", ["ca fuit"], True),
+        ("entity.order", "is", "a-17", True),
+        ("entity.order", "in", ["B-1", "B-2"], True),
+        ("entity.order", "contains", "a-1", True),
+        ("entity.order", "matches", "^A-", True),
+        ("entity.batch", "exists", False, True),
+        ("theme", "is", "T-9", True),
+        ("customer_account", "in", ["brandt studio", "x"], True),
+        ("spam", "is", False, True),
+        ("spam", "is", True, False),
+        ("received_hour", "between", [8, 18], True),
+        ("received_weekday", "in", ["Monday", "tuesday"], True),
+        ("country", "is_not", "de", True),
+        ("place", "is", "lobby", True),
         ("rating", "is", 2, True),
         ("rating", "in", [1, 2], True),
         ("rating", "lt", 2, False),
@@ -97,12 +124,14 @@ def test_each_question_has_its_answer(field: str, op: str, value: Any, holds: bo
     assert match(parse(rule(asked(field, op, value))), LEAK).holds is holds
 
 
-@pytest.mark.parametrize("field", [*FIELDS, "context.batch"])
+@pytest.mark.parametrize("field", [*FIELDS, "context.batch", "entity.order"])
 def test_what_is_not_known_answers_only_to_is_not_and_exists_false(field: str) -> None:
-    kind = FIELDS.get(field, "anything")
-    values: dict[str, Any] = {"in": (1,) if kind == "number" else ("x",), "exists": False, "between": (1, 2)}
+    kind = "found" if field == "entity.order" else FIELDS.get(field, "anything")
+    values: dict[str, Any] = {"exists": False, "between": (1, 2)}
+    plain: Any = {"number": 1, "flag": True}.get(kind, "monday")
+    values["in"] = (plain,)
     for op in OPS[kind]:
-        value = values.get(op, 1 if kind == "number" or op in ORDERS else "x")
+        value = values.get(op, 1 if op in ORDERS else plain)
         assert Condition(field, op, value).holds(NOTHING) is (op in ("is_not", "exists")), op
 
 
@@ -138,6 +167,12 @@ def test_what_is_not_known_answers_only_to_is_not_and_exists_false(field: str) -
         (rule(asked("rating", "between", [3])), "when.value", "lowest and the highest"),
         (rule(asked("text", "exists", "yes")), "when.value", "true or false"),
         (rule(asked("text", "contains", "\u0301")), "when.value", "searched"),
+        (rule(asked("text", "mentions", "?!")), "when.value", "searched"),
+        (rule(asked("text", "mentions", [])), "when.value", "1 to 200"),
+        (rule(asked("text", "mentions", "a b c d e f g h i")), "when.value", "at most 8"),
+        (rule(asked("spam", "is", "yes")), "when.value", "true or false"),
+        (rule(asked("received_weekday", "is", "tusday")), "when.value", 'Did you mean "tuesday"?'),
+        (rule(asked("entity.", "is", "x")), "when.field", "not empty"),
         (rule({"all": []}), "when.all", "at least one condition"),
         (rule({"all": asked("rating", "is", 1)}), "when.all", "list"),
         (rule({"all": [], "any": []}), "when.any", "does not belong"),
@@ -292,13 +327,21 @@ words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 numbers = st.integers(-1000, 1000) | st.floats(-1e6, 1e6)
 
 
+PATTERNS = [
+    "le+a?k", r"\bH4\b", "^.{0,9}$", "crack(ed|s)", "(?:lid|cap)s? crack", "leak|drip", r"\Qleaked\E", "LEA{1,2}K", "(lid){0,1}c",
+    "[[:alpha:]]eak", "x{,5}", "a{,5}leaked", r"\x6ceaked", "(?i:LEAKED)", "kelvin", "\u212aelvin", "straße",
+]  # fmt: skip
+
+
 @st.composite
 def leaves(draw: st.DrawFn) -> Condition:
-    field = draw(st.sampled_from([*FIELDS, "context.batch", "context.a.b"]))
-    kind = FIELDS.get(field, "anything")
+    field = draw(st.sampled_from([*FIELDS, "context.batch", "context.a.b", "entity.order"]))
+    kind = "found" if field.startswith("entity.") else FIELDS.get(field, "anything")
     op = draw(st.sampled_from(OPS[kind]))
     scalar = numbers if kind == "number" else words | numbers if kind == "anything" else words
-    if op == "exists":
+    if field == "received_weekday":
+        scalar = st.sampled_from(["monday", "Sunday"])
+    if op == "exists" or kind == "flag":
         value: Any = draw(st.booleans())
     elif op == "in":
         value = tuple(draw(st.lists(scalar, min_size=1, max_size=4)))
@@ -307,7 +350,9 @@ def leaves(draw: st.DrawFn) -> Condition:
     elif op in ORDERS:
         value = draw(numbers)
     elif op == "matches":
-        value = draw(st.sampled_from(["le+a?k", r"\bH4\b", "^.{0,9}$"]))
+        value = draw(st.sampled_from(PATTERNS))
+    elif op == "mentions":
+        value = draw(st.sampled_from(["leak", ("lids cracked", "H4"), ("dripping",), "and leaking", "ca fuit"]))
     elif op == "contains":
         value = draw(st.sampled_from(["leak", "H4", "é", "lid cracked"]))
     else:
@@ -325,6 +370,9 @@ nodes: st.SearchStrategy[Node] = st.deferred(
 )
 acts = st.sampled_from([Act("route", "quality"), Act("tag", "leak"), Act("severity", 1), Act("assign", "lena")])
 rules = st.builds(Rule, nodes, st.lists(acts, min_size=1, max_size=4, unique_by=lambda act: act.verb).map(tuple))
+TEXTS = [
+    "The lid cracked and leaked", "Lids. Cracked", "LEAKAGE", "le\u0301ak h4", "\u212aelvin kelvin", "STRASSE strasse", "a" * 9 + "leaked",
+]  # fmt: skip
 some = st.sampled_from(["", "app-store", "web", "en", "H4", "neg", "leak"])
 facts = st.builds(
     Facts,
@@ -335,7 +383,11 @@ facts = st.builds(
     topics=st.frozensets(some, max_size=2),
     product=some,
     rating=st.none() | numbers,
-    text=st.text(max_size=40) | st.just("The lid cracked and leaked"),
+    title=st.sampled_from(["", "Ça fuit", "H4"]),
+    text=st.text(max_size=40) | st.sampled_from(TEXTS),
+    spam=st.none() | st.booleans(),
+    received_weekday=st.sampled_from(["", "monday", "sunday"]),
+    entities=st.dictionaries(st.just("order"), st.frozensets(st.sampled_from(["H4", "A leak", "7"])), max_size=1),
     context=st.dictionaries(st.sampled_from(["batch", "a.b"]), some | numbers | st.none(), max_size=2),
 )
 
@@ -377,8 +429,26 @@ guarded: st.SearchStrategy[Node] = st.one_of(
 mixed = st.builds(Rule, guarded | _groups(guarded | leaves()), st.just((Act("route", "quality"),)))
 
 
+wordy: st.SearchStrategy[Node] = st.one_of(
+    st.builds(Condition, st.sampled_from(["title", "text"]), st.just("matches"), st.sampled_from(PATTERNS)),
+    st.builds(
+        Condition,
+        st.sampled_from(["title", "text", "product", "context.batch", "entity.order"]),
+        st.just("contains"),
+        st.sampled_from(["leak", "H4", "é", "lid cracked", "lid", "ak", "strasse", "a leak"]),
+    ),
+    st.builds(
+        Condition,
+        st.sampled_from(["title", "text"]),
+        st.just("mentions"),
+        st.sampled_from([("leaks",), ("lid cracked", "h4"), ("kelvins",), ("cracking and leaking",)]),
+    ),
+)
+worded = st.builds(Rule, wordy | _groups(wordy | guarded), st.just((Act("route", "quality"),)))
+
+
 @settings(deadline=None)
-@given(st.lists(mixed | rules, max_size=12), facts)
+@given(st.lists(worded | mixed | rules, max_size=12), facts)
 def test_a_rule_set_finds_what_trying_every_rule_would_find(many: list[Rule], seen: Facts) -> None:
     ruleset = RuleSet(many)
     expected = [(position, one) for position, one in enumerate(many) if match(one, seen).holds]
@@ -395,6 +465,52 @@ def test_the_first_rule_with_the_verb_wins() -> None:
     found = RuleSet([tagging, routing, later]).first_match(LEAK, verb="route")
     assert found is not None
     assert found.rule is routing
+
+
+def test_many_rules_for_different_words_find_what_trying_every_one_would_find() -> None:
+    said = ["lid", "cracked", "leaked all", "day two", "ed all ov", "kettle", "drips", "xyz"]
+    many = [
+        Rule(Condition("text", op, f"{word}{tail}"), (Act("tag", "t"),))
+        for op in ("contains", "mentions", "matches")
+        for word in said
+        for tail in ("", *(f" {letter}{letter}{letter}" for letter in "abcdefghijklmnopqrst"))
+    ]
+
+    found = [position for position, _ in RuleSet(many).matching(LEAK)]
+
+    assert found == [position for position, one in enumerate(many) if match(one, LEAK).holds]
+    assert len(found) == 5 + 4 + 5
+
+
+def test_rules_for_other_words_are_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [
+        Rule(Condition("text", op, f"word{n}x lid"), (Act("tag", "t"),))
+        for n in range(100)
+        for op in ("contains", "mentions", "matches")
+    ]
+    ruleset = RuleSet(many)
+    evaluated = []
+    monkeypatch.setattr(Condition, "holds", lambda self, facts: evaluated.append(self) or False)  # type: ignore[func-returns-value]
+    assert list(ruleset.matching(Facts(text="The word77x lid came off"))) == []
+    assert [one.value for one in evaluated] == ["word77x lid"] * 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "literal"),
+    [
+        ("leak(s|ed)?", "leak"), (r"\bdrip\w*", "drip"), ("(seal|gasket)", ""), ("a?bc", ""), ("(water)+ damage", "damage"),
+        (r"\Qa.b\E", ""), ("[[:alpha:]]xyz", ""), ("straße", "stra"), ("(?i)LEAK", "leak"), ("cra.cked", "cked"), ("no", ""),
+    ],
+)  # fmt: skip
+def test_the_letters_that_every_match_of_a_pattern_has(pattern: str, literal: str) -> None:
+    assert literal_of(pattern) == literal
+
+
+def test_a_topic_counts_with_the_topics_above_it() -> None:
+    below = Facts(topics=frozenset({"seal-leak"})).with_above({"seal-leak": ("leaks", "hardware")})
+    assert Condition("topic", "is", "hardware").holds(below)
+    assert not Condition("topic", "is_not", "leaks").holds(below)
+    assert Facts(topics=frozenset({"x"})).with_above({}).topics == {"x"}
 
 
 def test_rules_for_other_values_are_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:

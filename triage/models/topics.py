@@ -10,6 +10,20 @@ from django.db.models.functions import Now
 from feedback_portal.accounts.models import Team, User
 
 
+class TopicQuerySet(models.QuerySet["Topic"]):
+    def above(self) -> dict[str, tuple[str, ...]]:
+        """The topics above each topic that has any, nearest first."""
+        rows = {pk: (slug, parent) for pk, slug, parent in self.values_list("pk", "slug", "parent")}
+        found: dict[str, tuple[str, ...]] = {}
+        for pk, (slug, _) in rows.items():
+            seen = [pk]
+            while (parent := rows[seen[-1]][1]) in rows and parent not in seen:
+                seen.append(parent)
+            if len(seen) > 1:
+                found[slug] = tuple(rows[one][0] for one in seen[1:])
+        return found
+
+
 class Topic(models.Model):
     """A node of the taxonomy. Name, description and keywords are all the day-one tagger knows."""
 
@@ -21,6 +35,8 @@ class Topic(models.Model):
     # Who gets an item of this topic when no rule says otherwise.
     team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="topics")
     is_active = models.BooleanField(default=True)
+
+    objects = TopicQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -13,7 +13,7 @@ from feedback_portal.accounts.permissions import actor_of, set_up_page
 from feedback_portal.api import strict_json
 from feedback_portal.refusals import BadInput, InputError
 from triage import organisation, rules
-from triage.conditions import FIELDS
+from triage.facts import FIELDS
 from triage.models import Rule, Topic
 from triage.organisation import Preview
 from triage.views.settings.shell import given, show
