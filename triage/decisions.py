@@ -1,7 +1,8 @@
 """The verbs: what may be decided about a ticket, by a person, a rule or a program, through the same functions.
 
-Each decision is one transaction: a compare-and-set on the ticket's version, the events that say what was done, the
-message to the customer where one is due, and the changed day last. A stale click gets `StaleTicket` with the ticket as it is now.
+Each decision is one transaction: a compare-and-set on the ticket's version, which also locks it before anything else of its
+item is touched, the events that say what was done, what follows of it, and the message to the customer where one is due.
+A stale click gets `StaleTicket` with the ticket as it is now.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -154,31 +155,33 @@ def claim(ticket: Ticket, *, by: Actor, at: datetime) -> None:
 def tag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
     """Put a topic on the item; one that somebody took off comes back."""
     node = _topic(topic)
+    touch(ticket, [(Event.Type.TAGGED, {"topic": node.slug})], by=by, at=at)
     if not _put(ticket, node, by):
         raise NotNow(f'It is tagged "{node.name}" already.')
-    touch(ticket, [(Event.Type.TAGGED, {"topic": node.slug})], by=by, at=at)
 
 
 def untag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
     """Take a topic off; no tagger will put it back."""
     node = _topic(topic)
+    touch(ticket, [(Event.Type.UNTAGGED, {"topic": node.slug})], by=by, at=at)
     if not Tagging.objects.standing().filter(item=ticket.item_id, topic=node).update(removed_at=at):
         raise NotNow(f'It is not tagged "{node.name}".')
-    touch(ticket, [(Event.Type.UNTAGGED, {"topic": node.slug})], by=by, at=at)
 
 
 def tags(ticket: Ticket, *, by: Actor, at: datetime, topics: Sequence[str]) -> None:
-    """Set the item's topics to exactly these, as one decision."""
+    """Set the item's topics to exactly these, as one decision. None at all says that no topic fits, which is learned from too."""
     standing = set(Tagging.objects.standing().filter(item=ticket.item_id).values_list("topic__slug", flat=True))
     wanted = {_topic(slug).slug for slug in topics}
     events = [(Event.Type.TAGGED, {"topic": slug}) for slug in sorted(wanted - standing)]
     events += [(Event.Type.UNTAGGED, {"topic": slug}) for slug in sorted(standing - wanted)]
+    if not (events or wanted or _fits_nothing(ticket)):
+        events = [(Event.Type.UNTAGGED, {"topic": ""})]
     if not events:
         raise NotNow("The tags are like this already.")
+    touch(ticket, events, by=by, at=at)
     for slug in wanted - standing:
         _put(ticket, _topic(slug), by)
     Tagging.objects.standing().filter(item=ticket.item_id, topic__slug__in=standing - wanted).update(removed_at=at)
-    touch(ticket, events, by=by, at=at)
 
 
 def severity(ticket: Ticket, *, by: Actor, at: datetime, value: int | str) -> None:
@@ -357,6 +360,12 @@ def _put(ticket: Ticket, topic: Topic, by: Actor) -> bool:
         return False
     Tagging.objects.filter(pk=row.pk).update(removed_at=None, confidence=1.0, **mine)
     return True
+
+
+def _fits_nothing(ticket: Ticket) -> bool:
+    """Whether the last word of a person on the topics of its item, which has none, was that none fits."""
+    said = Event.objects.filter(item=ticket.item_id, type__in=[Event.Type.TAGGED, Event.Type.UNTAGGED])
+    return said.filter(undone_by=None).exclude(person=None).exists()
 
 
 def _take_from_customer(ticket: Ticket, said: Said, reason: str, *, at: datetime, opens: bool) -> None:

@@ -10,6 +10,7 @@ from intake import privacy
 from intake.models import Submission
 from triage.models import Analysis, Event, Notification, SearchText, Tagging, Ticket
 from triage.models.events import mark_changed
+from triage.models.learning import Field, mark_for_training
 
 _NOWHERE = "erased@invalid.invalid"
 # What events hold of anybody's words; everything else in them is codes and times.
@@ -42,6 +43,9 @@ def erase(submission: Submission, *, at: datetime, said: str = _BY_THEMSELVES, s
         Notification.objects.filter(item=item, completed_at=None).delete()
         Notification.objects.filter(item=item).update(recipient=_NOWHERE, subject="", body="", last_error="")
         privacy.erase(submission, at=at)
+        if any(event.person_id for event in events):
+            # What was learned from its words is learned anew without them.
+            mark_for_training(Field.values)
         if tickets:
             note = {"text": said}
             Event.objects.create(

@@ -17,6 +17,7 @@ from triage import lifecycle
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Event, Tagging, Ticket
 from triage.models.events import mark_changed
+from triage.models.learning import TEACHES, mark_for_training
 
 UNDO_WITHIN = timedelta(hours=24)
 # What a decision may change about a ticket, and what undoing therefore puts back.
@@ -110,6 +111,8 @@ def _apply(
     Event.objects.bulk_create(
         _event(ticket, kind, data | {"before": before}, by=by, at=at, source=origin) for kind, data in events
     )
+    if origin == Event.Source.PERSON and by.user:
+        mark_for_training(field for kind, _ in events if (field := TEACHES.get(kind)))
     mark_changed([ticket.received_at])
 
 
@@ -159,14 +162,15 @@ def take_back(ticket: Ticket, *, by: Actor, at: datetime) -> int:
     if last.occurred_at < at - UNDO_WITHIN:
         raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
     done = list(ticket.events.filter(version=last.version).order_by("id"))
-    _restore_tags(ticket, done, at)
-    _restore_links(ticket, done, at)
     before = last.data["before"]
     _set(ticket, statuses=Status.values, **{name: before[name] for name in (*_STATE, "explanation") if name in before})
+    _restore_tags(ticket, done, at)
+    _restore_links(ticket, done, at)
     Event.objects.bulk_create(
         _event(ticket, Event.Type.UNDONE, {"type": each.type}, by=by, at=at, source=Event.Source.PERSON, undoes=each)
         for each in done
     )
+    mark_for_training(field for each in done if (field := TEACHES.get(each.type)))
     mark_changed([ticket.received_at])
     return last.version
 

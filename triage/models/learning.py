@@ -1,6 +1,6 @@
 """What was learned from people's corrections: versions of the models, and what waits to be learned or looked at again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from django.db import connection, models
@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from feedback_portal.accounts.models import User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
 from intake.models import FeedbackItem
+from triage.models.events import Event
 
 LARGEST_ARTEFACT = 64 * 1024 * 1024
 WAIT_BEFORE_TRAINING = 60
@@ -23,12 +24,23 @@ class Field(models.TextChoices):
     TEAM = "team", "Team"
 
 
+TEACHES: Mapping[str, Field] = {
+    Event.Type.TAGGED: Field.TOPIC,
+    Event.Type.UNTAGGED: Field.TOPIC,
+    Event.Type.ROUTED: Field.TEAM,
+    Event.Type.RESOLVED: Field.TEAM,
+}
+"""What is learned from which deed of a person: see `triage.corrections`."""
+
+
 class Artefact(models.Model):
     """A model as bytes (npz and JSON, nothing that runs when it is read), by its hash and apart from the lists of versions."""
 
     sha256 = models.CharField(max_length=64, primary_key=True)
     size = models.PositiveIntegerField()
     content = models.BinaryField()
+    # How it did on each correction it was trained from, while that was held back: see `triage.learning.Outcomes`.
+    outcomes = models.BinaryField(default=bytes)
 
     class Meta:
         constraints = [
@@ -80,6 +92,8 @@ class ModelVersion(models.Model):
     activated_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     # While the version in use is pinned, no other takes its place by itself.
     pinned_at = models.DateTimeField(null=True, blank=True)
+    # How many items were marked to be looked at again when it came into use.
+    looked_again = models.PositiveIntegerField(default=0)
 
     objects = ModelVersionQuerySet.as_manager()
 
@@ -123,7 +137,13 @@ class Training(PendingWork):
 class Refinement(PendingWork):
     """An item that was read by cheap means or by an older model, to be looked at again; what people touched stays."""
 
+    class Why(models.TextChoices):
+        CHEAP = "cheap", "looked at again with the better model"
+        PROMOTED = "promoted", "looked at again with a newer model"
+        ROLLED_BACK = "back", "looked at again after the model was rolled back"
+
     item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="refinements")
+    why = models.CharField(max_length=8, choices=Why.choices, default=Why.CHEAP)
 
     objects = PendingQuerySet["Refinement"].as_manager()
 
@@ -162,6 +182,6 @@ def mark_for_training(fields: Iterable[str], *, wait: int = WAIT_BEFORE_TRAINING
             wanted = [field for field in wanted if field not in there]
 
 
-def mark_for_refinement(items: Iterable[int]) -> None:
+def mark_for_refinement(items: Iterable[int], *, why: str = Refinement.Why.CHEAP) -> None:
     """These items are to be looked at again, each once, in this order."""
-    Refinement.objects.bulk_create((Refinement(item_id=item) for item in items), ignore_conflicts=True)
+    Refinement.objects.bulk_create((Refinement(item_id=item, why=why) for item in items), ignore_conflicts=True)

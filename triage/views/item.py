@@ -152,6 +152,8 @@ def timeline(ticket: Ticket) -> list[dict[str, Any]]:
         words = {name: _worded(value) for name, value in event.data.items() if name != "before"}
         if event.type == Event.Type.ASSIGNED and not event.data.get("to"):
             phrase = "let it go"
+        if event.type == Event.Type.UNTAGGED and not event.data.get("topic"):
+            phrase = "said that no topic fits"
         shown.append(
             {
                 "icon": icon,

@@ -1,0 +1,104 @@
+"""What people said about items, as the labels that models learn from.
+
+Only a person teaches. What a model, a rule or a program decided is no label, and neither is a suggestion that somebody
+merely accepted: a model that learned from its own answers would only grow surer of them. Each item counts once, by the
+last word of a person about it that was not taken back:
+
+- topic: the topic a person put on it last and that still stands; "" when they took the last one off, or said none fits.
+- team: the team a person routed it to, or whose people resolved it with an outcome; "" when that is the catch-all.
+
+Items that were erased, are tests, or were spam teach nothing. At most the newest `MOST` items are read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models.functions import Left
+
+from intake.models import FeedbackItem
+from triage.models.learning import Field
+from triage.taggers.base import Text
+from triage.words import LONGEST_TEXT
+
+MOST = 20_000
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A person's last word about one item; `event` is where they said it, so the same word again is the same number."""
+
+    item: int
+    event: int
+    label: str
+
+
+def corrections(field: str, *, most: int = MOST) -> list[Correction]:
+    """The newest corrections of a field, newest first, one an item."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SAID[Field(field)], {"most": most})
+        return [Correction(*row) for row in cursor.fetchall()]
+
+
+def texts_of(found: Sequence[Correction]) -> list[tuple[Correction, Text]]:
+    """The corrections with the words they are about, as taggers see them; one query."""
+    rows = (
+        FeedbackItem.objects.filter(pk__in=[each.item for each in found])
+        .annotate(beginning=Left("text", LONGEST_TEXT))
+        .values_list("pk", "title", "beginning", "declared_language", "product", "analysis__language")
+    )
+    known = {row[0]: row for row in rows}
+    told = []
+    for each in found:
+        if row := known.get(each.item):
+            _, title, text, declared, product, language = row
+            spoken = language if language and language != "und" else declared
+            told.append((each, Text(each.item, title=title, text=text, declared_language=spoken, product=product)))
+    return told
+
+
+_BY_A_PERSON = """
+    e.person_id IS NOT NULL AND e.source = 'person'
+    AND NOT EXISTS (SELECT FROM triage_event back WHERE back.undoes_id = e.id)
+"""
+
+_TEACHES = """
+    JOIN intake_feedbackitem f ON f.submission_id = said.item_id AND NOT f.is_test
+    JOIN intake_submission s ON s.id = said.item_id AND s.gone_at IS NULL
+    WHERE NOT EXISTS (SELECT FROM triage_ticket spam WHERE spam.item_id = said.item_id AND spam.resolution = 'spam')
+"""
+
+_TOPIC = f"""
+WITH said AS (
+    SELECT e.item_id, max(e.id) AS event FROM triage_event e
+    WHERE e.type IN ('tagged', 'untagged') AND {_BY_A_PERSON}
+    GROUP BY e.item_id ORDER BY event DESC LIMIT %(most)s
+), put AS (
+    SELECT DISTINCT ON (e.item_id) e.item_id, topic.slug
+    FROM said JOIN triage_event e ON e.item_id = said.item_id AND e.type = 'tagged' AND {_BY_A_PERSON}
+    JOIN triage_topic topic ON topic.slug = e.data->>'topic' AND topic.is_active
+    JOIN triage_tagging t ON t.item_id = e.item_id AND t.topic_id = topic.id
+        AND t.source = 'person' AND t.removed_at IS NULL
+    ORDER BY e.item_id, e.id DESC
+)
+SELECT said.item_id, said.event, coalesce(put.slug, '')
+FROM said LEFT JOIN put ON put.item_id = said.item_id {_TEACHES}
+    AND (put.slug IS NOT NULL OR NOT EXISTS (
+        SELECT FROM triage_tagging t WHERE t.item_id = said.item_id AND t.removed_at IS NULL))
+ORDER BY said.event DESC
+"""
+
+_TEAM = f"""
+WITH said AS (
+    SELECT DISTINCT ON (e.item_id) e.item_id, e.id AS event, e.ticket_id FROM triage_event e
+    WHERE e.type IN ('routed', 'resolved') AND {_BY_A_PERSON}
+        AND (e.type = 'routed' OR e.data->>'resolution' IN ('shipped', 'answered', 'declined'))
+    ORDER BY e.item_id, e.id DESC
+)
+SELECT said.item_id, said.event, CASE WHEN team.is_catch_all THEN '' ELSE team.slug END
+FROM said JOIN triage_ticket ticket ON ticket.id = said.ticket_id
+    JOIN accounts_team team ON team.id = ticket.team_id AND team.is_active {_TEACHES}
+ORDER BY said.event DESC LIMIT %(most)s
+"""
+
+_SAID: Mapping[Field, str] = {Field.TOPIC: _TOPIC, Field.TEAM: _TEAM}
