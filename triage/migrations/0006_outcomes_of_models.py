@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triage", "0004_learned_models"),
+        ("triage", "0005_targets"),
     ]
 
     operations = [
