@@ -10,19 +10,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-import re2
-
 from feedback_portal.refusals import BadInput, InputError
+from triage.expressions import BadExpression, compiled
 from triage.facts import CONTEXT, ENTITY, FIELDS, WEEKDAYS, Facts, as_number, folded, index_key
 from triage.phrases import LONGEST_PHRASE, Phrases
 from triage.words import LONGEST_TEXT, SENTENCE_ENDS, stem, words
 
 MOST_CHOICES: Final = 200
 LONGEST_VALUE: Final = 500
-REGEX_MEMORY: Final = 1 << 20
-LARGEST_PROGRAM: Final = 2_000
-REGEX_WORK: Final = 6_000_000
-"""Program size times characters that one pattern may cost: about 50 ms where RE2 falls back to its slow machine."""
 
 Scalar: TypeAlias = str | int | float | bool
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -340,22 +335,10 @@ _WORDING: Mapping[str, str] = {
 
 def pattern_of(pattern: str) -> tuple[Any, int]:
     """The compiled pattern and how many characters of a text it may look at."""
-    options = re2.Options()
-    options.max_mem = REGEX_MEMORY
-    options.case_sensitive = False
-    options.never_capture = True
-    options.log_errors = False
     try:
-        compiled = re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        raise RuleError(
-            "value",
-            f"The pattern cannot be used ({reason}). Leave out look-around, back-references and large repetitions.",
-        ) from None
-    if compiled.programsize > LARGEST_PROGRAM:
-        raise RuleError("value", "The pattern is too large. Repeat less in it, or split it into several conditions.")
-    return compiled, min(LONGEST_TEXT, REGEX_WORK // compiled.programsize)
+        return compiled(pattern)
+    except BadExpression as wrong:
+        raise RuleError("value", str(wrong)) from None
 
 
 def _utf8(text: str) -> bytes:

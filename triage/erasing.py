@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from intake import privacy
 from intake.models import Submission
-from triage.models import Analysis, Event, Notification, SearchText, Tagging, Ticket
+from triage.models import Analysis, Event, Mention, Notification, SearchText, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.models.learning import Field, mark_for_training
 
@@ -40,6 +40,7 @@ def erase(submission: Submission, *, at: datetime, said: str = _BY_THEMSELVES, s
         SearchText.objects.filter(item=item).delete()
         Analysis.objects.filter(item=item).update(evidence={}, failures={})
         Tagging.objects.filter(item=item).update(evidence={})
+        Mention.objects.filter(item=item).delete()
         Notification.objects.filter(item=item, completed_at=None).delete()
         Notification.objects.filter(item=item).update(recipient=_NOWHERE, subject="", body="", last_error="")
         privacy.erase(submission, at=at)

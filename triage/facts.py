@@ -38,7 +38,7 @@ FIELDS: Final[Mapping[str, str]] = {
 CONTEXT: Final = "context."
 """Before the name of anything else that came with the item, as in `context.batch`."""
 ENTITY: Final = "entity."
-"""Before the name of a pattern whose finds are wanted, as in `entity.order`."""
+"""Before the kind of what the item names or came with, as in `entity.order`; the patterns say which kinds there are."""
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

@@ -17,9 +17,10 @@ from feedback_portal.codes import action_number, customer_number, ticket_number
 from intake.models import Attachment
 from triage import search
 from triage.lifecycle import OPEN, Resolution, Status
-from triage.models import ActionLink, Event, SearchText, Tagging, Ticket, Topic
+from triage.models import ActionLink, Event, Mention, SearchText, Tagging, Ticket, Topic
 from triage.search import And, Between, Compared, Is, Length, Not, Or, Query, SearchError, Term, Where
-from triage.search_fields import CONTEXT
+from triage.search_fields import CONTEXT, ENTITY
+from triage.taggers.entities import key_of
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def asker_of(user: User | None, at: datetime) -> Asker:
 def _where(field: str, value: search.Value, asker: Asker) -> Q:
     if field.startswith(CONTEXT):
         return _context(field.removeprefix(CONTEXT), value)
+    if field.startswith(ENTITY) or field in _ENTITIES:
+        return _named(field.removeprefix(ENTITY), _word(value))
     if field in _STATES:
         return _STATES[field](_word(value), asker)
     if field in _NAMES:
@@ -93,6 +96,18 @@ def _context(name: str, value: search.Value) -> Q:
     if not isinstance(value, Is):
         raise SearchError(f'"{CONTEXT}{name}" can only be asked for one value, as in {CONTEXT}batch:H4-2231.')
     return Q(item__context__contains={name: str(value.value)})
+
+
+def _named(kind: str, word: str) -> Q:
+    """Items that name this thing; `none` finds those that name nothing of the kind."""
+    mentions = Mention.objects.filter(item=OuterRef("item"), kind=kind)
+    return ~Q(Exists(mentions)) if word == "none" else Q(Exists(mentions.filter(key=key_of(word))))
+
+
+def _product(word: str, asker: Asker) -> Q:
+    """The product that was given, and where none was, the one that the text names."""
+    given = Q(item__product="") if word == "none" else Q(item__product__iexact=word)
+    return given & _named("product", word) if word == "none" else given | Q(item__product="") & _named("product", word)
 
 
 def _word(value: search.Value) -> str:
@@ -189,10 +204,13 @@ _STATES: Mapping[str, Callable[[str, Asker], Q]] = {
     "id": _id,
     "urgency": _urgency,
     "snoozed": _snoozed,
+    "product": _product,
     "suggest": _suggested,
     "mood": lambda word, asker: Q(item__analysis__sentiment=word),
     "resolution": lambda word, asker: Q(resolution=Resolution(word)),
 }
+
+_ENTITIES = frozenset({"batch", "order", "serial", "site"})
 
 _NAMES: Mapping[str, tuple[str, dict[str, object]]] = {
     "team": ("team__slug", {"team__is_catch_all": True}),
@@ -201,7 +219,6 @@ _NAMES: Mapping[str, tuple[str, dict[str, object]]] = {
     "scale": ("item__rating_scale", {"item__rating_scale": ""}),
     "channel": ("item__channel__slug", {"pk": None}),
     "connector": ("item__channel__kind", {"pk": None}),
-    "product": ("item__product", {"item__product": ""}),
     "version": ("item__product_version", {"item__product_version": ""}),
     "segment": ("item__customer__account__segment", {"item__customer__account": None}),
 }

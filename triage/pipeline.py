@@ -12,11 +12,12 @@ from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import erasing, notifications, withdrawing
 from triage.deadlines import Deadlines
-from triage.models import Analysis, Event, Tagging, Ticket, Topic
+from triage.models import Analysis, Event, Mention, Pattern, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.routing import Router, Routing, facts_of
 from triage.taggers import base, taggers
 from triage.taggers.base import Suggestion, Tagger, Taxonomy, Text
+from triage.taggers.entities import MARK, key_of
 
 log = structlog.get_logger("portal.pipeline")
 
@@ -53,7 +54,7 @@ class Tools:
     def load(cls) -> Self:
         topics = list(Topic.objects.filter(is_active=True).select_related("team", "parent").order_by("slug"))
         return cls(
-            taxonomy=taxonomy_of(topics),
+            taxonomy=taxonomy_of(topics, Pattern.objects.in_order()),
             topics={topic.slug: topic.pk for topic in topics},
             router=Router.load(),
             deadlines=Deadlines.load(),
@@ -88,6 +89,7 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     Analysis.objects.bulk_create(analyses)
     _fill_search_text(item.pk for item in items)
     taggings: list[Tagging] = []
+    mentions: list[Mention] = []
     tickets: list[Ticket] = []
     events: list[Event] = []
     for item, analysis, each in zip(items, analyses, understood, strict=True):
@@ -98,11 +100,13 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
         sure = frozenset(slug for slug, confidence in topics if confidence >= _WORTH_SHOWING)
         routing = tools.router.route(facts_of(item, analysis, topics=sure), topics=topics)
         taggings += _taggings(item, each, routing.tags, tools.topics)
+        mentions += _mentions(item, each)
         tags = sure | {slug for slug, _ in routing.tags}
         due = tools.deadlines.due(item.received_at, team=routing.team, topics=tags, severity=routing.severity)
         tickets.append(_ticket(item, routing, due.at))
         events.append(Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at))
     Tagging.objects.bulk_create(taggings)
+    Mention.objects.bulk_create(mentions)
     Ticket.objects.bulk_create(tickets)
     events += [_routed(ticket, at) for ticket in tickets]
     Event.objects.bulk_create(events)
@@ -126,6 +130,7 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
         ["language", "sentiment", "sentiment_score", "urgency", "evidence", "versions", "failures"],
     )
     Tagging.objects.filter(item__in=changed, source="model", removed_at=None).delete()
+    Mention.objects.filter(item__in=changed).delete()
     _fill_search_text(item.pk for item in changed)
     taggings = [
         tagging
@@ -134,6 +139,9 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     ]
     # A tag that a person or a rule put there, or took off, stands as it is.
     Tagging.objects.bulk_create(taggings, ignore_conflicts=True)
+    Mention.objects.bulk_create(
+        mention for item, each in zip(changed, understood, strict=True) for mention in _mentions(item, each)
+    )
     tickets = Ticket.objects.filter(item__in=changed).order_by("pk")
     Event.objects.bulk_create(
         [
@@ -171,10 +179,10 @@ def text_of(item: FeedbackItem) -> Text:
     )
 
 
-def taxonomy_of(topics: Iterable[Topic]) -> Taxonomy:
-    """The organisation's topics as taggers see them; team and parent must be loaded."""
+def taxonomy_of(topics: Iterable[Topic], patterns: Iterable[Pattern] = ()) -> Taxonomy:
+    """The organisation's words as taggers see them; a topic's team and parent must be loaded."""
     return Taxonomy(
-        tuple(
+        topics=tuple(
             base.Topic(
                 slug=topic.slug,
                 name=topic.name,
@@ -184,7 +192,19 @@ def taxonomy_of(topics: Iterable[Topic]) -> Taxonomy:
                 parent=topic.parent.slug if topic.parent else "",
             )
             for topic in topics
-        )
+        ),
+        patterns=tuple(map(pattern_of, patterns)),
+    )
+
+
+def pattern_of(stored: Pattern) -> base.Pattern:
+    return base.Pattern(
+        name=stored.name,
+        kind=stored.kind,
+        expression=stored.expression,
+        aliases=tuple(stored.aliases),
+        product=stored.product,
+        version=stored.version,
     )
 
 
@@ -218,6 +238,17 @@ def _analysis(item: FeedbackItem, each: Understanding) -> Analysis:
         versions={tagger.slug: tagger.version for tagger in taggers.all()},
         failures=dict(each.failures),
     )
+
+
+def _mentions(item: FeedbackItem, each: Understanding) -> list[Mention]:
+    """One row for each thing the item names, however many taggers found it."""
+    made: dict[tuple[str, str], Mention] = {}
+    for one in (one for given in each.suggestions.values() for one in given if one.kind.startswith(MARK)):
+        kind, value = one.kind.removeprefix(MARK)[:40], str(one.value)[:120]
+        row = Mention(item=item, kind=kind, value=value, key=key_of(value), confidence=one.confidence)
+        known = made.setdefault((kind, row.key), row)
+        known.confidence = max(known.confidence, row.confidence)
+    return list(made.values())
 
 
 def _taggings(

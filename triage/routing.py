@@ -12,6 +12,7 @@ from triage import rules
 from triage.facts import WEEKDAYS, Facts
 from triage.models import Analysis, Rule, Topic
 from triage.rule_sets import RuleSet
+from triage.taggers.entities import MARK
 
 SAFETY = 3
 # A topic the tagger is less sure of than this stays a suggestion and moves nothing.
@@ -140,7 +141,16 @@ def facts_of(item: FeedbackItem, analysis: Analysis, *, topics: frozenset[str]) 
         received_hour=(arrived := localtime(item.received_at, get_default_timezone())).hour,
         received_weekday=WEEKDAYS[arrived.weekday()],
         context=item.context,
+        entities=_entities(analysis),
     )
+
+
+def _entities(analysis: Analysis) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for each in (each for given in analysis.evidence.values() for each in given):
+        if each["kind"].startswith(MARK):
+            found.setdefault(each["kind"].removeprefix(MARK), set()).add(str(each["value"]))
+    return {kind: frozenset(values) for kind, values in found.items()}
 
 
 def _told(stored: Rule, match: rules.Match) -> dict[str, Any]:

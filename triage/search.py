@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from feedback_portal.refusals import BadInput, InputError
-from triage.search_fields import ALIASES, CONTEXT, FIELDS, SearchField
+from triage.search_fields import ALIASES, CONTEXT, ENTITY, FIELDS, SearchField
 
 LONGEST_QUERY: Final = 256
 DEEPEST: Final = 10
@@ -175,7 +175,7 @@ _TOKEN = re.compile(
     | (?P<or>or) (?=[\s()"]|$)
     | (?P<dash>-+) (?=[\s)]|$)
     | (?P<minus>-)
-    | (?P<field>context\.[\w.-]+|[a-z][a-z_]*): (?P<values>(?:"[^"]*"|[^\s"()])*)
+    | (?P<field>(?:context|entity)\.[\w.-]+|[a-z][a-z_]*): (?P<values>(?:"[^"]*"|[^\s"()])*)
     | "(?P<exact>[^"]*)"
     | (?P<word>[^\s"()]+) )""",
     re.IGNORECASE | re.VERBOSE,
@@ -289,6 +289,8 @@ class _Reader:
         typed = token["field"]
         if typed.lower().startswith(CONTEXT):
             return CONTEXT + typed[len(CONTEXT) :]
+        if typed.lower().startswith(ENTITY):
+            return typed.lower()
         name = ALIASES.get(typed.lower(), typed.lower())
         if name not in FIELDS:
             near = difflib.get_close_matches(name, [*FIELDS, *ALIASES], n=1)

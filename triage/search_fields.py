@@ -42,6 +42,10 @@ FIELDS: Final[Mapping[str, SearchField]] = {
     "connector": SearchField("name", "The kind of channel it came through"),
     "product": SearchField("name", "The product it is about", _NONE),
     "version": SearchField("name", "The version of the product", _NONE),
+    "batch": SearchField("name", "A batch it names or came with", _NONE),
+    "order": SearchField("name", "An order it names or came with", _NONE),
+    "serial": SearchField("name", "A serial number it names or came with", _NONE),
+    "site": SearchField("name", "A site it names or came with", _NONE),
     "from": SearchField("name", "The customer or their company", _NONE),
     "segment": SearchField("name", "The segment of the customer's company", _NONE),
     "value": SearchField("number", "What the customer's company is worth a year", _NONE),
@@ -58,6 +62,8 @@ FIELDS: Final[Mapping[str, SearchField]] = {
 }
 CONTEXT: Final = "context."
 """Before the name of anything else that came with the item, as in `context.batch:H4-2231`."""
+ENTITY: Final = "entity."
+"""Before any other kind that the organisation's patterns find, as in `entity.store:malmo`."""
 
 ALIASES: Final[Mapping[str, str]] = {
     "topic": "tag",

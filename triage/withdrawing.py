@@ -6,7 +6,7 @@ from django.db import connection
 
 from intake import importing
 from intake.models import FeedbackItem, Import
-from triage.models import Analysis, Event, Notification, SearchText, Tagging, Ticket
+from triage.models import Analysis, Event, Mention, Notification, SearchText, Tagging, Ticket
 from triage.models.events import mark_changed
 
 # What only a person does; a rule or the model may have done the rest by itself.
@@ -37,7 +37,7 @@ def _delete(keys: Sequence[int]) -> None:
     with connection.cursor() as cursor:
         # The one kind of transaction in which events may be changed.
         cursor.execute("SET LOCAL portal.erasing = 'on'")
-    for model in (Event, Notification, Tagging, Analysis, SearchText, Ticket):
+    for model in (Event, Notification, Tagging, Mention, Analysis, SearchText, Ticket):
         model.objects.filter(item__in=keys).delete()
     importing.withdraw(keys)
     with connection.cursor() as cursor:

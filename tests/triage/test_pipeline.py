@@ -9,10 +9,22 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from feedback_portal.accounts.models import Stage, Team
-from intake.models import Account, Arrival
+from intake.models import Account, Arrival, FeedbackItem
 from tests.makers import make_channel, make_customer, make_item, make_person, make_team
-from triage import pipeline
-from triage.models import Analysis, ChangedDay, Event, Notification, Rule, SearchText, Tagging, Ticket, Topic
+from triage import finding, pipeline, search
+from triage.models import (
+    Analysis,
+    ChangedDay,
+    Event,
+    Mention,
+    Notification,
+    Pattern,
+    Rule,
+    SearchText,
+    Tagging,
+    Ticket,
+    Topic,
+)
 from triage.rules import parse
 from triage.taggers import taggers
 from triage.taggers.base import Suggestion
@@ -63,6 +75,31 @@ def test_an_item_is_understood_placed_and_findable(quality: Team) -> None:
     assert SearchText.objects.filter(document=SearchQuery("puddle", config="simple")).exists()
     assert Analysis.objects.get().versions.keys() == {tagger.slug for tagger in taggers.all()}
     assert ChangedDay.objects.exists()
+
+
+def test_what_an_item_names_is_kept_routed_by_and_found(quality: Team) -> None:
+    Pattern.objects.create(name="Plate", kind="batch", expression=r"H\d-\d{4}", product="H4")
+    rule("Bad batch", {"field": "entity.batch", "op": "is", "value": "h4-2231"}, {"verb": "route", "team": "quality"})
+    told = arrive("The plate says H4-2231", product="H4 Duo")
+    came_with = arrive("It leaks", context={"batch": "H4-2231"})
+    neither = arrive("All is well")
+    take_in()
+
+    assert list(Mention.objects.filter(item=told).order_by("kind", "key").values_list("kind", "value")) == [
+        ("batch", "H4-2231"),
+        ("product", "H4"),
+        ("product", "H4 Duo"),
+    ]
+    assert FeedbackItem.objects.get(pk=told).product == "H4 Duo"
+    assert set(Ticket.objects.filter(team=quality).values_list("item", flat=True)) == {told, came_with}
+    assert find("batch:h4-2231") == {told, came_with}
+    assert find("entity.batch:none") == find("batch:none") == {neither}
+    assert find("product:H4") == set()  # what was given stands, whatever the text names
+
+
+def find(query: str) -> set[int]:
+    meant = finding.condition(search.parse(query), finding.asker_of(None, AT))
+    return set(Ticket.objects.filter(meant).values_list("item", flat=True))
 
 
 def test_what_nobody_knows_goes_to_the_catch_all() -> None:

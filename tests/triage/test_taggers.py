@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.taggers import Span, Tagger, Taxonomy, Text, Topic, taggers
+from triage.taggers import Pattern, Span, Tagger, Taxonomy, Text, Topic, taggers
 
 TAXONOMY = Taxonomy(
-    (Topic("leak", "Leak", "It leaks.", ("leak", "dripping tap")), Topic("praise", "Praise", "Thanks.", ("thanks",)))
+    (Topic("leak", "Leak", "It leaks.", ("leak", "dripping tap")), Topic("praise", "Praise", "Thanks.", ("thanks",))),
+    patterns=(Pattern("Code", "batch", expression=r"[a-z\W]\S"), Pattern("Fire", "site", aliases=("fire", "très no"))),
 )
 
 saying = st.text(max_size=200) | st.lists(
@@ -53,7 +54,7 @@ def test_no_text_breaks_a_tagger_and_every_place_lies_in_the_text(tagger: Tagger
     assert len(answers) == len(batch)
     for text, suggestions in zip(batch, answers, strict=True):
         for suggestion in suggestions:
-            assert suggestion.kind == tagger.kind
+            assert suggestion.kind == tagger.kind or suggestion.kind.startswith(f"{tagger.kind}.")
             assert 0 <= suggestion.confidence <= 1
             assert suggestion.reason.endswith(".")
             for evidence in suggestion.evidence:
@@ -83,7 +84,7 @@ def test_each_tagger_says_what_it_is() -> None:
     for tagger in taggers.all():
         assert tagger.slug
         assert tagger.version >= 1
-        assert tagger.kind in {"language", "sentiment", "urgency", "topic"}
+        assert tagger.kind in {"language", "sentiment", "urgency", "topic", "entity", "spam", "personal_data"}
 
 
 def test_a_place_is_told_within_its_part() -> None:

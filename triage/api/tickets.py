@@ -16,7 +16,7 @@ from feedback_portal.refusals import BadInput, InputError
 from intake.models import FeedbackItem
 from triage import decisions, finding, search
 from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told, listed, ticket_told
-from triage.models import Analysis, Event, Tagging, Ticket
+from triage.models import Analysis, Event, Mention, Tagging, Ticket
 from triage.routing import Router, facts_of
 
 ORDER = ("-received_at", "-id")
@@ -141,6 +141,7 @@ def _explanation(ticket: Ticket) -> dict[str, Any]:
     taggings = list(Tagging.objects.filter(item=about).select_related("topic").order_by("-confidence", "pk"))
     winner = ticket.explanation.get("rule")
     topics = frozenset(tagging.topic.slug for tagging in taggings if tagging.removed_at is None)
+    mentions = list(Mention.objects.filter(item=about).order_by("kind", "-confidence", "key"))
     rules = Router.load().trace(facts_of(about, analysis, topics=topics)) if analysis else []
     return {
         "by": ticket.explanation.get("by"),
@@ -161,6 +162,9 @@ def _explanation(ticket: Ticket) -> dict[str, Any]:
                 "is_removed": tagging.removed_at is not None,
             }
             for tagging in taggings
+        ],
+        "entities": [
+            {"kind": mention.kind, "value": mention.value, "confidence": mention.confidence} for mention in mentions
         ],
         "rules": [told | {"is_winner": told["rule"] == winner} for told in rules],
     }

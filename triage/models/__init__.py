@@ -5,6 +5,7 @@ from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
+from triage.models.patterns import Mention, Pattern
 from triage.models.targets import Target
 from triage.models.tickets import Ticket
 from triage.models.topics import Rule, Topic
@@ -16,8 +17,10 @@ __all__ = [
     "Artefact",
     "ChangedDay",
     "Event",
+    "Mention",
     "ModelVersion",
     "Notification",
+    "Pattern",
     "Refinement",
     "Rule",
     "SearchText",

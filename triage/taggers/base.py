@@ -73,7 +73,10 @@ class Text:
 
     def span(self, first: int, last: int) -> Span:
         """Where the words from `first` up to, not including, `last` stand. They must lie in one part, as sentences do."""
-        start, end = self.words.starts[first], self.words.ends[last - 1]
+        return self.place(self.words.starts[first], self.words.ends[last - 1])
+
+    def place(self, start: int, end: int) -> Span:
+        """Where these characters of `whole` stand. They must lie in one part."""
         text_starts = len(self.title) + 1
         if start >= text_starts:
             return Span("text", start - text_starts, end - text_starts)
@@ -114,12 +117,28 @@ class Topic:
 
 
 @dataclass(frozen=True)
+class Pattern:
+    """How the organisation writes one kind of thing: an expression that finds it, or what else one thing is called."""
+
+    name: str
+    kind: str
+    """What it finds: "batch", "order", "product" …"""
+    expression: str = ""
+    aliases: tuple[str, ...] = ()
+    product: str = ""
+    """The product whose mention it is, too."""
+    version: int = 1
+
+
+@dataclass(frozen=True)
 class Taxonomy:
-    """The organisation's topics at one moment, and what was learned from people's corrections: the model in use for each
+    """The organisation's words at one moment, and what was learned from people's corrections: the model in use for each
     field, "topic" or "team". Whatever taggers derive from them is derived once for each snapshot."""
 
     topics: tuple[Topic, ...] = ()
     learned: "Mapping[str, Blend]" = field(default_factory=dict, compare=False)
+    patterns: tuple[Pattern, ...] = ()
+    """In the order in which they are tried."""
     _derived: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -140,7 +159,7 @@ class Tagger(ABC):
     slug: ClassVar[str]
     version: ClassVar[int]
     kind: ClassVar[str]
-    """What it suggests: "language", "sentiment", "urgency", "topic"."""
+    """What it suggests: "language", "sentiment", "urgency", "topic", "entity" …"""
 
     @abstractmethod
     def tag(self, batch: Sequence[Text], taxonomy: Taxonomy) -> list[list[Suggestion]]:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from triage import lexicon
 from triage.phrases import Phrases
 from triage.taggers.base import Evidence, Suggestion, Tagger, Taxonomy, Text, Topic, taggers
-from triage.words import SENTENCE_ENDS, stem, words
+from triage.words import SENTENCE_ENDS, stem
 
 MOST_SUGGESTIONS: Final = 5
 LEAST_CONFIDENCE: Final = 0.1
@@ -199,7 +199,9 @@ def _bag(topic: Topic) -> dict[str, float]:
     places += [(_KEYWORD, keyword) for keyword in topic.keywords]
     for weight, said in places:
         for feature in _features(Text(item_id=0, text=said)):
-            least = weight * (_CONCEPT if feature.startswith(_CONCEPT_MARK) else _COMMON if feature in _common() else 1)
+            least = weight * (
+                _CONCEPT if feature.startswith(_CONCEPT_MARK) else _COMMON if feature in lexicon.listed("common") else 1
+            )
             bag[feature] = max(bag.get(feature, 0.0), least)
     return bag
 
@@ -241,14 +243,4 @@ def _thesaurus() -> Phrases[str]:
 
 @cache
 def _silent() -> frozenset[str]:
-    return _listed("silent") | SENTENCE_ENDS
-
-
-@cache
-def _common() -> frozenset[str]:
-    return _listed("common")
-
-
-def _listed(name: str) -> frozenset[str]:
-    said = [line.partition(":")[2] for line in lexicon.lines("common_words.txt") if line.startswith(f"{name}:")]
-    return frozenset(stem(word) for word in words(" ".join(said)).folded)
+    return lexicon.listed("silent") | SENTENCE_ENDS
