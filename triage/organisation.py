@@ -278,10 +278,11 @@ def _definition(given: Any) -> dict[str, Any]:
 
 _KNOWN = {
     "route": Team.objects.filter(is_active=True),
+    "also": Team.objects.filter(is_active=True),
     "tag": Topic.objects.filter(is_active=True),
     "assign": User.objects.filter(is_active=True),
 }
-_KEY = {"route": "slug", "tag": "slug", "assign": "email__iexact"}
+_KEY = {"route": "slug", "also": "slug", "tag": "slug", "assign": "email__iexact"}
 
 _TOPIC: dict[str, inputs.Reader] = {
     "name": inputs.line(120, "Give it a name."),

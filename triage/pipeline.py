@@ -1,6 +1,6 @@
 """Taking new items in: taggers read them in batches, the router places them, and nothing is hidden when a tagger breaks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -8,13 +8,14 @@ from typing import Any, Self
 import structlog
 from django.db import connection
 
+from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import erasing, notifications, withdrawing
 from triage.deadlines import Deadlines
 from triage.models import Analysis, Event, Mention, Pattern, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
-from triage.routing import Router, Routing, facts_of
+from triage.routing import Clues, Foreseen, Router, Routing, facts_of, foresee
 from triage.taggers import base, taggers
 from triage.taggers.base import Suggestion, Tagger, Taxonomy, Text
 from triage.taggers.entities import MARK, key_of
@@ -25,6 +26,8 @@ BATCH = 200
 # A topic below this is not even worth showing.
 _WORTH_SHOWING = 0.25
 _MOST_EVIDENCE = 10
+# From here on something is treated as spam: moved behind everything else, never away.
+_PROBABLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,12 @@ class Tools:
     deadlines: Deadlines
 
     @classmethod
-    def load(cls) -> Self:
+    def load(cls, *, at: datetime) -> Self:
         topics = list(Topic.objects.filter(is_active=True).select_related("team", "parent").order_by("slug"))
         return cls(
             taxonomy=taxonomy_of(topics, Pattern.objects.in_order()),
             topics={topic.slug: topic.pk for topic in topics},
-            router=Router.load(),
+            router=Router.load(at=at),
             deadlines=Deadlines.load(),
         )
 
@@ -71,7 +74,7 @@ def understand_pending(*, at: datetime) -> Drained:
     def work(rows: list[Arrival]) -> None:
         # Read when there is work: the relay may ring for rows that a neighbour took.
         if not tools:
-            tools.append(Tools.load())
+            tools.append(Tools.load(at=at))
         items = withdrawing.without_taken_back([row.item for row in rows])
         before = set(Analysis.objects.filter(item__in=items).values_list("item", flat=True))
         take_in([item for item in items if item.pk not in before], tools=tools[0], at=at)
@@ -84,31 +87,34 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     """Analysis, tags, search text, ticket, events and receipt of a batch, set-based, inside the caller's transaction."""
     if not items:
         return
-    understood = read([text_of(item) for item in items], taxonomy=tools.taxonomy)
+    texts = [text_of(item) for item in items]
+    understood = read(texts, taxonomy=tools.taxonomy)
+    foreseen = foresee(texts, tools.taxonomy)
     analyses = [_analysis(item, each) for item, each in zip(items, understood, strict=True)]
     Analysis.objects.bulk_create(analyses)
     _fill_search_text(item.pk for item in items)
     taggings: list[Tagging] = []
     mentions: list[Mention] = []
     tickets: list[Ticket] = []
+    beside: list[tuple[Ticket, Ticket]] = []
     events: list[Event] = []
-    for item, analysis, each in zip(items, analyses, understood, strict=True):
-        topics = sorted(
-            ((str(one.value), one.confidence) for one in each.of("topic") if one.value in tools.topics),
-            key=lambda pair: -pair[1],
-        )
-        sure = frozenset(slug for slug, confidence in topics if confidence >= _WORTH_SHOWING)
-        routing = tools.router.route(facts_of(item, analysis, topics=sure), topics=topics)
+    for item, analysis, each, foretold in zip(items, analyses, understood, foreseen, strict=True):
+        clues = _clues(each, foretold, tools.topics)
+        sure = frozenset(slug for slug, confidence in clues.topics if confidence >= _WORTH_SHOWING)
+        routing = tools.router.route(facts_of(item, analysis, topics=sure), clues)
         taggings += _taggings(item, each, routing.tags, tools.topics)
         mentions += _mentions(item, each)
         tags = sure | {slug for slug, _ in routing.tags}
-        due = tools.deadlines.due(item.received_at, team=routing.team, topics=tags, severity=routing.severity)
-        tickets.append(_ticket(item, routing, due.at))
+        first, *others = _tickets(item, routing, tags=tags, deadlines=tools.deadlines)
+        tickets.append(first)
+        beside += [(first, other) for other in others]
         events.append(Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at))
     Tagging.objects.bulk_create(taggings)
     Mention.objects.bulk_create(mentions)
     Ticket.objects.bulk_create(tickets)
+    Ticket.objects.bulk_create([other for _, other in beside])
     events += [_routed(ticket, at) for ticket in tickets]
+    events += [_split(ticket, other, at) for ticket, other in beside]
     Event.objects.bulk_create(events)
     mark_changed(item.received_at for item in items)
     notifications.write_receipts(items, at=at)
@@ -284,6 +290,17 @@ def _taggings(
     return made.values()
 
 
+def _clues(each: Understanding, foretold: Foreseen | None, known: Mapping[str, int]) -> Clues:
+    topics = [(str(one.value), one.confidence) for one in each.of("topic") if one.value in known]
+    spam = each.best("spam")
+    is_spam = spam is not None and spam.value == "spam" and spam.confidence >= _PROBABLY
+    return Clues(
+        topics=sorted(topics, key=lambda pair: -pair[1]),
+        foreseen=foretold,
+        spam=spam.reason if spam is not None and is_spam else "",
+    )
+
+
 def _stored(one: Suggestion) -> dict[str, Any]:
     """A suggestion as a person can check it later: what, how sure, why, and the places in the text."""
     return {
@@ -298,18 +315,40 @@ def _stored(one: Suggestion) -> dict[str, Any]:
     }
 
 
-def _ticket(item: FeedbackItem, routing: Routing, due_at: datetime) -> Ticket:
-    return Ticket(
-        item=item,
-        team=routing.team,
-        stage=routing.team.stage,
-        assignee_id=routing.assignee_id,
-        severity=routing.severity,
-        rank=routing.rank,
-        due_at=due_at,
-        explanation=dict(routing.explanation),
-        received_at=item.received_at,
-    )
+def _tickets(item: FeedbackItem, routing: Routing, *, tags: Collection[str], deadlines: Deadlines) -> list[Ticket]:
+    """The ticket of the team it goes to, and one for each team that rules name beside it."""
+
+    def ticket(team: Team, explanation: Mapping[str, Any], assignee_id: int | None = None) -> Ticket:
+        return Ticket(
+            item=item,
+            team=team,
+            stage=team.stage,
+            assignee_id=assignee_id,
+            severity=routing.severity,
+            rank=routing.rank,
+            due_at=deadlines.due(item.received_at, team=team, topics=tags, severity=routing.severity).at,
+            explanation=dict(explanation),
+            received_at=item.received_at,
+        )
+
+    return [
+        ticket(routing.team, routing.explanation, routing.assignee_id),
+        *(
+            ticket(
+                team, {**routing.explanation, "by": "rule", "rule": rule, "topic": None, "reason": _also(rule, team)}
+            )
+            for team, rule in routing.also
+        ),
+    ]
+
+
+def _also(rule: str, team: Team) -> str:
+    return f"The rule “{rule}” sends it to {team.name} as well."
+
+
+def _split(first: Ticket, other: Ticket, at: datetime) -> Event:
+    said = {"team": other.team.slug, "into": other.reference, "rule": other.explanation["rule"]}
+    return Event(item_id=first.item_id, ticket=first, type=Event.Type.SPLIT, source="rule", data=said, occurred_at=at)
 
 
 def _routed(ticket: Ticket, at: datetime) -> Event:
@@ -318,7 +357,7 @@ def _routed(ticket: Ticket, at: datetime) -> Event:
         item_id=ticket.item_id,
         ticket=ticket,
         type=Event.Type.ROUTED,
-        source={"rule": "rule", "topic": "model"}.get(by, "system"),
+        source={"rule": "rule", "topic": "model", "model": "model", "spam": "model"}.get(by, "system"),
         data={
             "team": ticket.team.slug,
             "by": by,

@@ -21,8 +21,13 @@ DEEPEST: Final = 5
 MOST_CONDITIONS: Final = 50
 MOST_ACTS: Final = 10
 
-VERBS: Final[Mapping[str, str]] = {"route": "team", "tag": "topic", "severity": "value", "assign": "person"}
-"""What a rule may do, and the one argument each verb takes."""
+VERBS: Final[Mapping[str, str]] = {
+    "route": "team", "also": "team", "tag": "topic", "severity": "value", "assign": "person",
+}  # fmt: skip
+"""What a rule may do, and the one argument each verb takes. `route` says whose it is; `also` makes a ticket for another team
+beside that, as often as there are teams."""
+REPEATABLE: Final = frozenset({"also", "tag"})
+"""What one rule may do several times, each time with another argument."""
 
 T = TypeVar("T")
 
@@ -104,9 +109,12 @@ class Rule:
     def __post_init__(self) -> None:
         if not 1 <= len(self.then) <= MOST_ACTS:
             raise RuleError("then", f"A rule does at least one thing and at most {MOST_ACTS}.")
-        once = [str(act) if act.verb == "tag" else act.verb for act in self.then]
+        once = [str(act) if act.verb in REPEATABLE else act.verb for act in self.then]
         if len(set(once)) < len(once):
-            raise RuleError("then", "A rule may route, assign and set the severity once, and give each tag once.")
+            raise RuleError(
+                "then",
+                "A rule may route, assign and set the severity once, and name each tag and each other team once.",
+            )
         if _depth(self.when) > DEEPEST:
             raise RuleError("when", _TOO_DEEP)
         if sum(1 for _ in conditions(self)) > MOST_CONDITIONS:
@@ -168,7 +176,9 @@ def conditions(rule: Rule) -> Iterator[Condition]:
 
 _TOO_DEEP = f"Conditions may be nested {DEEPEST} deep. Split this into two rules."
 _TOO_MANY = f"A rule may have {MOST_CONDITIONS} conditions. Split this into two rules."
-_ACTS: Mapping[str, str] = {"route": "route to", "tag": "tag", "severity": "set severity", "assign": "assign to"}
+_ACTS: Mapping[str, str] = {
+    "route": "route to", "also": "a ticket for", "tag": "tag", "severity": "set severity", "assign": "assign to",
+}  # fmt: skip
 
 
 def _check_group(parts: Sequence[Node]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -60,6 +60,8 @@ class Team(models.Model):
     triage_hours = models.PositiveSmallIntegerField(default=24)
     # None: the team is there around the clock, and every hour counts.
     calendar = models.ForeignKey(WorkCalendar, on_delete=models.PROTECT, null=True, blank=True, related_name="teams")
+    # So many open tickets one person can carry; 0 when nobody has said.
+    capacity = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -147,6 +149,38 @@ class Membership(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "team"], name="membership_once_per_team")]
+
+
+class AbsenceQuerySet(models.QuerySet["Absence"]):
+    def on(self, day: date) -> Self:
+        """Those that cover this day."""
+        return self.filter(first_day__lte=day).filter(Q(last_day=None) | Q(last_day__gte=day))
+
+    def not_over(self, day: date) -> Self:
+        return self.filter(Q(last_day=None) | Q(last_day__gte=day))
+
+
+class Absence(models.Model):
+    """Days of the organisation's calendar on which somebody gets no work; `stand_in` gets it instead, or else the team."""
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="absences")
+    first_day = models.DateField()
+    # None: until further notice.
+    last_day = models.DateField(null=True, blank=True)
+    stand_in = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    set_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = AbsenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(last_day=None) | Q(last_day__gte=models.F("first_day")), name="absence_ends_after_it_begins"
+            ),
+            models.CheckConstraint(condition=~Q(stand_in=models.F("person")), name="absence_stood_in_by_another"),
+        ]
+        indexes = [models.Index(fields=["last_day"], name="absence_by_end")]
 
 
 class SignInLink(models.Model):

@@ -76,7 +76,7 @@ class Player:
         self._said = Teller(chance, now=now, scale=scale).tell()
         self._fates = Fates(chance, now=now)
         self._door = Door()
-        self._tools = pipeline.Tools.load()
+        self._tools = pipeline.Tools.load(at=now)
         self._actors = {user.email: Actor(user=user) for user in User.objects.filter(is_active=True)}
         self._teams = Team.objects.select_related("stage").in_bulk()
         self._system = Actor(user=owner)

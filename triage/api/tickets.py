@@ -142,7 +142,7 @@ def _explanation(ticket: Ticket) -> dict[str, Any]:
     winner = ticket.explanation.get("rule")
     topics = frozenset(tagging.topic.slug for tagging in taggings if tagging.removed_at is None)
     mentions = list(Mention.objects.filter(item=about).order_by("kind", "-confidence", "key"))
-    rules = Router.load().trace(facts_of(about, analysis, topics=topics)) if analysis else []
+    rules = Router.load(at=timezone.now()).trace(facts_of(about, analysis, topics=topics)) if analysis else []
     return {
         "by": ticket.explanation.get("by"),
         "rule": winner,

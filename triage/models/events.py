@@ -27,6 +27,7 @@ class Event(models.Model):
         REPLY = "reply", "replied"
         TRIAGED = "triaged", "triaged"
         ROUTED = "routed", "routed"
+        SPLIT = "split", "gave a part of it to another team"
         ASSIGNED = "assigned", "assigned"
         TAGGED = "tagged", "tagged"
         UNTAGGED = "untagged", "removed a tag"

@@ -47,13 +47,14 @@ class Ticket(models.Model):
     # A reason the customer can read; required when declining.
     resolution_reason = models.TextField(blank=True, default="", db_default="")
     severity = models.PositiveSmallIntegerField(default=3, db_default=3)  # 1 safety … 4 wish
-    # 0 safety, 1 high, 2 normal, 3 low: the first column of the queue's order.
+    # 0 safety, 1 high, 2 normal, 3 low, 4 looks like spam: the first column of the queue's order.
     rank = models.PositiveSmallIntegerField(default=2, db_default=2)
     due_at = models.DateTimeField()
     snoozed_until = models.DateTimeField(null=True, blank=True)
     duplicate_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="duplicates")
     version = models.PositiveIntegerField(default=1, db_default=1)
-    # Why it is here: {"by": rule|topic|catch_all|person, "rule", "reason", "trace": […]}.
+    # Why it is here, as it was when it was routed (`triage.routing.Routing.explanation`), or who sent it here since:
+    # {"by": rule|spam|model|topic|catch_all|person, "rule", "topic", "reason", "tried", "held", "topics", "model", …}.
     explanation = models.JSONField(default=dict)
     received_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
@@ -89,7 +90,7 @@ class Ticket(models.Model):
             models.CheckConstraint(condition=~Q(duplicate_of=F("id")), name="ticket_not_its_own_duplicate"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="ticket_has_known_status"),
             models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="ticket_has_known_severity"),
-            models.CheckConstraint(condition=Q(rank__lte=3), name="ticket_has_known_rank"),
+            models.CheckConstraint(condition=Q(rank__lte=4), name="ticket_has_known_rank"),
         ]
         indexes = [
             # The queue of a team and the queue of everybody; only what is still to decide is in them.

@@ -16,7 +16,7 @@ from triage import lifecycle
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, Ticket
 from triage.originals import may_open
-from triage.routing import Router, facts_of
+from triage.routing import PROPOSED_BY, Router, facts_of
 from triage.views.queue import due
 
 SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
@@ -35,6 +35,7 @@ PHRASES = {
     "reply": ("mail", "wrote to the customer"),
     "triaged": ("check", "decided that it is for {team}"),
     "routed": ("sign", "routed it to {team}"),
+    "split": ("sign", "gave a part of it to {team}"),
     "assigned": ("user", "gave it to {to}"),
     "tagged": ("tag", "tagged it {topic}"),
     "untagged": ("tag", "took the tag {topic} off"),
@@ -91,7 +92,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         ],
         "suggestion": suggestion,
         "timeline": timeline(ticket),
-        "explanation": explanation(ticket, about, analysis, taggings),
+        "explanation": explanation(ticket, about, analysis, taggings, at=at),
         "status_label": "Untriaged" if ticket.status == Status.NEW else Status(ticket.status).label,
         "stage": str(ticket.stage or ""),
         "team": str(ticket.team),
@@ -168,13 +169,13 @@ def timeline(ticket: Ticket) -> list[dict[str, Any]]:
 
 
 def explanation(
-    ticket: Ticket, about: FeedbackItem, analysis: Analysis | None, taggings: list[Tagging]
+    ticket: Ticket, about: FeedbackItem, analysis: Analysis | None, taggings: list[Tagging], *, at: datetime
 ) -> dict[str, Any] | None:
     """Why it is here: the reason as it was stored, and every rule as it stands now, tried on this item."""
     if analysis is None:
         return None
     topics = frozenset(tagging.topic.slug for tagging in taggings)
-    traced = Router.load().trace(facts_of(about, analysis, topics=topics))
+    traced = Router.load(at=at).trace(facts_of(about, analysis, topics=topics))
     return {
         "sentence": ticket.explanation.get("reason", ""),
         "rules": [
@@ -207,7 +208,7 @@ def _suggestion(
     is_safety = ticket.severity == 1
     if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
         return None
-    if ticket.explanation.get("by") not in {"rule", "topic"} and not is_safety:
+    if ticket.explanation.get("by") not in PROPOSED_BY and not is_safety:
         return None
     kept, n = record(ticket, at=at)
     if n >= _ENOUGH and kept / n < _WORTH_PROPOSING and not is_safety:

@@ -16,6 +16,7 @@ from triage import search
 from triage.finding import asker_of, condition, mentions_status
 from triage.models import Tagging, Ticket
 from triage.models.tickets import QUEUE_ORDER
+from triage.routing import OUT_OF_THE_WAY, PROPOSED_BY
 from triage.search import SearchError
 from triage.views.rail import MOST_COUNTED, capped
 
@@ -196,6 +197,8 @@ def _urgency(ticket: Ticket, at: datetime) -> str:
         return "Safety first"
     if ticket.rank == 1:
         return "Urgent"
+    if ticket.rank == OUT_OF_THE_WAY:
+        return "Probably spam"
     if ticket.rank == 3:
         return "No hurry"
     left = ticket.due_at - at
@@ -210,7 +213,7 @@ def _chip(ticket: Ticket) -> dict[str, str] | None:
         return {"label": f"Safety, {ticket.team.name}", "kind": "safety"}
     if ticket.triaged_at is not None:
         return {"label": ticket.team.name, "kind": "set"}
-    return {"label": ticket.team.name, "kind": "proposed"} if by in {"rule", "topic"} else None
+    return {"label": ticket.team.name, "kind": "proposed"} if by in PROPOSED_BY else None
 
 
 def _face(ticket: Ticket) -> dict[str, Any] | None:
