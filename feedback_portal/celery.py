@@ -45,6 +45,7 @@ app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE
 app.conf.beat_schedule = {
     "wake-snoozed": {"task": "triage.tasks.wake_snoozed", "schedule": 30.0},
     "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
+    "forget-unused-vectors": {"task": "triage.tasks.forget_unused_vectors", "schedule": 21600.0},
     "forget-expired": {"task": "intake.tasks.forget_expired", "schedule": 3600.0},
 }
 app.autodiscover_tasks(["intake", "triage", "kpis"])

@@ -123,6 +123,9 @@ if not SECRET_KEY:
 SECRET_KEY_FALLBACKS = env_list("PORTAL_OLD_SECRET_KEYS", [])
 
 STATE_DIR = Path(os.environ.get("PORTAL_STATE_DIR") or BASE_DIR / ".state")
+# Sentences as points, where requirements-encoder.txt is installed; without it fewer topics are found on the first day.
+ENCODER = env_flag("PORTAL_ENCODER", True)
+ENCODER_DIR = STATE_DIR / "encoder"
 ORGANISATION = os.environ.get("PORTAL_ORGANISATION", "Your organisation")
 BASE_URL = os.environ.get("PORTAL_BASE_URL", f"http://127.0.0.1:{env_number('PORTAL_PORT', 8000)}").rstrip("/")
 SERVED_SECURELY = BASE_URL.startswith("https://")

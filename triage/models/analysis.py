@@ -33,11 +33,15 @@ class Analysis(models.Model):
     versions = models.JSONField(default=dict)
     # Taggers that broke on this item: {tagger: error}. The item goes on without them.
     failures = models.JSONField(default=dict)
+    # Which vector is the item's: see `triage.embeddings`. None where there was no text, or it is gone.
+    text_hash = models.BinaryField(null=True)
 
     analysed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(urgency__lte=3), name="analysis_urgency_known")]
+        # Who else has the same text, before its vector is forgotten.
+        indexes = [models.Index(fields=["text_hash"], name="analysis_same_text", condition=Q(text_hash__isnull=False))]
 
 
 class TaggingQuerySet(models.QuerySet["Tagging"]):
