@@ -9,7 +9,7 @@ def has_bytes(name: str, number: int) -> models.Q:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("triage", "0007_patterns_and_mentions")]
+    dependencies = [("triage", "0008_several_teams_on_one_item")]
 
     operations = [
         migrations.CreateModel(

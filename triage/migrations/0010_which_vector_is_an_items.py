@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
     # An index that locks nobody out is made outside a transaction.
     atomic = False
 
-    dependencies = [("triage", "0008_vectors_of_texts")]
+    dependencies = [("triage", "0009_vectors_of_texts")]
 
     operations = [
         AddIndexConcurrently(
