@@ -1,11 +1,10 @@
-"""Taking new items in: taggers read them in batches, the router places them, and nothing is hidden when a tagger breaks."""
+"""Taking new items in, in batches: what the taggers make of them is kept, the router places them, and what follows is written."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-import structlog
 from django.db import connection
 
 from feedback_portal.accounts.models import Team
@@ -13,35 +12,23 @@ from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import embeddings, erasing, notifications, withdrawing
 from triage.deadlines import Deadlines
-from triage.models import Analysis, Event, Mention, Pattern, Tagging, Ticket, Topic
+from triage.models import Analysis, Event, Mention, Pattern, Tagging, Ticket
 from triage.models.events import mark_changed
-from triage.routing import Clues, Foreseen, Router, Routing, facts_of, foresee
-from triage.taggers import base, taggers
-from triage.taggers.base import Suggestion, Tagger, Taxonomy, Text
-from triage.taggers.entities import MARK, key_of
-
-log = structlog.get_logger("portal.pipeline")
+from triage.routing import Foreseen, Router, Routing, facts_of, foresee
+from triage.taggers.base import Taxonomy, Text
+from triage.taxonomy import active_topics, taxonomy_of
+from triage.understanding import (
+    WORTH_SHOWING,
+    Understanding,
+    analysis_of,
+    clues_of,
+    mentions_of,
+    read,
+    taggings_of,
+    text_of,
+)
 
 BATCH = 200
-# A topic below this is not even worth showing.
-_WORTH_SHOWING = 0.25
-_MOST_EVIDENCE = 10
-# From here on something is treated as spam: moved behind everything else, never away.
-_PROBABLY = 0.5
-
-
-@dataclass(frozen=True)
-class Understanding:
-    """What the taggers say of one item, by the tagger's slug; `failures` names those that broke on it."""
-
-    suggestions: Mapping[str, Sequence[Suggestion]] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
-
-    def best(self, kind: str) -> Suggestion | None:
-        return max(self.of(kind), key=lambda suggestion: suggestion.confidence, default=None)
-
-    def of(self, kind: str) -> list[Suggestion]:
-        return [one for given in self.suggestions.values() for one in given if one.kind == kind]
 
 
 @dataclass(frozen=True)
@@ -55,13 +42,24 @@ class Tools:
 
     @classmethod
     def load(cls, *, at: datetime) -> Self:
-        topics = list(Topic.objects.filter(is_active=True).select_related("team", "parent").order_by("slug"))
+        topics = active_topics()
         return cls(
             taxonomy=taxonomy_of(topics, Pattern.objects.in_order()),
             topics={topic.slug: topic.pk for topic in topics},
             router=Router.load(at=at),
             deadlines=Deadlines.load(),
         )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What would become of one item: rows that nobody has saved yet. `beside` are the tickets of other teams."""
+
+    analysis: Analysis
+    taggings: tuple[Tagging, ...]
+    mentions: tuple[Mention, ...]
+    ticket: Ticket
+    beside: tuple[Ticket, ...] = ()
 
 
 def understand_pending(*, at: datetime) -> Drained:
@@ -87,37 +85,28 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     """Analysis, tags, search text, ticket, events and receipt of a batch, set-based, inside the caller's transaction."""
     if not items:
         return
-    texts = [text_of(item) for item in items]
-    understood = read(texts, taxonomy=tools.taxonomy)
-    foreseen = foresee(texts, tools.taxonomy)
-    analyses = [_analysis(item, each) for item, each in zip(items, understood, strict=True)]
-    Analysis.objects.bulk_create(analyses)
+    drafts = draft(items, [text_of(item) for item in items], tools=tools)
+    Analysis.objects.bulk_create(each.analysis for each in drafts)
     _fill_search_text(item.pk for item in items)
-    taggings: list[Tagging] = []
-    mentions: list[Mention] = []
-    tickets: list[Ticket] = []
-    beside: list[tuple[Ticket, Ticket]] = []
-    events: list[Event] = []
-    for item, analysis, each, foretold in zip(items, analyses, understood, foreseen, strict=True):
-        clues = _clues(each, foretold, tools.topics)
-        sure = frozenset(slug for slug, confidence in clues.topics if confidence >= _WORTH_SHOWING)
-        routing = tools.router.route(facts_of(item, analysis, topics=sure), clues)
-        taggings += _taggings(item, each, routing.tags, tools.topics)
-        mentions += _mentions(item, each)
-        tags = sure | {slug for slug, _ in routing.tags}
-        first, *others = _tickets(item, routing, tags=tags, deadlines=tools.deadlines)
-        tickets.append(first)
-        beside += [(first, other) for other in others]
-        events.append(Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at))
-    Tagging.objects.bulk_create(taggings)
-    Mention.objects.bulk_create(mentions)
-    Ticket.objects.bulk_create(tickets)
-    Ticket.objects.bulk_create([other for _, other in beside])
-    events += [_routed(ticket, at) for ticket in tickets]
-    events += [_split(ticket, other, at) for ticket, other in beside]
-    Event.objects.bulk_create(events)
+    Tagging.objects.bulk_create(tagging for each in drafts for tagging in each.taggings)
+    Mention.objects.bulk_create(mention for each in drafts for mention in each.mentions)
+    Ticket.objects.bulk_create(each.ticket for each in drafts)
+    Ticket.objects.bulk_create(ticket for each in drafts for ticket in each.beside)
+    received = [
+        Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at) for item in items
+    ]
+    routed = [_routed(each.ticket, at) for each in drafts]
+    split = [_split(each.ticket, ticket, at) for each in drafts for ticket in each.beside]
+    Event.objects.bulk_create([*received, *routed, *split])
     mark_changed(item.received_at for item in items)
     notifications.write_receipts(items, at=at)
+
+
+def draft(items: Sequence[FeedbackItem], texts: Sequence[Text], *, tools: Tools) -> list[Draft]:
+    """What would become of these items if they came in now; saves nothing. Channel, customer and account must be loaded."""
+    understood = read(texts, taxonomy=tools.taxonomy)
+    foreseen = foresee(texts, tools.taxonomy)
+    return [_draft(*each, tools=tools) for each in zip(items, understood, foreseen, strict=True)]
 
 
 def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> None:
@@ -130,7 +119,7 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     if not changed:
         return
     understood = read([text_of(item) for item in changed], taxonomy=tools.taxonomy)
-    analyses = [_analysis(item, each) for item, each in zip(changed, understood, strict=True)]
+    analyses = [analysis_of(item, each) for item, each in zip(changed, understood, strict=True)]
     embeddings.forget_items(item.pk for item in changed)
     Analysis.objects.bulk_update(
         analyses,
@@ -142,12 +131,12 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     taggings = [
         tagging
         for item, each in zip(changed, understood, strict=True)
-        for tagging in _taggings(item, each, (), tools.topics)
+        for tagging in taggings_of(item, each, (), tools.topics)
     ]
     # A tag that a person or a rule put there, or took off, stands as it is.
     Tagging.objects.bulk_create(taggings, ignore_conflicts=True)
     Mention.objects.bulk_create(
-        mention for item, each in zip(changed, understood, strict=True) for mention in _mentions(item, each)
+        mention for item, each in zip(changed, understood, strict=True) for mention in mentions_of(item, each)
     )
     tickets = Ticket.objects.filter(item__in=changed).order_by("pk")
     Event.objects.bulk_create(
@@ -159,162 +148,20 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     mark_changed(item.received_at for item in changed)
 
 
-def read(texts: Sequence[Text], *, taxonomy: Taxonomy) -> list[Understanding]:
-    """Every tagger's suggestions for every text, in the order of the texts. A tagger that raises on a batch is asked
-    text by text, and its failures are recorded with the texts it broke on."""
-    suggestions: list[dict[str, Sequence[Suggestion]]] = [{} for _ in texts]
-    failures: list[dict[str, str]] = [{} for _ in texts]
-    for tagger in taggers.all():
-        for index, outcome in enumerate(_ask(tagger, texts, taxonomy)):
-            if isinstance(outcome, str):
-                failures[index][tagger.slug] = outcome
-            elif outcome:
-                suggestions[index][tagger.slug] = outcome
-    return [Understanding(*pair) for pair in zip(suggestions, failures, strict=True)]
-
-
-def text_of(item: FeedbackItem) -> Text:
-    return Text(
-        item_id=item.pk,
-        title=item.title,
-        text=item.text,
-        declared_language=item.declared_language,
-        rating_scale=item.rating_scale,
-        rating_value=item.rating_value,
-        product=item.product,
-        context=item.context,
+def _draft(item: FeedbackItem, understood: Understanding, foreseen: Foreseen | None, *, tools: Tools) -> Draft:
+    analysis = analysis_of(item, understood)
+    clues = clues_of(understood, foreseen, tools.topics)
+    sure = frozenset(slug for slug, confidence in clues.topics if confidence >= WORTH_SHOWING)
+    routing = tools.router.route(facts_of(item, analysis, topics=sure), clues)
+    tags = sure | {slug for slug, _ in routing.tags}
+    first, *others = _tickets(item, routing, tags=tags, deadlines=tools.deadlines)
+    return Draft(
+        analysis=analysis,
+        taggings=tuple(taggings_of(item, understood, routing.tags, tools.topics)),
+        mentions=tuple(mentions_of(item, understood)),
+        ticket=first,
+        beside=tuple(others),
     )
-
-
-def taxonomy_of(topics: Iterable[Topic], patterns: Iterable[Pattern] = ()) -> Taxonomy:
-    """The organisation's words as taggers see them; a topic's team and parent must be loaded."""
-    return Taxonomy(
-        topics=tuple(
-            base.Topic(
-                slug=topic.slug,
-                name=topic.name,
-                description=topic.description,
-                keywords=tuple(topic.keywords),
-                team=topic.team.slug if topic.team else "",
-                parent=topic.parent.slug if topic.parent else "",
-            )
-            for topic in topics
-        ),
-        patterns=tuple(map(pattern_of, patterns)),
-    )
-
-
-def pattern_of(stored: Pattern) -> base.Pattern:
-    return base.Pattern(
-        name=stored.name,
-        kind=stored.kind,
-        expression=stored.expression,
-        aliases=tuple(stored.aliases),
-        product=stored.product,
-        version=stored.version,
-    )
-
-
-def _ask(tagger: Tagger, texts: Sequence[Text], taxonomy: Taxonomy) -> list[Sequence[Suggestion] | str]:
-    try:
-        answers: list[Sequence[Suggestion] | str] = list(tagger.tag(texts, taxonomy))
-    except Exception as error:  # a tagger is a plugin: whatever breaks in it is its failure, not the item's
-        if len(texts) == 1:
-            log.warning("tagger failed", tagger=tagger.slug, item=texts[0].item_id, exc_info=error)
-            return [f"{type(error).__name__}: {error}"[:300]]
-        return [answer for text in texts for answer in _ask(tagger, [text], taxonomy)]
-    if len(answers) != len(texts):
-        return [f"It gave {len(answers)} answers for {len(texts)} texts."] * len(texts)
-    return answers
-
-
-def _analysis(item: FeedbackItem, each: Understanding) -> Analysis:
-    language, sentiment, urgency = each.best("language"), each.best("sentiment"), each.best("urgency")
-    score = next((one.score for one in each.of("sentiment") if one.score is not None), None)
-    return Analysis(
-        item=item,
-        language=str(language.value) if language else item.declared_language or "und",
-        sentiment=str(sentiment.value) if sentiment else "none",
-        sentiment_score=score,
-        urgency=int(urgency.value) if urgency else 1,
-        evidence={
-            slug: [_stored(one) for one in given if one.kind != "topic"]
-            for slug, given in each.suggestions.items()
-            if any(one.kind != "topic" for one in given)
-        },
-        versions={tagger.slug: tagger.version for tagger in taggers.all()},
-        failures=dict(each.failures),
-        text_hash=embeddings.text_hash(text_of(item).whole),
-    )
-
-
-def _mentions(item: FeedbackItem, each: Understanding) -> list[Mention]:
-    """One row for each thing the item names, however many taggers found it."""
-    made: dict[tuple[str, str], Mention] = {}
-    for one in (one for given in each.suggestions.values() for one in given if one.kind.startswith(MARK)):
-        kind, value = one.kind.removeprefix(MARK)[:40], str(one.value)[:120]
-        row = Mention(item=item, kind=kind, value=value, key=key_of(value), confidence=one.confidence)
-        known = made.setdefault((kind, row.key), row)
-        known.confidence = max(known.confidence, row.confidence)
-    return list(made.values())
-
-
-def _taggings(
-    item: FeedbackItem, each: Understanding, tags: Iterable[tuple[str, str]], topics: Mapping[str, int]
-) -> Iterable[Tagging]:
-    """One row a topic: a rule's tag is certain and wins over the model's."""
-    made: dict[int, Tagging] = {}
-    versions = {tagger.slug: tagger.version for tagger in taggers.all()}
-    for slug, given in each.suggestions.items():
-        for one in given:
-            topic = topics.get(str(one.value)) if one.kind == "topic" else None
-            if topic is None or one.confidence < _WORTH_SHOWING:
-                continue
-            known = made.get(topic)
-            if known is None or known.confidence < one.confidence:
-                made[topic] = Tagging(
-                    item=item,
-                    topic_id=topic,
-                    source="model",
-                    confidence=one.confidence,
-                    evidence=_stored(one),
-                    made_by=f"{slug} {versions[slug]}",
-                )
-    for topic_slug, rule in tags:
-        if topic_slug in topics:
-            made[topics[topic_slug]] = Tagging(
-                item=item,
-                topic_id=topics[topic_slug],
-                source="rule",
-                evidence={"reason": f"The rule “{rule}” tags it."},
-                made_by=rule[:80],
-            )
-    return made.values()
-
-
-def _clues(each: Understanding, foretold: Foreseen | None, known: Mapping[str, int]) -> Clues:
-    topics = [(str(one.value), one.confidence) for one in each.of("topic") if one.value in known]
-    spam = each.best("spam")
-    is_spam = spam is not None and spam.value == "spam" and spam.confidence >= _PROBABLY
-    return Clues(
-        topics=sorted(topics, key=lambda pair: -pair[1]),
-        foreseen=foretold,
-        spam=spam.reason if spam is not None and is_spam else "",
-    )
-
-
-def _stored(one: Suggestion) -> dict[str, Any]:
-    """A suggestion as a person can check it later: what, how sure, why, and the places in the text."""
-    return {
-        "kind": one.kind,
-        "value": one.value,
-        "confidence": round(one.confidence, 4),
-        "reason": one.reason,
-        "evidence": [
-            {"says": each.says, "weight": round(each.weight, 4), "span": list(each.span) if each.span else None}
-            for each in one.evidence[:_MOST_EVIDENCE]
-        ],
-    }
 
 
 def _tickets(item: FeedbackItem, routing: Routing, *, tags: Collection[str], deadlines: Deadlines) -> list[Ticket]:
