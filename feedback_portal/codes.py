@@ -12,6 +12,7 @@ _FIRST_TICKET = 20_000
 _CUSTOMER = re.compile(r"FB-?([0-9A-HJKMNP-TV-Z]{4})-?([0-9A-HJKMNP-TV-Z]{3})\Z")
 _TICKET = re.compile(r"F-?(\d{1,18})\Z")
 _ACTION = re.compile(r"A-?(\d{1,18})\Z")
+_THEME = re.compile(r"T-?(\d{1,18})\Z")
 
 
 def customer_code(number: int) -> str:
@@ -49,6 +50,15 @@ def action_code(number: int) -> str:
 
 def action_number(code: str) -> int | None:
     found = _ACTION.match(code.strip().upper())
+    return int(found[1]) - 100 if found and int(found[1]) > 100 else None
+
+
+def theme_code(number: int) -> str:
+    return f"T-{number + 100}"
+
+
+def theme_number(code: str) -> int | None:
+    found = _THEME.match(code.strip().upper())
     return int(found[1]) - 100 if found and int(found[1]) > 100 else None
 
 

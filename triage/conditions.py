@@ -14,7 +14,7 @@ from feedback_portal.refusals import BadInput, InputError
 from triage.expressions import BadExpression, compiled
 from triage.facts import CONTEXT, ENTITY, FIELDS, WEEKDAYS, Facts, as_number, folded, index_key
 from triage.phrases import LONGEST_PHRASE, Phrases
-from triage.words import LONGEST_TEXT, SENTENCE_ENDS, stem, words
+from triage.words import SENTENCE_ENDS, stem, words
 
 MOST_CHOICES: Final = 200
 LONGEST_VALUE: Final = 500

@@ -10,18 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
-from triage import lifecycle, notifications
+from triage import duplicates, lifecycle, merging, notifications
 from triage.deadlines import Deadlines, topics_of
 from triage.journal import NotNow, Said, StaleTicket, move, stale, summary, take_back, touch
 from triage.lifecycle import Resolution, Status, Verb
-from triage.models import Event, Tagging, Ticket, Topic
+from triage.models import Event, NotTheSame, Tagging, Ticket, Topic
 
 __all__ = ["VERBS", "NotNow", "StaleTicket", "decide", "find", "summary"]
 
@@ -256,7 +255,7 @@ def resolve(
 def reopen(ticket: Ticket, *, by: Actor, at: datetime, reason: str = "") -> None:
     """Take the work up again."""
     said = {"reason": clean_text(reason, longest=LONGEST_NOTE)} if reason else {}
-    move(ticket, Verb.REOPEN, [(Event.Type.REOPENED, said)], **_UNRESOLVED, by=by, at=at)
+    _free(ticket, [(Event.Type.REOPENED, said)], **_UNRESOLVED, by=by, at=at)
 
 
 def close(ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -266,13 +265,16 @@ def close(ticket: Ticket, *, by: Actor, at: datetime) -> None:
 
 def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
     """Mark it a duplicate. It stays a voice: its customer is answered with the original's outcome, and nothing is moved."""
-    first = find(original, by=by)
-    first = first.duplicate_of or first
+    merging.hold()
+    first = merging.original_of(find(original, by=by))
     if first.pk == ticket.pk:
         raise BadInput(
             "A ticket cannot be its own duplicate. Choose another original.",
             errors=(_wrong("original", "Same ticket."),),
         )
+    is_machine = by.user is None and by.key is None
+    if is_machine and duplicates.told_apart(ticket.item_id, [first.item_id]):
+        raise NotNow(f"A person said that {ticket.reference} and {first.reference} are not the same.")
     events = [(Event.Type.MERGED, {"into": first.reference, "item": first.item_id})]
     move(
         ticket,
@@ -282,19 +284,38 @@ def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
         at=at,
         resolution=Resolution.DUPLICATE,
         resolved_at=at,
+        merged_into=first,
         duplicate_of=first,
         triaged_at=ticket.triaged_at or at,
     )
-    # What was merged into this one follows it to the original, so that no chain forms.
-    Ticket.objects.filter(duplicate_of=ticket.pk).update(duplicate_of=first, version=F("version") + 1)
+    merging.lead_anew(ticket)
 
 
 def unmerge(ticket: Ticket, *, by: Actor, at: datetime) -> None:
-    """A voice of its own again."""
-    if ticket.duplicate_of_id is None:
+    """A voice of its own again, as it was before the merge, with what had been merged into it; and no machine merges or suggests
+    the two again."""
+    if ticket.merged_into is None:
         raise NotNow(f"{ticket.reference} is no duplicate.")
-    events = [(Event.Type.UNMERGED, {}), (Event.Type.REOPENED, {"reason": "No duplicate after all."})]
-    move(ticket, Verb.REOPEN, events, **_UNRESOLVED, by=by, at=at)
+    merging.hold()
+    first = ticket.merged_into
+    events = [
+        (Event.Type.UNMERGED, {"from": first.reference, "item": first.item_id}),
+        (Event.Type.REOPENED, {"reason": "No duplicate after all."}),
+    ]
+    restored = {**_UNRESOLVED, **merging.before_merge(ticket)}
+    move(ticket, Verb.REOPEN, events, **restored, by=by, at=at)
+    merging.lead_anew(ticket)
+    duplicates.tell_apart(ticket.item_id, first.item_id, because=NotTheSame.Because.UNMERGED, by=by, at=at)
+
+
+def not_same(ticket: Ticket, *, by: Actor, at: datetime, other: str) -> None:
+    """Turn down the suggestion that these two say the same; it is not made again."""
+    found = find(other, by=by)
+    if found.item_id == ticket.item_id:
+        raise BadInput(
+            "These are tickets of one and the same item.", errors=(_wrong("other", "Name a ticket of another item."),)
+        )
+    duplicates.tell_apart(ticket.item_id, found.item_id, because=NotTheSame.Because.DISMISSED, by=by, at=at)
 
 
 def hear(ticket: Ticket, *, at: datetime, text: str) -> None:
@@ -315,7 +336,11 @@ def rate(ticket: Ticket, *, at: datetime, value: int) -> None:
 
 def undo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     """Take back one's own last decision on this ticket, and the message it wrote if that has not gone out."""
+    merging.hold()
     version = take_back(ticket, by=by, at=at)
+    merging.lead_anew(ticket)
+    for taken in ticket.events.filter(version=version, type=Event.Type.UNMERGED):
+        duplicates.take_back(ticket.item_id, taken.data["item"], at=taken.occurred_at)
     notifications.withdraw(ticket, version=version)
 
 
@@ -336,7 +361,7 @@ VERBS: Mapping[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
         accept, dismiss, route, assign, claim, tag, untag, tags, severity, note, reply, snooze, wake,
-        resolve, reopen, close, merge, unmerge, undo,
+        resolve, reopen, close, merge, unmerge, not_same, undo,
     )
 }  # fmt: skip
 """What people and programs may do by name."""
@@ -345,6 +370,7 @@ _UNRESOLVED: Mapping[str, Any] = {
     "resolution": "",
     "resolution_reason": "",
     "resolved_at": None,
+    "merged_into": None,
     "duplicate_of": None,
     "snoozed_until": None,
 }
@@ -375,8 +401,21 @@ def _take_from_customer(ticket: Ticket, said: Said, reason: str, *, at: datetime
     if not opens or not lifecycle.can_move(ticket.status, verb):
         touch(ticket, said, source=source, by=by, at=at)
         return
-    events = [*said, (Event.Type.REOPENED, {"reason": reason})] if done else said
-    move(ticket, verb, events, source=source, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+    if not done:
+        move(ticket, verb, said, source=source, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+        return
+    events = [*said, (Event.Type.REOPENED, {"reason": reason})]
+    _free(ticket, events, source=source, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+
+
+def _free(ticket: Ticket, events: Said, **changes: Any) -> None:
+    """Open what was done; a duplicate becomes a voice of its own, with what had been merged into it."""
+    was_merged = ticket.merged_into_id is not None
+    if was_merged:
+        merging.hold()
+    move(ticket, Verb.REOPEN, events, **changes)
+    if was_merged:
+        merging.lead_anew(ticket)
 
 
 def _own(reference: str, by: Actor) -> Ticket:

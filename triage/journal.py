@@ -32,6 +32,7 @@ _STATE = (
     "rank",
     "due_at",
     "snoozed_until",
+    "merged_into_id",
     "duplicate_of_id",
     "triaged_at",
     "resolved_at",

@@ -47,6 +47,7 @@ _CHANGED_BY_VERBS = (
     "severity",
     "rank",
     "snoozed_until",
+    "merged_into",
     "duplicate_of",
     "version",
     "triaged_at",

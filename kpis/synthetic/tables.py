@@ -124,13 +124,13 @@ FROM synthetic_item
 """,
     "tickets": """
 INSERT INTO triage_ticket (id, item_id, team_id, stage_id, assignee_id, status, resolution, resolution_reason, severity, rank,
-    due_at, snoozed_until, duplicate_of_id, version, explanation, received_at, created_at, triaged_at, resolved_at)
+    due_at, snoozed_until, duplicate_of_id, merged_into_id, version, explanation, received_at, created_at, triaged_at, resolved_at)
 SELECT item.ticket_id, item.item_id, item.team_id, team.stage_id,
     CASE WHEN item.is_assigned THEN item.person_id END, item.status, item.resolution,
     CASE item.resolution WHEN 'declined' THEN 'It would cost more than it helps.' ELSE '' END,
     4 - item.urgency, 3 - item.urgency,
     item.received_at + CASE item.urgency WHEN 3 THEN interval '1 hour' ELSE proposed.triage_hours * interval '1 hour' END,
-    item.snoozed_until, original.ticket_id, coalesce(decisions.version, 1),
+    item.snoozed_until, original.ticket_id, original.ticket_id, coalesce(decisions.version, 1),
     jsonb_build_object('by', 'topic', 'rule', null, 'reason', 'The topic ' || topic.name || ' belongs to ' || proposed.name || '.',
         'topic', topic.slug, 'tried', 0, 'held', '[]'::jsonb),
     item.received_at, item.received_at, item.decided_at, item.ended_at

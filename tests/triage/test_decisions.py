@@ -221,7 +221,7 @@ def test_a_duplicate_stays_a_voice_and_comes_back_whole(quality: Team, tariq: Us
     assert Ticket.objects.count() == 2
 
     back = do(merged, "unmerge", tariq)
-    assert (back.status, back.duplicate_of, back.resolution) == ("open", None, "")
+    assert (back.status, back.duplicate_of, back.resolution) == ("new", None, "")
 
 
 def test_duplicates_of_duplicates_point_at_the_original(quality: Team, tariq: User) -> None:

@@ -8,8 +8,10 @@ from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
 from triage.models.targets import Target
+from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, ThemeMember
 from triage.models.tickets import Ticket
 from triage.models.topics import Rule, Topic
+from triage.models.wordings import Gathering, LikelyDuplicate, NotTheSame, Wording
 
 __all__ = [
     "Action",
@@ -19,16 +21,25 @@ __all__ = [
     "ChangedDay",
     "Embedding",
     "Event",
+    "Gathering",
+    "LikelyDuplicate",
     "Mention",
     "ModelVersion",
+    "NotTheSame",
     "Notification",
     "Pattern",
     "Refinement",
+    "Regrouping",
     "Rule",
     "SearchText",
     "Tagging",
     "Target",
+    "Theme",
+    "ThemeAction",
+    "ThemeEvent",
+    "ThemeMember",
     "Ticket",
     "Topic",
     "Training",
+    "Wording",
 ]

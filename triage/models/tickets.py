@@ -52,6 +52,10 @@ class Ticket(models.Model):
     due_at = models.DateTimeField()
     snoozed_until = models.DateTimeField(null=True, blank=True)
     duplicate_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="duplicates")
+    # What it was merged into, which may be merged in turn; `duplicate_of` is where that leads. See `triage.merging`.
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged", db_index=False
+    )
     version = models.PositiveIntegerField(default=1, db_default=1)
     # Why it is here, as it was when it was routed (`triage.routing.Routing.explanation`), or who sent it here since:
     # {"by": rule|spam|model|topic|catch_all|person, "rule", "topic", "reason", "tried", "held", "topics", "model", …}.
@@ -88,6 +92,11 @@ class Ticket(models.Model):
                 name="ticket_duplicate_has_original",
             ),
             models.CheckConstraint(condition=~Q(duplicate_of=F("id")), name="ticket_not_its_own_duplicate"),
+            models.CheckConstraint(
+                condition=Q(duplicate_of=None, merged_into=None)
+                | Q(duplicate_of__isnull=False, merged_into__isnull=False),
+                name="ticket_merged_into_leads_to_original",
+            ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="ticket_has_known_status"),
             models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="ticket_has_known_severity"),
             models.CheckConstraint(condition=Q(rank__lte=4), name="ticket_has_known_rank"),
@@ -105,6 +114,7 @@ class Ticket(models.Model):
             ),
             models.Index(fields=["team", "status", "-received_at", "-id"], name="ticket_by_team_and_status"),
             models.Index(fields=["-received_at", "-id"], name="ticket_by_arrival"),
+            models.Index(fields=["merged_into"], name="ticket_merged", condition=Q(merged_into__isnull=False)),
             models.Index(fields=["snoozed_until"], name="ticket_waking", condition=Q(status=Status.SNOOZED)),
             models.Index(fields=["stage", "status"], name="ticket_by_stage", condition=Q(status__in=sorted(OPEN))),
         ]
