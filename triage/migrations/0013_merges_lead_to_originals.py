@@ -6,7 +6,7 @@ from django.db.models import Q
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("triage", "0010_what_was_merged")]
+    dependencies = [("triage", "0012_what_was_merged")]
 
     operations = [
         AddIndexConcurrently(

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_work_calendars"),
         ("intake", "0012_no_index_twice"),
-        ("triage", "0008_several_teams_on_one_item"),
+        ("triage", "0010_which_vector_is_an_items"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

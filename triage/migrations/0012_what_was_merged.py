@@ -11,6 +11,6 @@ ON CONFLICT DO NOTHING;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("triage", "0009_themes")]
+    dependencies = [("triage", "0011_themes")]
 
     operations = [migrations.RunSQL(FORWARD, migrations.RunSQL.noop)]
