@@ -211,8 +211,6 @@ class Migration(migrations.Migration):
                 ),
                 ("bag", models.BinaryField(default=b"")),
                 ("heading", models.BinaryField(default=b"")),
-                ("vector", models.BinaryField(default=b"")),
-                ("encoder", models.CharField(blank=True, default="", max_length=80)),
             ],
         ),
         migrations.AddField(

@@ -22,9 +22,6 @@ class Wording(models.Model):
     copy_of = models.ForeignKey(FeedbackItem, on_delete=models.SET_NULL, null=True, related_name="copies")
     bag = models.BinaryField(default=b"")
     heading = models.BinaryField(default=b"")
-    # The encoder's, in half precision, and which encoder made it; empty where there is none.
-    vector = models.BinaryField(default=b"")
-    encoder = models.CharField(max_length=80, default="", blank=True)
     # The surest topic when it was last grouped: themes are sought inside a topic.
     topic = models.ForeignKey(Topic, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
 
