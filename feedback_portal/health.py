@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -23,6 +24,8 @@ from feedback_portal.pending import PendingWork, backlog
 STUCK_AFTER_SECONDS = 15 * 60
 # Counted in the database by every process alike: the model that counts, by channel.
 _FORGED = "intake.ForgedCalls"
+# Tells whether what compares sentences by meaning works here.
+_ENCODER = "triage.embeddings.state"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ def checks() -> list[Check]:
         _durability(),
         _broker(),
         _mail(),
+        _encoder(),
         *(_stage(stage.name, stage.model) for stage in PIPELINE),
     ]
     return found
@@ -177,6 +181,12 @@ def _mail() -> Check:
     if settings.EMAIL_HOST == "localhost" and settings.EMAIL_PORT == 25 and not settings.DEBUG:
         return Check("mail", True, "no PORTAL_EMAIL_URL: mail goes to localhost:25")
     return Check("mail", True, f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}")
+
+
+def _encoder() -> Check:
+    """Never a failure: the portal runs without it, only less well."""
+    state = import_string(_ENCODER)(thorough=True)
+    return Check("encoder", True, state.found, state.advice)
 
 
 def _stage(name: str, label: str) -> Check:

@@ -48,7 +48,7 @@ class Stack:
         self._base_url()
         await asyncio.gather(self._database(), self._broker())
         self._mail_sink_address()
-        await asyncio.gather(self._migrate(), self._static_files())
+        await asyncio.gather(self._migrate(), self._static_files(), self._encoder())
         running.announce(self.layout.state, {**os.environ, **self.environment})
         await asyncio.gather(self._start_mail_sink(), self.supervisor.start(self._web()))
         self._say(f"The portal is on {self.base_url} after {time.monotonic() - began:.1f} s.")
@@ -99,6 +99,11 @@ class Stack:
         if await self.supervisor.once(self._manage("collectstatic", "--noinput", "-v", "0")):
             raise CannotStart("The static files could not be collected; the lines above say why.")
         stamp.write_text(now)
+
+    async def _encoder(self) -> None:
+        """Built at the first start; after an update the first worker that needs it builds the new one in a second."""
+        if settings.ENCODER and not any(Path(settings.ENCODER_DIR).glob("*.onnx")):
+            await self.supervisor.once(self._manage("prepare_encoder"))
 
     def _mail_sink_address(self) -> None:
         self.mail_socket: socket.socket | None = None

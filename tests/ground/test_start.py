@@ -20,7 +20,8 @@ class Installer:
         self.root = root
         self.installed: list[str] = []
         self.interrupted = False
-        for name in ("requirements.txt", "requirements-test.txt"):
+        self.refused: set[str] = set()
+        for name in ("requirements.txt", "requirements-test.txt", "requirements-encoder.txt"):
             (root / name).write_text(f"{name} of the first day\n")
         self.move_to(root, monkeypatch)
         monkeypatch.setattr(self.start, "has_ensurepip", lambda: False)
@@ -35,6 +36,7 @@ class Installer:
             "PYTHON": environment / "bin" / "python",
             "RECORD": environment / ".installed.json",
             "UNFINISHED": environment / ".unfinished",
+            "ENCODER": root / "requirements-encoder.txt",
             "INTERPRETER": [sys.version, str(environment)],
         }.items():
             monkeypatch.setattr(self.start, name, value)
@@ -42,12 +44,17 @@ class Installer:
     def install(self, name: str = "requirements.txt") -> None:
         self.start.install(self.start.ROOT / name)
 
-    def _run(self, command: list[str]) -> None:
+    def _run(self, command: list[str]) -> bool:
         assert "--require-hashes" in command
         assert command[command.index("--only-binary") + 1] == ":all:"
         if self.interrupted:
             raise KeyboardInterrupt
-        self.installed.append(Path(command[-1]).name)
+        name = Path(command[-1]).name
+        assert ("--no-deps" in command) == (name == "requirements-encoder.txt")
+        if name in self.refused:
+            return False
+        self.installed.append(name)
+        return True
 
 
 def load() -> ModuleType:
@@ -122,6 +129,57 @@ def test_the_test_lock_comes_on_top_of_the_first(installer: Installer) -> None:
     assert kept.exists()
 
 
+def test_the_encoder_is_added_once_and_after_every_new_environment(installer: Installer) -> None:
+    installer.install()
+    installer.start.add_encoder()
+    installer.install()
+    installer.start.add_encoder()
+    assert installer.installed == ["requirements.txt", "requirements-encoder.txt"]
+    (installer.root / "requirements.txt").write_text("of the second day\n")
+    installer.install()
+    installer.start.add_encoder()
+    assert installer.installed == ["requirements.txt", "requirements-encoder.txt"] * 2
+
+
+def test_another_encoder_does_not_begin_everything_anew(installer: Installer) -> None:
+    installer.install()
+    installer.start.add_encoder()
+    kept = installer.root / ".venv" / "lib" / "kept"
+    kept.touch()
+    (installer.root / "requirements-encoder.txt").write_text("of the second day\n")
+    installer.install()
+    installer.start.add_encoder()
+    assert installer.installed == ["requirements.txt", *["requirements-encoder.txt"] * 2]
+    installer.install("requirements-test.txt")
+    assert kept.exists()
+
+
+def test_an_encoder_that_cannot_be_had_is_told_and_tried_again_at_the_next_start(
+    installer: Installer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installer.install()
+    installer.refused = {"requirements-encoder.txt"}
+    installer.start.add_encoder()
+    assert "The portal starts without it" in capsys.readouterr().err
+    installer.refused = set()
+    installer.start.add_encoder()
+    assert installer.installed == ["requirements.txt", "requirements-encoder.txt"]
+
+
+def test_a_portal_that_cannot_be_installed_does_not_start(installer: Installer) -> None:
+    installer.refused = {"requirements.txt"}
+    with pytest.raises(SystemExit, match="could not be installed"):
+        installer.install()
+
+
+@pytest.mark.parametrize("said", ["off", "OFF", "0"])
+def test_whoever_wants_no_encoder_gets_none(installer: Installer, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_ENCODER", said)
+    installer.install()
+    installer.start.add_encoder()
+    assert installer.installed == ["requirements.txt"]
+
+
 def test_an_environment_made_by_other_means_is_kept(installer: Installer) -> None:
     installer.start.venv.create(installer.root / ".venv", symlinks=True)
     kept = installer.root / ".venv" / "lib" / "kept"
@@ -159,13 +217,14 @@ def test_the_arguments_are_handed_over(
     start = load()
     called: list[object] = []
     monkeypatch.setattr(start, "install", lambda path: called.append(path.name))
+    monkeypatch.setattr(start, "add_encoder", lambda: called.append("the encoder"))
     monkeypatch.setattr(start.os, "execv", lambda program, whole: called.append(whole))
     monkeypatch.setattr(start.sys, "argv", ["start.py", *arguments])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PORTAL_STATE_DIR", "state of mine")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     start.main()
-    assert called == [lock, [str(start.PYTHON), *command]]
+    assert called == [lock, "the encoder", [str(start.PYTHON), *command]]
     assert os.environ["PORTAL_STATE_DIR"] == str(tmp_path / "state of mine")
     assert "PYTHONDONTWRITEBYTECODE" not in os.environ
     assert Path.cwd() == PROJECT
