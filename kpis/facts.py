@@ -72,11 +72,11 @@ def last(*types: str, as_of: datetime) -> Subquery:
 
 def stays_resolved(*, as_of: datetime) -> Subquery:
     """When an item was last resolved, unless it was reopened since: a reopened item is open again, so closing early
-    cannot help."""
+    cannot help. One that several teams work on is resolved when the last of them is done."""
     reopened_since = _events((Event.Type.REOPENED,), as_of, item=OuterRef("item")).filter(
         occurred_at__gte=OuterRef("occurred_at")
     )
-    resolved = _events((Event.Type.RESOLVED,), as_of).filter(~Exists(reopened_since))
+    resolved = _events((Event.Type.RESOLVED,), as_of).filter(~Exists(reopened_since), ~Exists(_still_worked_on(as_of)))
     return Subquery(resolved.order_by("-occurred_at").values("occurred_at")[:1])
 
 
@@ -112,6 +112,26 @@ def _found_actionable(as_of: datetime) -> QuerySet[Event]:
 
 def _duplicates(as_of: datetime) -> QuerySet[Ticket]:
     return Ticket.objects.filter(item=OuterRef("pk"), resolution=Resolution.DUPLICATE, resolved_at__lte=as_of)
+
+
+def _still_worked_on(as_of: datetime) -> QuerySet[Ticket]:
+    """Other tickets of the item of an event that nobody has ended; an item with one ticket has none."""
+    opened_since = Event.objects.filter(
+        ticket=OuterRef("ticket"),
+        type=Event.Type.REOPENED,
+        occurred_at__gte=OuterRef("occurred_at"),
+        recorded_at__lte=as_of,
+    )
+    ended = Event.objects.filter(
+        ~Exists(Event.objects.filter(undoes=OuterRef("pk"), recorded_at__lte=as_of)),
+        ~Exists(opened_since),
+        ticket=OuterRef("pk"),
+        type__in=(Event.Type.RESOLVED, Event.Type.MERGED),
+        occurred_at__lte=as_of,
+        recorded_at__lte=as_of,
+    )
+    others = Ticket.objects.filter(item=OuterRef("item"), created_at__lte=as_of).exclude(pk=OuterRef("ticket"))
+    return others.filter(~Exists(ended))
 
 
 def _shipped(as_of: datetime) -> QuerySet[ActionLink]:

@@ -16,11 +16,13 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
-from triage import duplicates, lifecycle, merging, notifications
+from triage import duplicates, lifecycle, merging, notifications, siblings
 from triage.deadlines import Deadlines, topics_of
 from triage.journal import NotNow, Said, StaleTicket, move, stale, summary, take_back, touch
-from triage.lifecycle import Resolution, Status, Verb
+from triage.lifecycle import Resolution, Status, Verb, WhyRouted
 from triage.models import Event, NotTheSame, Tagging, Ticket, Topic
+from triage.siblings import split
+from triage.workload import Crew
 
 __all__ = ["VERBS", "NotNow", "StaleTicket", "decide", "find", "summary"]
 
@@ -102,19 +104,26 @@ def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     )
 
 
-def route(ticket: Ticket, *, by: Actor, at: datetime, team: str, note: str = "") -> None:
-    """Give it to a team; its stage becomes the team's, and nobody there has it yet."""
+def route(ticket: Ticket, *, by: Actor, at: datetime, team: str, because: str = "", note: str = "") -> None:
+    """Give it to a team; its stage becomes the team's, and nobody there has it yet. `because` is one of `WhyRouted`, from
+    which the portal learns where such items belong."""
+    if because and because not in WhyRouted.values:
+        known = ", ".join(WhyRouted.values)
+        raise BadInput(f"Choose a reason: {known}.", errors=(_wrong("because", "Unknown reason."),))
     target = Team.objects.filter(slug=team, is_active=True).select_related("stage").first()
     if target is None:
         raise BadInput("There is no such team. Choose one from the list.", errors=(_wrong("team", "Unknown team."),))
     if target.pk != ticket.team_id and Ticket.objects.filter(item=ticket.item_id, team=target).exists():
-        raise BadInput(f"{target.name} has a ticket for this item already. Merge yours, or note there what is missing.")
+        raise BadInput(
+            f"{target.name} has a ticket for this item already. Resolve yours, or note there what is missing."
+        )
     before = ticket.team.slug
     events = []
     if ticket.triaged_at is None:
         events.append((Event.Type.TRIAGED, _triage(ticket, kept=target.pk == ticket.team_id, team=target.slug)))
     if target.pk != ticket.team_id:
-        events.append((Event.Type.ROUTED, {"team": target.slug, "from": before, "by": "person"}))
+        said = {"because": because, "reason": f"{WhyRouted(because).label}."} if because else {}
+        events.append((Event.Type.ROUTED, {"team": target.slug, "from": before, "by": "person", **said}))
     if not events:
         raise NotNow(f"{ticket.reference} is with {target.name} already. Choose another team.")
     if note:
@@ -134,14 +143,19 @@ def route(ticket: Ticket, *, by: Actor, at: datetime, team: str, note: str = "")
 
 
 def assign(ticket: Ticket, *, by: Actor, at: datetime, assignee: str = "") -> None:
-    """Give it to a person of the team, by e-mail; to nobody when empty."""
-    person = None
-    if assignee:
-        person = User.objects.filter(email=assignee.strip().lower(), is_active=True).first()
-        if person is None or not Actor(user=person).may_see(ticket.team_id):
-            message = f"Nobody with this address works for {ticket.team.name}. Choose one of its members."
-            raise BadInput(message, errors=(_wrong("assignee", message),))
-    _give(ticket, person, by, at)
+    """Give it to a person of the team, by e-mail; to nobody when empty. Instead of somebody who is away their stand-in gets
+    it, or else the team, and the event says so."""
+    if not assignee:
+        _give(ticket, None, by, at)
+        return
+    crew = Crew.load(at=at)
+    person = crew.find(assignee)
+    if person is None or not crew.may_have(person, ticket.team_id):
+        message = f"Nobody with this address works for {ticket.team.name}. Choose one of its members."
+        raise BadInput(message, errors=(_wrong("assignee", message),))
+    given = crew.instead_of(person, ticket.team_id)
+    said = {"instead_of": person.email, "reason": given.reason} if given.reason else {}
+    _give(ticket, User.objects.get(pk=given.person.pk) if given.person else None, by, at, **said)
 
 
 def claim(ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -239,17 +253,21 @@ def resolve(
             f"Choose an outcome: {known}. To mark a duplicate, merge it.",
             errors=(_wrong("resolution", "Unknown outcome."),),
         )
+    siblings.hold(ticket)
     why = clean_text(reason, longest=LONGEST_NOTE)
+    is_told = bool(tell) and tell != "off" and resolution != Resolution.SPAM
     if resolution in lifecycle.NEEDS_REASON and not why:
         message = "Write a reason that the customer can read."
         raise BadInput(message, errors=(_wrong("reason", message),))
-    events = [(Event.Type.RESOLVED, {"resolution": resolution, "reason": why})]
+    said: dict[str, Any] = {"resolution": resolution, "reason": why} | ({} if is_told else {"tell": False})
+    events = [(Event.Type.RESOLVED, said)]
     if ticket.triaged_at is None:
         actionable = resolution != Resolution.SPAM
         events.insert(0, (Event.Type.TRIAGED, _triage(ticket, kept=True) | {"actionable": actionable}))
     move(ticket, Verb.RESOLVE, events, resolution=resolution, resolution_reason=why, resolved_at=at, by=by, at=at)
-    if tell and tell != "off" and resolution != Resolution.SPAM:
-        notifications.write_resolution(ticket, by=by)
+    notifications.write_outcomes(ticket, siblings.outcomes(ticket, silent=not is_told))
+    if is_told:
+        notifications.write_to_merged(ticket)
 
 
 def reopen(ticket: Ticket, *, by: Actor, at: datetime, reason: str = "") -> None:
@@ -272,9 +290,15 @@ def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
             "A ticket cannot be its own duplicate. Choose another original.",
             errors=(_wrong("original", "Same ticket."),),
         )
+    if first.item_id == ticket.item_id:
+        raise BadInput(
+            "Both are work on the same item, so neither is a duplicate of the other. Resolve this one instead.",
+            errors=(_wrong("original", "Same item."),),
+        )
     is_machine = by.user is None and by.key is None
     if is_machine and duplicates.told_apart(ticket.item_id, [first.item_id]):
         raise NotNow(f"A person said that {ticket.reference} and {first.reference} are not the same.")
+    siblings.hold(ticket)
     events = [(Event.Type.MERGED, {"into": first.reference, "item": first.item_id})]
     move(
         ticket,
@@ -289,6 +313,8 @@ def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
         triaged_at=ticket.triaged_at or at,
     )
     merging.lead_anew(ticket)
+    # Its own customer hears from the original; what other teams did about the rest of the item is told now if all are done.
+    notifications.write_outcomes(ticket, siblings.outcomes(ticket))
 
 
 def unmerge(ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -341,6 +367,7 @@ def undo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     merging.lead_anew(ticket)
     for taken in ticket.events.filter(version=version, type=Event.Type.UNMERGED):
         duplicates.take_back(ticket.item_id, taken.data["item"], at=taken.occurred_at)
+    siblings.take_back(ticket, list(ticket.events.filter(version=version, type=Event.Type.SPLIT)))
     notifications.withdraw(ticket, version=version)
 
 
@@ -360,7 +387,7 @@ def wake_due(*, at: datetime) -> int:
 VERBS: Mapping[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
-        accept, dismiss, route, assign, claim, tag, untag, tags, severity, note, reply, snooze, wake,
+        accept, dismiss, route, split, assign, claim, tag, untag, tags, severity, note, reply, snooze, wake,
         resolve, reopen, close, merge, unmerge, not_same, undo,
     )
 }  # fmt: skip
@@ -428,8 +455,9 @@ def _own(reference: str, by: Actor) -> Ticket:
     return find(reference, by=by)
 
 
-def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime) -> None:
-    events: list[tuple[str, dict[str, Any]]] = [(Event.Type.ASSIGNED, {"to": person.email if person else None})]
+def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime, **said: str) -> None:
+    told = {"to": person.email if person else None, **said}
+    events: list[tuple[str, dict[str, Any]]] = [(Event.Type.ASSIGNED, told)]
     if person is None or ticket.status not in {Status.NEW, Status.OPEN}:
         touch(ticket, events, assignee=person, by=by, at=at)
         return

@@ -15,8 +15,10 @@ from triage.models.learning import Field, mark_for_training
 
 _NOWHERE = "erased@invalid.invalid"
 # What events hold of anybody's words; everything else in them is codes and times.
-_WORDS = ("text", "reason")
+_WORDS = ("text", "reason", "quote")
 
+
+_WORDS_OF_A_REASON = frozenset({"words", "quote", "spam"})
 
 _BY_THEMSELVES = "The customer deleted this. It stays counted, without its words."
 
@@ -77,6 +79,8 @@ def _without_words(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_seen(explanation: dict[str, Any]) -> dict[str, Any]:
-    """The rules that held stay named; what they saw of the words does not."""
+    """The rules that held stay named; what they saw of the words does not, nor any of the words themselves."""
     held = [{"rule": told.get("rule"), "matched": told.get("matched")} for told in explanation.get("held", [])]
-    return explanation | {"held": [told | {"conditions": []} for told in held]}
+    kept = {name: value for name, value in explanation.items() if name not in _WORDS_OF_A_REASON}
+    model = {name: value for name, value in explanation.get("model", {}).items() if name not in _WORDS_OF_A_REASON}
+    return kept | {"held": [told | {"conditions": []} for told in held]} | ({"model": model} if model else {})

@@ -40,7 +40,22 @@ def _until(given: QueryDict, zone: tzinfo) -> dict[str, Any]:
 
 
 _FORMS: Mapping[str, tuple[str, Callable[[QueryDict, tzinfo], dict[str, Any]]]] = {
-    "route": ("route", lambda given, zone: {"team": given.get("team", ""), "note": given.get("text", "")}),
+    "route": (
+        "route",
+        lambda given, zone: {
+            "team": given.get("team", ""),
+            "because": given.get("because", ""),
+            "note": given.get("text", ""),
+        },
+    ),
+    "split": (
+        "split",
+        lambda given, zone: {
+            "team": given.get("team", ""),
+            "text": given.get("quote", ""),
+            "note": given.get("text", ""),
+        },
+    ),
     "assign": ("assign", lambda given, zone: {"assignee": given.get("assignee", "")}),
     "release": ("claim", lambda given, zone: {}),
     "tag": ("tags", lambda given, zone: {"topics": given.getlist("topic")[:100]}),

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
-from feedback_portal.refusals import Refused
+from feedback_portal.refusals import NotFound, Refused
 from triage import lifecycle
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Event, Tagging, Ticket
@@ -43,6 +43,7 @@ _STATE = (
 _WITHOUT_IT = frozenset(
     {
         Event.Type.UNTAGGED,
+        Event.Type.SPLIT,
         Event.Type.SEVERITY,
         Event.Type.NOTED,
         Event.Type.REPLY,
@@ -196,7 +197,9 @@ def _restore_links(ticket: Ticket, done: list[Event], at: datetime) -> None:
 
 def stale(ticket: Ticket) -> StaleTicket:
     """Who was quicker, told with the ticket as it is now."""
-    current = Ticket.objects.select_related("team", "assignee").get(pk=ticket.pk)
+    current = Ticket.objects.select_related("team", "assignee").filter(pk=ticket.pk).first()
+    if current is None:
+        raise NotFound(f"{ticket.reference} is gone: whoever split it off took that back while you looked.")
     last = current.events.order_by("-id").select_related("person", "key").first()
     who = _deed(last) if last else "Somebody changed it"
     return StaleTicket(

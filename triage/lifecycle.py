@@ -25,6 +25,19 @@ class Resolution(TextChoices):
     NOT_REPRODUCIBLE = "not_reproducible", "Not reproducible"
 
 
+class WhyRouted(TextChoices):
+    """Why a person sends a ticket to another team. Only the first two say that it lay wrong; the others are how work goes on."""
+
+    NEVER_OURS = "never_ours", "It was never ours"
+    MISREAD = "misread", "The words were misunderstood"
+    OUR_PART_DONE = "our_part_done", "Our part is done, another team goes on"
+    NO_CAPACITY = "no_capacity", "We cannot take it now"
+
+
+MISROUTED = frozenset({WhyRouted.NEVER_OURS, WhyRouted.MISREAD})
+"""What tells whoever learns, and whoever counts what was routed right the first time, that the first team was wrong."""
+
+
 class Verb(TextChoices):
     """The decisions that change a ticket's status; everything else about a ticket may change in any open status."""
 

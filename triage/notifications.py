@@ -78,16 +78,33 @@ def write_reply(ticket: Ticket, *, text: str, by: Actor) -> None:
     _write([ticket], Notification.Kind.REPLY, decided=ticket, subject=subject, text=text, person=by.name)
 
 
-def write_resolution(ticket: Ticket, *, by: Actor) -> None:
-    """The outcome, to the customer of this ticket and to those whose voices were merged into it."""
+def write_outcomes(ticket: Ticket, parts: Sequence[Ticket]) -> None:
+    """What came of an item, to its customer, when the last team is done with its part (`siblings.outcomes`); nothing to tell,
+    no message. A duplicate's customer hears of the original instead."""
+    if parts:
+        _write_resolution([ticket], parts, decided=ticket)
+
+
+def write_to_merged(ticket: Ticket) -> None:
+    """The outcome of a ticket, to those whose voices were merged into it."""
     merged = Ticket.objects.filter(duplicate_of=ticket.pk).select_related("item__customer", "item__submission")
+    _write_resolution(list(merged), [ticket], decided=ticket)
+
+
+def _write_resolution(voices: Sequence[Ticket], parts: Sequence[Ticket], *, decided: Ticket) -> None:
     _write(
-        [ticket, *merged],
+        voices,
         Notification.Kind.RESOLUTION,
-        decided=ticket,
+        decided=decided,
         subject="Your feedback {reference} has an outcome",
-        sentence=SENTENCES.get(Resolution(ticket.resolution), ""),
-        reason=ticket.resolution_reason,
+        parts=[
+            {
+                "team": part.team.name if len(parts) > 1 else "",
+                "sentence": SENTENCES.get(Resolution(part.resolution), ""),
+                "reason": part.resolution_reason,
+            }
+            for part in parts
+        ],
     )
 
 

@@ -1,6 +1,6 @@
 """The customer's private page: what became of their words, told from the events that KPIs count, and what they may add."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ _WHAT_CUSTOMERS_SEE = frozenset(
         Event.Type.REPLY,
         Event.Type.TRIAGED,
         Event.Type.ROUTED,
+        Event.Type.SPLIT,
         Event.Type.MERGED,
         Event.Type.UNMERGED,
         Event.Type.WAITING,
@@ -73,14 +74,19 @@ class Journey:
 
     @property
     def voice(self) -> Ticket | None:
-        """The ticket an answer goes to: the one somebody still works on, else the first."""
-        return next((ticket for ticket in self.tickets if ticket.is_open), self.tickets[0] if self.tickets else None)
+        """The ticket an answer goes to: the one that waits for it, else one somebody still works on, else the first."""
+        return min(self.tickets, key=lambda ticket: (ticket.status != Status.WAITING, not ticket.is_open), default=None)
 
     @property
     def deciding(self) -> Ticket | None:
         """The ticket whose outcome is theirs: a duplicate ends as its original does."""
         voice = self.voice
         return voice.duplicate_of if voice is not None and voice.duplicate_of is not None else voice
+
+    @property
+    def parts(self) -> tuple[Ticket, ...]:
+        """The tickets of an item that several teams work on; none where one team does all of it."""
+        return self.tickets if len(self.tickets) > 1 else ()
 
     @property
     def customer(self) -> Customer | None:
@@ -136,7 +142,8 @@ def page(found: Journey) -> dict[str, Any]:
         if item
         else None,
         "did": _did(found),
-        "log": [entry for event in reversed(found.events) if (entry := _told(event))] or [_received(found.submission)],
+        "log": [entry for event in reversed(found.events) if (entry := _told(event, found))]
+        or [_received(found.submission)],
     }
 
 
@@ -236,6 +243,12 @@ def _headline(found: Journey) -> tuple[str, str]:
             "A person at our side reads it. Keep this page: it shows what happens next.",
         )
     team = ticket.team.name
+    if over := [part.team.name for part in found.parts if part.status in DONE]:
+        if len(over) == len(found.parts):
+            return "Everybody who worked on it is done.", f"You read below what came of it at {_listed(over)}."
+        if ticket.status != Status.WAITING:
+            still = _listed([part.team.name for part in found.parts if part.is_open])
+            return f"{still} still works on it.", f"{_listed(over)} is done already. You hear from us when all are."
     if ticket.status in DONE:
         headline, lead = _OUTCOMES[ticket.resolution]
         return headline, lead
@@ -271,7 +284,9 @@ def _steps(found: Journey) -> list[dict[str, Any]]:
         ("Received", _moment(found.submission.received_at), True),
         (f"Read by {_first_name(read.person)}" if read else "Read by a person", _moment_of(read), read is not None),
         (
-            f"With {ticket.team.name}" if ticket else "With the right team",
+            f"With {_listed([part.team.name for part in found.parts] or [ticket.team.name])}"
+            if ticket
+            else "With the right team",
             _moment_of(triaged),
             triaged is not None,
         ),
@@ -282,7 +297,7 @@ def _steps(found: Journey) -> list[dict[str, Any]]:
         ),
         (
             "Done, and you know",
-            _moment(ticket.resolved_at) if over and ticket and ticket.resolved_at else _how_we_tell(found),
+            _moment(ended) if over and (ended := _ended(found, ticket)) else _how_we_tell(found),
             over,
         ),
     ]
@@ -291,6 +306,12 @@ def _steps(found: Journey) -> list[dict[str, Any]]:
         {"name": name, "detail": detail, "state": "done" if done else "now" if place == reached else "todo"}
         for place, (name, detail, done) in enumerate(steps)
     ]
+
+
+def _ended(found: Journey, ticket: Ticket | None) -> datetime | None:
+    """When the last team was done."""
+    ends = [part.resolved_at for part in (*found.parts, ticket) if part is not None and part.resolved_at is not None]
+    return max(ends, default=None)
 
 
 _READ = frozenset(
@@ -310,6 +331,9 @@ def _did(found: Journey) -> dict[str, Any] | None:
     ticket = found.deciding
     if ticket is None:
         return None
+    if found.parts and all(part.status in DONE for part in found.parts):
+        told = [f"{part.team.name}: {part.resolution_reason}" for part in found.parts if part.resolution_reason]
+        return {"heading": "We did", "paragraphs": told, "who": None} if told else None
     resolved = found.last(Event.Type.RESOLVED) if ticket == found.voice else None
     if ticket.status in DONE and ticket.resolution_reason:
         heading = "We decided" if ticket.resolution == Resolution.DECLINED else "We did"
@@ -322,11 +346,14 @@ def _did(found: Journey) -> dict[str, Any] | None:
     return {"heading": "We wrote", "paragraphs": _paragraphs(str(reply.data.get("text", ""))), "who": who}
 
 
-def _told(event: Event) -> dict[str, Any] | None:
+def _told(event: Event, found: Journey) -> dict[str, Any] | None:
     """One entry of the log; None for what customers do not see."""
     if event.type not in _WHAT_CUSTOMERS_SEE:
         return None
     title = _TITLES[event.type](event)
+    done = next((part for part in found.parts if part.pk == event.ticket_id), None)
+    if done is not None and event.type == Event.Type.RESOLVED:
+        title = f"{done.team.name} is done with its part"
     return {"at": event.occurred_at, "title": title, "text": _words(event).get("text", "")} if title else None
 
 
@@ -355,6 +382,7 @@ _TITLES: Mapping[str, Callable[[Event], str]] = {
     Event.Type.REPLY: lambda event: f"{_first_name(event.person)} wrote to you",
     Event.Type.TRIAGED: _triaged,
     Event.Type.ROUTED: _routed,
+    Event.Type.SPLIT: lambda event: "Another team works on it as well",
     Event.Type.MERGED: lambda event: "Others told us the same, so it is treated as one problem",
     Event.Type.UNMERGED: lambda event: "It is treated by itself again",
     Event.Type.WAITING: lambda event: "We wait for your answer",
@@ -395,6 +423,10 @@ def _first_name(person: User | None) -> str:
 
 def _face(person: User, ticket: Ticket) -> dict[str, Any]:
     return {"name": str(person), "initials": person.initials, "colour": person.colour, "team": ticket.team.name}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -367,7 +367,7 @@ def test_of_ten_people_at_once_one_decides() -> None:
         {"snoozed_until": AT},
         {"status": "flying"},
         {"severity": 5},
-        {"rank": 4},
+        {"rank": 5},
         {"status": "resolved", "resolution": "declined", "resolved_at": AT},
         {"status": "resolved", "resolution": "duplicate", "resolved_at": AT},
     ],

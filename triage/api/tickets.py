@@ -16,6 +16,7 @@ from feedback_portal.refusals import BadInput, InputError
 from intake.models import FeedbackItem
 from triage import decisions, finding, search
 from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told, listed, ticket_told
+from triage.lifecycle import WhyRouted
 from triage.models import Analysis, Event, Mention, Tagging, Ticket
 from triage.routing import Router, facts_of
 
@@ -24,7 +25,7 @@ MOST_EVENTS = 500
 _JOINED = ("team", "stage", "assignee", "duplicate_of", "item__submission")
 _BODIES = ("item__text", "item__context", "item__submission__payload", "item__submission__headers", "explanation")
 _ARGUMENTS: Mapping[str, tuple[type, str]] = {
-    "team": (str, "a text"), "note": (str, "a text"), "assignee": (str, "a text"), "topic": (str, "a text"),
+    "team": (str, "a text"), "because": (str, "a text"), "note": (str, "a text"), "assignee": (str, "a text"), "topic": (str, "a text"),
     "topics": (list, "a list of texts"), "value": (int, "a number"), "text": (str, "a text"), "wait": (bool, "true or false"),
     "until": (str, "a time"), "resolution": (str, "a text"), "reason": (str, "a text"), "tell": (bool, "true or false"),
     "original": (str, "a text"),
@@ -36,13 +37,18 @@ DECISION = inline_serializer(
         "version": serializers.IntegerField(
             required=False, help_text="What you saw; a ticket changed since answers 409."
         ),
-        "team": serializers.SlugField(required=False, help_text="route"),
-        "note": serializers.CharField(required=False, help_text="route"),
+        "team": serializers.SlugField(required=False, help_text="route, split"),
+        "note": serializers.CharField(required=False, help_text="route, split"),
+        "because": serializers.ChoiceField(
+            choices=WhyRouted.choices, required=False, help_text="route: why it goes elsewhere"
+        ),
         "assignee": serializers.CharField(required=False, help_text="assign; empty lets it go"),
         "topic": serializers.SlugField(required=False, help_text="tag, untag"),
         "topics": serializers.ListField(child=serializers.SlugField(), required=False, help_text="tags"),
         "value": serializers.IntegerField(required=False, help_text="severity, 1 to 4"),
-        "text": serializers.CharField(required=False, help_text="note, reply"),
+        "text": serializers.CharField(
+            required=False, help_text="note, reply; split: the part of the message that is meant"
+        ),
         "wait": serializers.BooleanField(required=False, help_text="reply: rest until the customer answers"),
         "until": serializers.DateTimeField(required=False, help_text="snooze"),
         "resolution": serializers.CharField(required=False, help_text="resolve"),

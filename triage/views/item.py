@@ -1,11 +1,12 @@
 """The open item as the workbench shows it: the words, why they are here, what was done, what may be done."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from feedback_portal.accounts.models import User
@@ -17,6 +18,7 @@ from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, Ticket
 from triage.originals import may_open
 from triage.routing import PROPOSED_BY, Router, facts_of
+from triage.views.beside import FOR_EVERY_TEAM, beside
 from triage.views.queue import due
 
 SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
@@ -71,6 +73,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
     analysis: Analysis | None = getattr(about, "analysis", None)
     taggings = list(Tagging.objects.standing().filter(item=about).select_related("topic").order_by("-confidence", "pk"))
     suggestion = _suggestion(ticket, taggings, analysis, at)
+    others = beside(ticket, actor)
     return {
         "reference": ticket.reference,
         "version": ticket.version,
@@ -91,7 +94,9 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
             for file in about.submission.attachments.order_by("pk")
         ],
         "suggestion": suggestion,
-        "timeline": timeline(ticket),
+        "timeline": timeline(ticket, hidden=others.hidden),
+        "quote": ticket.explanation.get("quote", ""),
+        "beside": others.shown,
         "explanation": explanation(ticket, about, analysis, taggings, at=at),
         "status_label": "Untriaged" if ticket.status == Status.NEW else Status(ticket.status).label,
         "stage": str(ticket.stage or ""),
@@ -125,7 +130,7 @@ def verbs(ticket: Ticket, actor: Actor) -> list[str]:
     found += [name for name, verb in moves.items() if lifecycle.can_move(ticket.status, verb)]
     if ticket.is_open:
         mine = actor.user is not None and ticket.assignee_id == actor.user.pk
-        found += ["reply", "link_action", "release" if mine else "claim"]
+        found += ["reply", "link_action", "split", "assign", "release" if mine else "claim"]
     return found
 
 
@@ -142,11 +147,14 @@ def segments(text: str, marks: list[tuple[int, int]]) -> list[dict[str, Any]]:
     return cut
 
 
-def timeline(ticket: Ticket) -> list[dict[str, Any]]:
-    """What was said and done, oldest first: events of this ticket and of its item; a decision of several events is one entry each."""
+def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, Any]]:
+    """What was said and done, oldest first: events of this ticket and of its item; a decision of several events is one entry
+    each. Of tickets that are hidden from the reader, only what is for every team."""
     events: QuerySet[Event] = Event.objects.filter(item=ticket.item_id).select_related(
         "person", "key", "item__customer"
     )
+    if hidden:
+        events = events.exclude(~Q(type__in=FOR_EVERY_TEAM), ticket__in=hidden)
     shown = []
     for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS]):
         icon, phrase = PHRASES.get(event.type, ("info", event.get_type_display()))

@@ -22,16 +22,18 @@ from triage import decisions, improvements
 from triage.forms import arguments_of
 from triage.lifecycle import OPEN, Resolution
 from triage.models import Action, Tagging, Ticket, Topic
+from triage.views import whom
 from triage.views.item import item as item_context
 from triage.views.queue import PAGE, Asked, due, new_since, queue, row
 from triage.views.rail import MOST_COUNTED, capped
 
-FORMS = ("route", "resolve", "snooze", "tag", "merge", "link_action", "note", "reply", "ask")
+FORMS = ("route", "split", "assign", "resolve", "snooze", "tag", "merge", "link_action", "note", "reply", "ask")
 _MOST_ACTIONS = 20
 _SENTENCES = {
     "accept": "Kept {reference} with {team}",
     "dismiss": "Turned the proposal on {reference} down",
     "route": "Routed {reference} to {team}",
+    "split": "Split {reference}: another team has a ticket for it too",
     "claim": "{reference} is yours",
     "release": "Let {reference} go",
     "assign": "Assigned {reference}",
@@ -233,16 +235,8 @@ def _form(
 
 
 def _choices(verb: str, found: Ticket, actor: Actor) -> dict[str, Any]:
-    if verb == "route":
-        teams = Team.objects.filter(is_active=True).order_by("name").select_related("stage")
-        here = found.team_id
-        return {
-            "teams": [
-                {"slug": team.slug, "name": team.name, "detail": str(team.stage or ""), "is_suggested": team.pk == here}
-                for team in teams
-            ],
-            "people": [],
-        }
+    if verb in {"route", "split", "assign"}:
+        return whom.choices(verb, found, at=timezone.now())
     if verb == "resolve":
         return {
             "resolutions": [
