@@ -92,6 +92,8 @@ class StageRow:
 @dataclass(frozen=True)
 class Dashboard:
     tiles: tuple[Tile, ...]
+    more: tuple[Tile, ...]
+    """The numbers that are not headlines."""
     findings: tuple[Finding, ...]
     flow: Card
     steps: Card
@@ -115,8 +117,9 @@ def dashboard(question: Question) -> Dashboard | None:
     )
     stages, at_a_stage = _stages(question)
     return Dashboard(
-        tiles=tuple(_tile(headline, question) for headline in headlines.values()),
-        findings=_findings(list(headlines.values()), flow, question),
+        tiles=tuple(_tile(each, question) for each in headlines.values() if each.kpi.is_headline),
+        more=tuple(_tile(each, question) for each in headlines.values() if not each.kpi.is_headline),
+        findings=_findings([each for each in headlines.values() if each.kpi.is_headline], flow, question),
         flow=_flow_card(flow, received, question),
         steps=_steps_card({slug: headline.now for slug, headline in headlines.items()}, question),
         resolution=_resolution_card(headlines["time-to-resolution"], question),

@@ -6,9 +6,9 @@ and was recorded by then is seen.
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest
 
 from intake.models import FeedbackItem
@@ -78,6 +78,62 @@ def stays_resolved(*, as_of: datetime) -> Subquery:
     )
     resolved = _events((Event.Type.RESOLVED,), as_of).filter(~Exists(reopened_since), ~Exists(_still_worked_on(as_of)))
     return Subquery(resolved.order_by("-occurred_at").values("occurred_at")[:1])
+
+
+def first_due() -> Subquery:
+    """When the first decision on an item was due."""
+    return Subquery(Ticket.objects.filter(item=OuterRef("pk")).order_by("pk").values("due_at")[:1])
+
+
+def since(moment: str, *types: str, as_of: datetime) -> Subquery:
+    """When the first event of these types happened at or after the moment annotated under that name."""
+    return Subquery(
+        _events(types, as_of)
+        .filter(occurred_at__gte=OuterRef(moment))
+        .order_by("occurred_at")
+        .values("occurred_at")[:1]
+    )
+
+
+def happened_within(time: timedelta, *types: str, as_of: datetime) -> Q:
+    """An event of these types happened at most so long after the item's arrival."""
+    latest = ExpressionWrapper(OuterRef("received_at") + Value(time), output_field=DateTimeField())
+    return Q(Exists(_events(types, as_of).filter(occurred_at__lte=latest)))
+
+
+def is_decided(*, as_of: datetime) -> Q:
+    """Triaged by a person, and no duplicate of another item."""
+    return Q(Exists(_decided(as_of))) & ~Q(Exists(_duplicates(as_of)))
+
+
+def was_moved(*, as_of: datetime) -> Q:
+    """Sent by a person to another team than it lay with."""
+    moved = _events((Event.Type.ROUTED,), as_of).filter(source=Event.Source.PERSON, data__has_key="from")
+    return Q(Exists(moved))
+
+
+def was_proposed(*, as_of: datetime) -> Q:
+    """Decided by a person who saw a proposal."""
+    return Q(Exists(_proposed(as_of)))
+
+
+def was_kept(*, as_of: datetime) -> Q:
+    """Decided as it had been proposed."""
+    return Q(Exists(_proposed(as_of).filter(data__contains={"kept": True})))
+
+
+def is_duplicate(*, as_of: datetime) -> Q:
+    return Q(Exists(_duplicates(as_of)))
+
+
+def _decided(as_of: datetime) -> QuerySet[Event]:
+    return _events((Event.Type.TRIAGED,), as_of).filter(source=Event.Source.PERSON)
+
+
+def _proposed(as_of: datetime) -> QuerySet[Event]:
+    return (
+        _decided(as_of).exclude(data__contains={"proposed_by": "catch_all"}).exclude(data__contains={"proposed_by": ""})
+    )
 
 
 def is_actionable(*, as_of: datetime) -> Q:

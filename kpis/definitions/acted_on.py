@@ -22,6 +22,7 @@ class ActedOn(RipeningShare):
         " action that has shipped and was not withdrawn. Wilson's interval."
     )
     position = 60
+    is_headline = True
 
     def counted(self, *, as_of: datetime) -> Q:
         return facts.is_actionable(as_of=as_of)

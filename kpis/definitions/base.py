@@ -1,6 +1,6 @@
 """What a KPI is: whole numbers counted over items, and how their sums become a value with its interval.
 
-A new KPI is one new file beside this one: subclass `Share`, `RipeningShare`, `Duration` or `Kpi`, decorate with `@definitions.register`. Raise
+A new KPI is one new file beside this one: subclass `Share`, `RipeningShare`, `Duration`, `means.Mean`, `maturing.MaturingShare` or `Kpi`, decorate with `@definitions.register`. Raise
 `version` when the same items may give another number. Nothing here saves.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Literal
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, DateTimeField, F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
@@ -42,6 +42,8 @@ class Kpi(ABC):
     """Whether a period's parts are the sums over its days. Where not, a period is counted in one go over its items, and
     weeks and the usual period are measured as a whole."""
     position: ClassVar[int] = 100
+    is_headline: ClassVar[bool] = False
+    """Whether it is one of the few large numbers at the top of the dashboard; the others stand in its table."""
 
     ripens: ClassVar[bool] = False
     """Whether an item can still come to count long after it arrived, so that a newer period is compared with an older
@@ -84,27 +86,10 @@ class Kpi(ABC):
         )
 
 
-class Share(Kpi):
-    """So many of so many, with Wilson's interval."""
+class Proportion(Kpi):
+    """So many of so many, `numerator` and `denominator` among the parts, with Wilson's interval."""
 
     unit = "%"
-
-    @abstractmethod
-    def counted(self, *, as_of: datetime) -> Q:
-        """Which items are in the denominator."""
-
-    @abstractmethod
-    def hit(self, *, as_of: datetime) -> Q:
-        """Which of those are in the numerator as well."""
-
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
-        rows = (
-            items.filter(self.counted(as_of=as_of))
-            .order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"))
-            .annotate(denominator=Count("pk"), numerator=Count("pk", filter=self.hit(as_of=as_of)))
-        )
-        return {Slice(*place): Counter(denominator=n, numerator=hits) for *place, n, hits in rows}
 
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
         n, hits = parts.get("denominator", 0), parts.get("numerator", 0)
@@ -138,6 +123,27 @@ class Share(Kpi):
             # What is too little for a rate is too little for a signal.
             frozenset(place - 1 for place in chart["outside"] if figures[place - 1].value is not None),
         )
+
+
+class Share(Proportion):
+    """Of the items that count, those that are hits."""
+
+    @abstractmethod
+    def counted(self, *, as_of: datetime) -> Q:
+        """Which items are in the denominator."""
+
+    @abstractmethod
+    def hit(self, *, as_of: datetime) -> Q:
+        """Which of those are in the numerator as well."""
+
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+        rows = (
+            items.filter(self.counted(as_of=as_of))
+            .order_by()
+            .values_list(F("team_id"), F("channel_id"), F("stage_id"))
+            .annotate(denominator=Count("pk"), numerator=Count("pk", filter=self.hit(as_of=as_of)))
+        )
+        return {Slice(*place): Counter(denominator=n, numerator=hits) for *place, n, hits in rows}
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         counted = items.filter(self.counted(as_of=as_of))
@@ -190,8 +196,9 @@ class RipeningShare(Share):
 class Duration(Kpi):
     """Hours from arrival until something happened. What still waits counts as waiting, by Kaplan and Meier's method.
 
-    The parts are a histogram: `e<bucket>` items it happened to, in buckets 2 % wide (at most 1 % error), and `o<hour>`
-    items still waiting that arrived in that hour since 1970, whose wait is known only when the value is read.
+    The parts are a histogram: `e<bucket>` items it happened to, in buckets 2 % wide (at most 1 % error), `o<hour>` items
+    still waiting that arrived in that hour since 1970, whose wait is known only when the value is read, and `c<bucket>`
+    items that waited so long and then ceased to wait without it.
     """
 
     unit = "hours"
@@ -201,16 +208,27 @@ class Duration(Kpi):
     def ended(self, *, as_of: datetime) -> Combinable:
         """The moment it happened to an item, null while it has not."""
 
+    def counted(self, *, as_of: datetime) -> Q:
+        """The items it can happen to: all, unless the KPI says less."""
+        return Q()
+
+    def stopped(self, *, as_of: datetime) -> Combinable:
+        """The moment from which it cannot happen to an item any more, which then no longer waits; null while it can."""
+        return Value(None, output_field=DateTimeField())
+
     def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
         rows = (
-            items.annotate(ended_at=self.ended(as_of=as_of))
+            items.filter(self.counted(as_of=as_of))
+            .annotate(ended_at=self.ended(as_of=as_of), stopped_at=self.stopped(as_of=as_of))
             .order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("received_at"), F("ended_at"))
+            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("received_at"), F("ended_at"), F("stopped_at"))
         )
         found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
-        for *place, received_at, ended_at in rows.iterator(chunk_size=5000):
+        for *place, received_at, ended_at, stopped_at in rows.iterator(chunk_size=5000):
             if ended_at:
                 part = f"e{statistics.bucket_of(hours(max(ended_at - received_at, _AT_ONCE)))}"
+            elif stopped_at:
+                part = f"c{statistics.bucket_of(hours(max(stopped_at - received_at, _AT_ONCE)))}"
             else:
                 part = f"o{int(received_at.timestamp() // 3600)}"
             found[Slice(*place)][part] += 1
@@ -222,6 +240,8 @@ class Duration(Kpi):
         for part, count in sorted(parts.items()):
             if part[0] == "e":
                 ended[statistics.value_of(int(part[1:]))] += count
+            elif part[0] == "c":
+                waiting[statistics.value_of(int(part[1:]))] += count
             else:
                 # The middle of the hour stands for all who arrived in it.
                 waiting[max(0.0, as_of.timestamp() / 3600 - int(part[1:]) - 0.5)] += count
@@ -254,9 +274,10 @@ class Duration(Kpi):
         return Change("better" if sooner == (self.better == "lower") else "worse", moved, p=test["p"])
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
+        counted = items.filter(self.counted(as_of=as_of))
         if side == "denominator":
-            return items
-        return items.annotate(ended_at=self.ended(as_of=as_of)).filter(ended_at__isnull=False)
+            return counted
+        return counted.annotate(ended_at=self.ended(as_of=as_of)).filter(ended_at__isnull=False)
 
 
 FEW = 10

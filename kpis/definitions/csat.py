@@ -20,6 +20,7 @@ class Csat(Share):
         " interval. Answers on other scales are other KPIs."
     )
     position = 30
+    is_headline = True
 
     def counted(self, *, as_of: datetime) -> Q:
         return Q(rating_scale="csat5")

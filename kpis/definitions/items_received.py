@@ -27,6 +27,7 @@ class ItemsReceived(Kpi):
         " far a count like this moves by chance alone (Garwood)."
     )
     position = 10
+    is_headline = True
 
     def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
         rows = items.order_by().values_list(F("team_id"), F("channel_id"), F("stage_id")).annotate(n=Count("pk"))

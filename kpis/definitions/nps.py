@@ -33,6 +33,7 @@ class NetPromoterScore(Kpi):
     # A customer who answered on two days is one answer of the week, so days do not add up.
     adds_up = False
     position = 20
+    is_headline = True
 
     def voices(self, items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
         """The latest answer of each customer; whoever is unknown stands for themselves."""

@@ -20,6 +20,7 @@ class TimeToResolution(Duration):
         " open (Kaplan and Meier)."
     )
     position = 50
+    is_headline = True
 
     def ended(self, *, as_of: datetime) -> Combinable:
         return stays_resolved(as_of=as_of)

@@ -21,6 +21,7 @@ class TimeToTriage(Duration):
         " wait count as waiting (Kaplan and Meier), so leaving them lie cannot improve the number."
     )
     position = 40
+    is_headline = True
 
     def ended(self, *, as_of: datetime) -> Combinable:
         return first(Event.Type.TRIAGED, Event.Type.MERGED, as_of=as_of)

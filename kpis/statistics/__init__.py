@@ -29,6 +29,7 @@ from kpis.statistics.control_charts import (
 from kpis.statistics.intervals import (
     clopper_pearson,
     mean_ci,
+    mean_difference,
     newcombe_difference,
     percentile,
     poisson_ci,
@@ -63,6 +64,7 @@ __all__ = [
     "lifecycle",
     "logrank",
     "mean_ci",
+    "mean_difference",
     "newcombe_difference",
     "nps",
     "nps_difference",

@@ -102,6 +102,28 @@ def mean_ci(n: int, mean: float, sd: float, *, confidence: float = 0.95) -> Inte
     return {"low": mean - reach, "high": mean + reach}
 
 
+def mean_difference(
+    one: tuple[int, float, float], two: tuple[int, float, float], *, confidence: float = 0.95
+) -> Difference:
+    """Of two (n, mean, sample standard deviation), the first mean minus the second, in the unit of the means. The groups are
+    independent, their spreads may differ, and each needs two values.
+
+    Source: Welch 1947, Biometrika 34:28-35, with the degrees of freedom of Satterthwaite 1946.
+    """
+    (n1, mean1, sd1), (n2, mean2, sd2) = one, two
+    if min(sd1, sd2) < 0:
+        raise ValueError("A standard deviation is never below 0.")
+    check_confidence(confidence)
+    if min(n1, n2) < 2:
+        return {"difference": None, "low": None, "high": None}
+    a, b = sd1**2 / n1, sd2**2 / n2
+    if a + b == 0:
+        return {"difference": mean1 - mean2, "low": mean1 - mean2, "high": mean1 - mean2}
+    freedom = (a + b) ** 2 / (a**2 / (n1 - 1) + b**2 / (n2 - 1))
+    reach = student_quantile(0.5 + confidence / 2, df=freedom) * math.sqrt(a + b)
+    return {"difference": mean1 - mean2, "low": mean1 - mean2 - reach, "high": mean1 - mean2 + reach}
+
+
 def percentile(values: Sequence[float], q: float) -> Value:
     """The value below which the share `q` (0 to 1) lies, linear between neighbours: h = (n - 1) q.
 
