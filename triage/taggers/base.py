@@ -137,6 +137,8 @@ class Taxonomy:
 
     topics: tuple[Topic, ...] = ()
     learned: "Mapping[str, Blend]" = field(default_factory=dict, compare=False)
+    vectors: Mapping[str, Vector] = field(default_factory=dict, repr=False, compare=False)
+    """What the encoder makes of each of the `sayings`; empty where there is none."""
     patterns: tuple[Pattern, ...] = ()
     """In the order in which they are tried."""
     _derived: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -145,6 +147,12 @@ class Taxonomy:
         slugs = [topic.slug for topic in self.topics]
         if len(set(slugs)) < len(slugs):
             raise ValueError("Two topics have the same slug.")
+
+    @property
+    def sayings(self) -> tuple[str, ...]:
+        """Every name, description and keyword once: what is to be encoded for texts to be compared with."""
+        said = (saying for topic in self.topics for saying in (topic.name, topic.description, *topic.keywords))
+        return tuple(dict.fromkeys(saying for saying in said if saying))
 
     def derive(self, build: Callable[["Taxonomy"], T]) -> T:
         """What `build` makes of these topics, made at the first call."""

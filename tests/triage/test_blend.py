@@ -1,0 +1,191 @@
+"""What is learned from corrections."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from triage.blend import NONE, Blend, Example, Prediction, Unlearnable, fit
+from triage.taggers import Taxonomy, Text, Topic
+
+SHOP = Taxonomy(
+    (
+        Topic("leak", "Seal leak", "Water comes out where it should not.", ("leak", "drips"), "quality"),
+        Topic("lid", "Broken lid", "The lid or its hinge breaks.", ("lid", "hinge"), "quality"),
+        Topic("late", "Late delivery", "The parcel came late or not at all.", ("late", "tracking"), "logistics"),
+    )
+)
+SAID = {
+    "leak": ["a puddle under the kettle", "my worktop is soaked", "it wets the whole table", "water under the pot"],
+    "lid": ["the cover snapped off", "the top will not close", "its flap came off", "the cover is in two pieces"],
+    "late": ["still waiting for the courier", "the box is not here yet", "no sign of my box", "the courier never came"],
+    NONE: ["what a lovely colour", "greetings from the sea", "lovely people, greetings", "my aunt likes the colour"],
+}
+WHEN = ["today", "again", "since monday", "as before", "in may", "once more"]
+# A stand-in for an encoder: every label a direction, every text a little off it.
+AXES = dict(zip(SAID, np.eye(8, dtype=np.float32), strict=False))
+
+
+def vector_of(label: str, number: int) -> np.ndarray:
+    off = np.random.default_rng(number).normal(size=8).astype(np.float32)
+    mixed = AXES[label] + 0.2 * off
+    return (mixed / np.linalg.norm(mixed)).astype(np.float32)
+
+
+def examples(*, vectors: bool = False) -> list[Example]:
+    made = []
+    for label, sayings in SAID.items():
+        for saying in sayings:
+            for when in WHEN:
+                number = len(made)
+                vector = vector_of(label, number) if vectors else None
+                made.append(Example(f"\n{saying} {when}", label, vector, key=number))
+    return made
+
+
+WITH_VECTORS = Taxonomy(SHOP.topics, vectors=dict.fromkeys(SHOP.sayings, AXES["late"]))
+
+
+@pytest.fixture(scope="module")
+def blend() -> Blend:
+    return fit(examples(), SHOP)
+
+
+@pytest.fixture(scope="module")
+def seeing() -> Blend:
+    return fit(examples(vectors=True), WITH_VECTORS)
+
+
+def one(blend: Blend, text: str, taxonomy: Taxonomy = SHOP) -> Prediction:
+    [prediction] = blend.predict([Text(1, text=text)], taxonomy)
+    return prediction
+
+
+def test_it_learns_words_that_the_taxonomy_does_not_have(blend: Blend) -> None:
+    assert one(blend, "the cover of mine snapped").label == "lid"
+    assert one(blend, "there is a puddle, all soaked").label == "leak"
+    assert one(blend, "lovely colour, greetings").label == NONE
+
+
+def test_probabilities_add_up_to_one_over_every_topic(blend: Blend) -> None:
+    prediction = one(blend, "the courier snapped")
+    assert {label for label, _ in prediction.probabilities} == {"leak", "lid", "late", NONE}
+    assert sum(share for _, share in prediction.probabilities) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_words_it_names_stand_in_the_text_where_it_says(blend: Blend) -> None:
+    text = "Sadly the Cover snapped off"
+    prediction = one(blend, text)
+    assert {text[each.span.start : each.span.end] for each in prediction.words if each.span} >= {"Cover", "snapped"}
+
+
+def test_what_is_not_set_says_why(blend: Blend) -> None:
+    prediction = one(blend, "hello")
+    assert prediction.verdict != "auto"
+    assert prediction.why_not
+    assert prediction.why_not.endswith(".")
+
+
+def test_the_same_examples_in_any_order_give_the_same_bytes(blend: Blend) -> None:
+    assert fit(examples()[::-1], SHOP).to_bytes() == blend.to_bytes()
+
+
+def test_an_answer_does_not_depend_on_the_batch(seeing: Blend) -> None:
+    texts = [
+        Text(number, text=f"{saying} yesterday", vector=vector_of(label, 900 + number) if number % 3 else None)
+        for label, sayings in SAID.items()
+        for number, saying in enumerate(sayings)
+    ]
+    together = seeing.predict(texts, WITH_VECTORS)
+    assert together == [seeing.predict([text], WITH_VECTORS)[0] for text in texts]
+    assert together == seeing.predict(texts[::-1], WITH_VECTORS)[::-1]
+
+
+def test_it_comes_back_from_its_bytes_as_it_was(seeing: Blend) -> None:
+    again = Blend.from_bytes(seeing.to_bytes())
+    texts = [Text(1, text="the courier", vector=vector_of("late", 7)), Text(2, text="the courier")]
+    assert again.predict(texts, WITH_VECTORS) == seeing.predict(texts, WITH_VECTORS)
+    assert again.to_bytes() == seeing.to_bytes()
+
+
+def test_with_vectors_it_names_the_nearest_examples(seeing: Blend) -> None:
+    given = examples(vectors=True)
+    [prediction] = seeing.predict(
+        [Text(1, text="What happened here is that it was so yesterday", vector=vector_of("lid", 5))], WITH_VECTORS
+    )
+    assert prediction.label == "lid"
+    assert [given[each.key].label for each in prediction.neighbours] == ["lid"] * 3
+    cosines = [each.cosine for each in prediction.neighbours]
+    assert cosines == sorted(cosines, reverse=True)
+
+
+def test_a_team_is_learned_as_a_topic_is() -> None:
+    teams = {"leak": "quality", "lid": "quality", "late": "logistics"}
+    taught = [replace(each, label=teams[each.label]) for each in examples() if each.label]
+    learned = fit(taught, SHOP, field="team")
+    assert one(learned, "no sign of the courier").label == "logistics"
+    assert one(learned, "it drips").label == "quality"
+
+
+def test_a_topic_added_since_can_be_given_and_one_removed_cannot(blend: Blend) -> None:
+    changed = Taxonomy((*SHOP.topics[:2], Topic("invoice", "Invoice", keywords=("invoice", "vat"))))
+    shares = dict(one(blend, "no vat on the invoice", changed).probabilities)
+    assert "late" not in shares
+    assert shares["invoice"] > shares["lid"]
+
+
+@pytest.mark.parametrize("taught", [[], examples()[:14], examples()[:20]])
+def test_too_little_is_refused_in_a_sentence(taught: list[Example]) -> None:
+    with pytest.raises(Unlearnable, match="it takes 15 of at least two"):
+        fit(taught, SHOP)
+
+
+def _changed(packed: bytes, name: str, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(packed)) as old, zipfile.ZipFile(out, "w") as new:
+        for member in old.namelist():
+            new.writestr(member, content if member == name else old.read(member))
+        if name not in old.namelist():
+            new.writestr(name, content)
+    return out.getvalue()
+
+
+def _array(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=True)
+    return out.getvalue()
+
+
+def test_bytes_that_are_no_model_are_refused_in_a_sentence(blend: Blend) -> None:
+    packed = blend.to_bytes()
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        head = json.loads(np.load(io.BytesIO(archive.read("head.npy"))).tobytes())
+
+    def with_head(**changes: object) -> bytes:
+        text = json.dumps(head | changes).encode()
+        return _changed(packed, "head.npy", _array(np.frombuffer(text, np.uint8)))
+
+    huge = _array(np.zeros(1, np.float32)).replace(b"(1,)", b"(9999999999,)")
+    for hostile in [
+        b"",
+        b"x" * 100,
+        packed[:-30],
+        packed[: len(packed) // 2],
+        _changed(packed, "rarity.npy", _array(np.array([{"a": 1}], object))),
+        _changed(packed, "rarity.npy", _array(np.zeros(3, np.float32))),
+        _changed(packed, "rarity.npy", _array(np.full(len(blend.vocabulary), np.nan, np.float32))),
+        _changed(packed, "rarity.npy", huge),
+        _changed(packed, "words_weights.npy", _array(np.zeros((1, 1), np.float64))),
+        _changed(packed, "more.npy", _array(np.zeros(1))),
+        with_head(format=99),
+        with_head(labels=["b", "a"]),
+        with_head(labels="abc"),
+        with_head(modes={}),
+        with_head(counts=[-1] * 4),
+        with_head(modes={**head["modes"], "words": {**head["modes"]["words"], "weights": [1.0]}}),
+    ]:
+        with pytest.raises(Unlearnable, match="cannot be read"):
+            Blend.from_bytes(hostile)
