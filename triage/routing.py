@@ -119,7 +119,7 @@ class Router:
     def route(self, facts: Facts, clues: Clues) -> Routing:
         """The first rule that routes decides the team; every rule that holds may tag and send it to others as well, and the
         first to name a severity or a person decides those."""
-        facts = facts.with_above(self._above)
+        facts = self.seen(facts)
         held = self.held(facts)
         place = self.place(held, facts, clues)
         urgency = facts.urgency if facts.urgency is not None else 1
@@ -152,14 +152,18 @@ class Router:
             | ({"also": [{"team": team.slug, "rule": rule} for team, rule in also]} if also else {}),
         )
 
+    def seen(self, facts: Facts) -> Facts:
+        """The facts as rules see them: with every topic that stands above one of the item's own."""
+        return facts.with_above(self._above)
+
     def held(self, facts: Facts) -> list[tuple[Rule, rules.Rule]]:
         """The rules that hold, in order."""
-        facts = facts.with_above(self._above)
+        facts = self.seen(facts)
         return [(self.stored[position], rule) for position, rule in self.rules.matching(facts)]
 
     def trace(self, facts: Facts) -> list[dict[str, Any]]:
         """Every rule as it stands now, tried on this item, each condition answered; for the "why here" panel."""
-        facts = facts.with_above(self._above)
+        facts = self.seen(facts)
         return [told(stored, match) for stored, match in zip(self.stored, self.rules.trace(facts), strict=True)]
 
     def place(self, held: Sequence[tuple[Rule, rules.Rule]], facts: Facts, clues: Clues) -> Placed:

@@ -1,6 +1,8 @@
 """Tickets for programs: found, read with the whole reason for where they are, and decided by the verbs of people."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -11,14 +13,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from feedback_portal.accounts.models import Scope
+from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
 from intake.models import FeedbackItem
 from triage import decisions, finding, search
-from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told, listed, ticket_told
+from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told, listed, ticket_told, time_told
 from triage.lifecycle import WhyRouted
 from triage.models import Analysis, Event, Mention, Tagging, Ticket
-from triage.routing import Router, facts_of
+from triage.why import why
 
 ORDER = ("-received_at", "-id")
 MOST_EVENTS = 500
@@ -86,7 +89,8 @@ class TicketView(APIView):
 
     @extend_schema(operation_id="tickets_read", responses={200: FULL, **PROBLEMS})
     def get(self, request: Request, reference: str) -> Response:
-        return Response(_in_full(decisions.find(reference, by=caller(request))))
+        actor = caller(request)
+        return Response(_in_full(decisions.find(reference, by=actor), by=actor))
 
 
 class DecisionsView(APIView):
@@ -135,23 +139,23 @@ def _decision(given: Any) -> tuple[str, int | None, dict[str, Any]]:
     return given["verb"], version, arguments
 
 
-def _in_full(found: Ticket) -> dict[str, Any]:
+def _in_full(found: Ticket, *, by: Actor) -> dict[str, Any]:
     ticket = Ticket.objects.select_related(*_JOINED).get(pk=found.pk)
-    return ticket_told(ticket) | {"explanation": _explanation(ticket), "events": _events(ticket)}
+    told = _explanation(ticket, by=by, at=timezone.now())
+    return ticket_told(ticket) | {"explanation": told, "events": _events(ticket)}
 
 
-def _explanation(ticket: Ticket) -> dict[str, Any]:
+def _explanation(ticket: Ticket, *, by: Actor, at: datetime) -> dict[str, Any]:
     """Why it is here: the stored reason, the tags with their evidence, and every rule as it stands now."""
     about = FeedbackItem.objects.select_related("channel", "customer__account", "analysis").get(pk=ticket.item_id)
     analysis: Analysis | None = getattr(about, "analysis", None)
     taggings = list(Tagging.objects.filter(item=about).select_related("topic").order_by("-confidence", "pk"))
-    winner = ticket.explanation.get("rule")
-    topics = frozenset(tagging.topic.slug for tagging in taggings if tagging.removed_at is None)
+    standing = [tagging for tagging in taggings if tagging.removed_at is None]
+    found = why(ticket, about, analysis, standing, by=by, at=at) if analysis else None
     mentions = list(Mention.objects.filter(item=about).order_by("kind", "-confidence", "key"))
-    rules = Router.load(at=timezone.now()).trace(facts_of(about, analysis, topics=topics)) if analysis else []
     return {
         "by": ticket.explanation.get("by"),
-        "rule": winner,
+        "rule": ticket.explanation.get("rule"),
         "topic": ticket.explanation.get("topic"),
         "reason": ticket.explanation.get("reason"),
         "language": analysis.language if analysis else None,
@@ -172,7 +176,16 @@ def _explanation(ticket: Ticket) -> dict[str, Any]:
         "entities": [
             {"kind": mention.kind, "value": mention.value, "confidence": mention.confidence} for mention in mentions
         ],
-        "rules": [told | {"is_winner": told["rule"] == winner} for told in rules],
+        "model": ticket.explanation.get("model"),
+        "routed_at": time_told(found.routed_at) if found else None,
+        "words": [{"part": part, "start": start, "end": end} for part, start, end in found.marks] if found else [],
+        "neighbours": [asdict(each) for each in found.neighbours] if found else [],
+        "neighbours_hidden": found.others if found else 0,
+        "runners_up": [{"team": team, "probability": sure} for team, sure in found.runners_up] if found else [],
+        "would_change": list(found.changes) if found else [],
+        "today": found.today if found else "",
+        "rules_as_of": time_told(at),
+        "rules": [told | {"is_winner": told["rule"] == found.rule} for told in found.rules] if found else [],
     }
 
 

@@ -1,6 +1,6 @@
 """The open item as the workbench shows it: the words, why they are here, what was done, what may be done."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -9,17 +9,19 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from feedback_portal.accounts.models import User
+from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
 from intake.models import Customer, FeedbackItem
 from intake.whole_mails import is_mail
 from triage import lifecycle
-from triage.lifecycle import Status, Verb
+from triage.lifecycle import Resolution, Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, Ticket
 from triage.originals import may_open
-from triage.routing import PROPOSED_BY, Router, facts_of
+from triage.routing import PROPOSED_BY
+from triage.views.because import because
 from triage.views.beside import FOR_EVERY_TEAM, beside
 from triage.views.queue import due
+from triage.why import Why, why
 
 SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
 RECORD_DAYS = timedelta(days=90)
@@ -74,13 +76,14 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
     taggings = list(Tagging.objects.standing().filter(item=about).select_related("topic").order_by("-confidence", "pk"))
     suggestion = _suggestion(ticket, taggings, analysis, at)
     others = beside(ticket, actor)
+    found = why(ticket, about, analysis, taggings, by=actor, at=at) if analysis is not None else None
     return {
         "reference": ticket.reference,
         "version": ticket.version,
         "title": about.headline,
         "is_chosen": is_chosen,
         "verbs": verbs(ticket, actor),
-        "segments": segments(about.text, _marks(taggings, analysis) if ticket.status == Status.NEW else []),
+        "segments": segments(about.text, _marks(ticket, found, analysis)),
         "language": analysis.language if analysis and analysis.language != "und" else "",
         "customer": _customer(about.customer),
         "channel_name": about.channel.name,
@@ -97,7 +100,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "timeline": timeline(ticket, hidden=others.hidden),
         "quote": ticket.explanation.get("quote", ""),
         "beside": others.shown,
-        "explanation": explanation(ticket, about, analysis, taggings, at=at),
+        "explanation": because(found) if found else None,
         "status_label": "Untriaged" if ticket.status == Status.NEW else Status(ticket.status).label,
         "stage": str(ticket.stage or ""),
         "team": str(ticket.team),
@@ -176,27 +179,6 @@ def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, 
     return shown
 
 
-def explanation(
-    ticket: Ticket, about: FeedbackItem, analysis: Analysis | None, taggings: list[Tagging], *, at: datetime
-) -> dict[str, Any] | None:
-    """Why it is here: the reason as it was stored, and every rule as it stands now, tried on this item."""
-    if analysis is None:
-        return None
-    topics = frozenset(tagging.topic.slug for tagging in taggings)
-    traced = Router.load(at=at).trace(facts_of(about, analysis, topics=topics))
-    return {
-        "sentence": ticket.explanation.get("reason", ""),
-        "rules": [
-            {
-                "name": told["rule"],
-                "is_winner": told["rule"] == ticket.explanation.get("rule"),
-                "conditions": [{"text": each["sentence"], "holds": each["held"]} for each in told["conditions"]],
-            }
-            for told in traced
-        ],
-    }
-
-
 def record(ticket: Ticket, *, at: datetime) -> tuple[int, int]:
     """How often proposals of this kind (the same rule, or the same topic) were kept, of how many, over 90 days."""
     by = ticket.explanation.get("by", "")
@@ -217,7 +199,7 @@ def _suggestion(
     if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
         return None
     if ticket.explanation.get("by") not in PROPOSED_BY and not is_safety:
-        return None
+        return _spam(ticket) or _elsewhere(ticket)
     kept, n = record(ticket, at=at)
     if n >= _ENOUGH and kept / n < _WORTH_PROPOSING and not is_safety:
         return None
@@ -238,12 +220,45 @@ def _suggestion(
     }
 
 
-def _marks(taggings: list[Tagging], analysis: Analysis | None) -> list[tuple[int, int]]:
-    """Where in the text the evidence stands: of the surest topic, and of whatever made it urgent."""
-    given = [each for tagging in taggings[:1] for each in tagging.evidence.get("evidence", [])]
-    if analysis is not None and analysis.urgency >= 2:
-        given += [each for told in analysis.evidence.get("urgency", []) for each in told.get("evidence", [])]
-    spans = [each["span"] for each in given if each.get("span")]
+def _spam(ticket: Ticket) -> dict[str, Any] | None:
+    """It is proposed to close what looks like spam; nothing closes it by itself."""
+    if ticket.explanation.get("by") != "spam":
+        return None
+    accept = [("verb", "resolve"), ("resolution", Resolution.SPAM.value)]
+    return _proposal("Close it as spam", str(ticket.explanation.get("spam", "")), accept)
+
+
+def _elsewhere(ticket: Ticket) -> dict[str, Any] | None:
+    """The team the learned router would have it with, where it is not sure enough to send it there."""
+    model = ticket.explanation.get("model") or {}
+    slug, sure = (model.get("teams") or [("", 0.0)])[0]
+    if model.get("verdict") != "suggest" or slug == ticket.team.slug:
+        return None
+    team = Team.objects.filter(slug=slug, is_active=True).first()
+    if team is None or Ticket.objects.filter(item=ticket.item_id, team=team).exists():
+        return None
+    reason = f"Items like this one went there ({sure:.0%} sure), which is not enough to send it by itself."
+    return _proposal(f"Send it to {team.name}", reason, [("verb", "route"), ("team", team.slug)])
+
+
+def _proposal(sentence: str, reason: str, accept: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "sentence": sentence,
+        "reasons": [{"text": reason, "url": ""}] if reason else [],
+        "record": "New kind of suggestion",
+        "sample": "",
+        "is_safety": False,
+        "accept": [{"name": name, "value": value} for name, value in accept],
+        "dismiss": [{"name": "verb", "value": "dismiss"}],
+    }
+
+
+def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list[tuple[int, int]]:
+    """Where in the text the evidence stands: of whatever brought it here, until a person did, and of what made it urgent."""
+    spans = list(found.marks) if found is not None and found.by not in {"person", "split"} else []
+    if analysis is not None and analysis.urgency >= 2 and ticket.status == Status.NEW:
+        given = [each for told in analysis.evidence.get("urgency", []) for each in told.get("evidence", [])]
+        spans += [tuple(each["span"]) for each in given if each.get("span")]
     return [(start, end) for part, start, end in spans if part == "text"]
 
 

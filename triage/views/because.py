@@ -1,0 +1,51 @@
+"""Why a ticket is here, as its page shows it: in words first, the rules one by one below."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from triage.why import Why
+
+MOST_RULES = 25
+"""So many rules stand on the page, those that hold first; the API gives all of them."""
+
+
+def because(found: Why) -> dict[str, Any]:
+    """The context of `_explanation.html`."""
+    ranked = sorted(found.rules, key=lambda told: (told["rule"] != found.rule, not told["matched"], _failed(told)))
+    shown = ranked[:MOST_RULES]
+    return {
+        "sentence": found.reason,
+        "given": found.given,
+        "routed_at": found.routed_at,
+        "words": found.words,
+        "neighbours": [
+            {
+                "title": one.title,
+                "detail": f"{one.reference}, {one.team}, {one.cosine:.0%} alike",
+                "url": f"{reverse('triage:workbench')}?item={one.reference}",
+            }
+            for one in found.neighbours
+        ],
+        "others": found.others,
+        "runners_up": [{"team": team, "share": f"{sure:.0%}"} for team, sure in found.runners_up],
+        "unsure": found.unsure,
+        "changes": found.changes,
+        "today": found.today,
+        "as_of": found.as_of,
+        "tried": len(found.rules),
+        "more": len(ranked) - len(shown),
+        "rules": [
+            {
+                "name": told["rule"],
+                "is_winner": told["rule"] == found.rule and found.by == "rule",
+                "holds": told["matched"],
+                "conditions": [{"text": each["sentence"], "holds": each["held"]} for each in told["conditions"]],
+            }
+            for told in shown
+        ],
+    }
+
+
+def _failed(told: dict[str, Any]) -> int:
+    return sum(not each["held"] for each in told["conditions"])
