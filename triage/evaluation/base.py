@@ -93,6 +93,10 @@ class Labelling(Task):
         label = record.get(ground.label)
         return None if label is None else str(label)
 
+    def more(self, truths: Sequence[str], answers: Sequence[Answer]) -> Mapping[str, float]:
+        """Figures of this task alone."""
+        return {}
+
     def measure(self, records: Sequence[Record], ground: Ground) -> Measured:
         labelled = [(record, label) for record in records if (label := self.label_of(record, ground)) is not None]
         if not labelled:
@@ -107,8 +111,14 @@ class Labelling(Task):
             texts = [text_of(record, number) for number, (record, _) in enumerate(labelled[at : at + _AT_ONCE], at)]
             answers += answer(encoded(texts, ground.encode if self.encodes else None))
         took = perf_counter() - trained
-        figures = figures_of([label for _, label in labelled], answers)
-        return replace(figures, items_per_second=len(labelled) / took, train_seconds=trained - started, model=model)
+        truths = [label for _, label in labelled]
+        return replace(
+            figures_of(truths, answers),
+            items_per_second=len(labelled) / took,
+            train_seconds=trained - started,
+            model=model,
+            more=self.more(truths, answers),
+        )
 
 
 def figures_of(truths: Sequence[str], answers: Sequence[Answer]) -> Measured:
