@@ -34,8 +34,8 @@ def _suggest(text: Text) -> Iterator[Suggestion]:
     remaining = _remaining(text)
     for kind in sorted(masked - remaining.keys()):
         words = personal_data.WORDS[kind]
-        places = tuple(_places(text, f"[{words}]"))
-        yield _suggestion(kind, _SURE, f"It held a piece of personal data that is masked: {words}.", places)
+        masks = list(_places(text, f"[{words}]"))
+        yield _suggestion(kind, _SURE, f"It held a piece of personal data that is masked: {words}.", masks)
     for kind, places in remaining.items():
         words = personal_data.WORDS[kind]
         yield _suggestion(kind, _FOUND, f"Personal data stands in the text: {words}.", places)
