@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from celery import Celery
+from celery.schedules import crontab
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "feedback_portal.settings")
@@ -29,6 +30,8 @@ PIPELINE = (
     Stage("take apart", "intake.Delivery", "intake.tasks.take_apart_pending", "intake"),
     Stage("normalize", "intake.Submission", "intake.tasks.normalize_pending", "intake"),
     Stage("understand", "intake.Arrival", "triage.tasks.understand_pending", "triage"),
+    Stage("compare", "triage.Gathering", "triage.tasks.gather_pending", "triage"),
+    Stage("group", "triage.Regrouping", "triage.tasks.group_pending", "triage"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
     Stage("measure", "triage.ChangedDay", "kpis.tasks.recount_changed_days", "measure"),
 )
@@ -45,6 +48,8 @@ app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE
 app.conf.beat_schedule = {
     "wake-snoozed": {"task": "triage.tasks.wake_snoozed", "schedule": 30.0},
     "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
+    "judge-themes": {"task": "triage.tasks.judge_themes", "schedule": 900.0},
+    "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},
     "forget-unused-vectors": {"task": "triage.tasks.forget_unused_vectors", "schedule": 21600.0},
     "forget-expired": {"task": "intake.tasks.forget_expired", "schedule": 3600.0},
 }

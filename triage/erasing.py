@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from intake import privacy
 from intake.models import Submission
-from triage import embeddings
+from triage import embeddings, gathering
 from triage.models import Analysis, Event, Mention, Notification, SearchText, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.models.learning import Field, mark_for_training
@@ -41,6 +41,7 @@ def erase(submission: Submission, *, at: datetime, said: str = _BY_THEMSELVES, s
             event.data = _without_words(event.data)
         Event.objects.bulk_update(events, ["data"])
         SearchText.objects.filter(item=item).delete()
+        gathering.forget([item])
         embeddings.forget_items([item])
         Analysis.objects.filter(item=item).update(evidence={}, failures={})
         Tagging.objects.filter(item=item).update(evidence={})

@@ -10,7 +10,7 @@ from django.db import connection
 from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
-from triage import embeddings, erasing, notifications, withdrawing
+from triage import embeddings, erasing, gathering, notifications, withdrawing
 from triage.deadlines import Deadlines
 from triage.models import Analysis, Event, Mention, Pattern, Tagging, Ticket
 from triage.models.events import mark_changed
@@ -100,6 +100,7 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     Event.objects.bulk_create([*received, *routed, *split])
     mark_changed(item.received_at for item in items)
     notifications.write_receipts(items, at=at)
+    gathering.gather_later(items)
 
 
 def draft(items: Sequence[FeedbackItem], texts: Sequence[Text], *, tools: Tools) -> list[Draft]:
@@ -146,6 +147,7 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
         ]
     )
     mark_changed(item.received_at for item in changed)
+    gathering.gather_later(changed)
 
 
 def _draft(item: FeedbackItem, understood: Understanding, foreseen: Foreseen | None, *, tools: Tools) -> Draft:

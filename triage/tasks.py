@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from triage import decisions, embeddings, notifications, pipeline
+from triage import decisions, embeddings, gathering, grouping, notifications, pipeline, theme_growth
 
 
 @shared_task
@@ -24,3 +24,23 @@ def wake_snoozed() -> int:
 @shared_task
 def forget_unused_vectors() -> int:
     return embeddings.forget_unused(at=timezone.now())
+
+
+@shared_task
+def gather_pending() -> dict[str, int]:
+    return gathering.gather_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def group_pending() -> dict[str, int]:
+    return grouping.group_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def regroup_themes() -> int:
+    return grouping.regroup_everything(at=timezone.now())
+
+
+@shared_task
+def judge_themes() -> int:
+    return theme_growth.judge(at=timezone.now())

@@ -6,7 +6,7 @@ from django.db import connection
 
 from intake import importing
 from intake.models import FeedbackItem, Import
-from triage import embeddings
+from triage import embeddings, gathering
 from triage.models import Analysis, Event, Mention, Notification, SearchText, Tagging, Ticket
 from triage.models.events import mark_changed
 
@@ -38,6 +38,7 @@ def _delete(keys: Sequence[int]) -> None:
     with connection.cursor() as cursor:
         # The one kind of transaction in which events may be changed.
         cursor.execute("SET LOCAL portal.erasing = 'on'")
+    gathering.forget(keys)
     embeddings.forget_items(keys)
     for model in (Event, Notification, Tagging, Mention, Analysis, SearchText, Ticket):
         model.objects.filter(item__in=keys).delete()

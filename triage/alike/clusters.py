@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,9 @@ LATEST: Final = 50
 """A group's centre is the mean of so many members, the latest, so that it follows how people put it."""
 LOOSE: Final = -1
 
-Labels = NDArray[np.int64]
+Labels: TypeAlias = NDArray[np.int64]
+Nearness: TypeAlias = float | NDArray[np.float32]
+"""A cosine, the same for all or one a row: rows that only words speak for are less alike than those with meaning."""
 
 
 def centre(vectors: Vector) -> Vector:
@@ -22,10 +24,11 @@ def centre(vectors: Vector) -> Vector:
     return middle
 
 
-def lead(vectors: Vector, *, near: float, anchors: Vector | None = None) -> Labels:
+def lead(vectors: Vector, *, near: Nearness, anchors: Vector | None = None) -> Labels:
     """Each vector joins the group whose centre is nearest, if its cosine is at least `near`, else it begins one. `anchors` are
     centres that stand fixed: they are the groups 0 to n - 1, and what joins them does not move them."""
     fixed = 0 if anchors is None else len(anchors)
+    enough = np.broadcast_to(np.asarray(near, dtype=np.float32), (len(vectors),))
     size = vectors.shape[1]
     centres = np.zeros((max(256, 2 * fixed), size), dtype=np.float32)
     if anchors is not None and fixed:
@@ -38,7 +41,7 @@ def lead(vectors: Vector, *, near: float, anchors: Vector | None = None) -> Labe
         if not vector.any():
             continue
         found = int(np.argmax(similar)) if count and (similar := centres[:count] @ vector).size else LOOSE
-        if found == LOOSE or similar[found] < near:
+        if found == LOOSE or similar[found] < enough[place]:
             found = count
             if count == len(centres):
                 centres = np.concatenate([centres, np.zeros_like(centres)])
@@ -57,10 +60,11 @@ def lead(vectors: Vector, *, near: float, anchors: Vector | None = None) -> Labe
     return labels
 
 
-def merged(vectors: Vector, labels: Labels, *, near: float, fixed: int = 0, anchors: Vector | None = None) -> Labels:
+def merged(vectors: Vector, labels: Labels, *, near: Nearness, fixed: int = 0, anchors: Vector | None = None) -> Labels:
     """The same groups, where each joins the larger one whose centre is nearest, if its cosine is at least `near`; the groups below
     `fixed` are anchors, which join none and count as larger than all."""
     groups = [int(one) for one in np.unique(labels) if one >= fixed]
+    enough = np.broadcast_to(np.asarray(near, dtype=np.float32), (len(vectors),))
     sizes = {group: int((labels == group).sum()) for group in groups}
     centres = {group: centre(vectors[labels == group]) for group in groups}
     order = sorted(groups, key=lambda group: (-sizes[group], group))
@@ -71,7 +75,7 @@ def merged(vectors: Vector, labels: Labels, *, near: float, fixed: int = 0, anch
         if rows:
             similar = np.stack(rows) @ centres[group]
             best = int(np.argmax(similar))
-            if similar[best] >= near:
+            if similar[best] >= enough[labels == group].mean():
                 into[group] = standing[best]
                 continue
         standing.append(group)
@@ -80,7 +84,7 @@ def merged(vectors: Vector, labels: Labels, *, near: float, fixed: int = 0, anch
 
 
 def grouped(
-    vectors: Vector, *, near: float, merge: float, least: int, anchors: Vector | None = None
+    vectors: Vector, *, near: Nearness, merge: Nearness, least: int, anchors: Vector | None = None
 ) -> list[tuple[int, list[int]]]:
     """Groups as (anchor's place or -1, places of members in order), anchors first; a group of fewer than `least` is left loose,
     except around an anchor."""

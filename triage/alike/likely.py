@@ -10,10 +10,13 @@ from triage.alike.wording import Bag, Vector, weighed
 
 MOST: Final = 5
 
-# The share of the encoder in the score that is shown, and where a score begins to be worth a person's look. Chosen on linked
-# reports of a software project (see docs/understanding.md).
+# The share of the encoder in the score that is shown, and where a score begins to be worth a person's look.
 _ENCODED: Final = 0.5
-LEAST: Final = 0.55
+LEAST: Final = 0.5
+LEAST_BY_WORDS: Final = 0.35
+# How much the likeness of titles and of the encoder's vectors counts beside that of all words. Chosen on linked reports of one
+# software project, so that reports of another stay apart to be measured on.
+_HEADING, _MEANING = 0.5, 1.0
 
 
 @dataclass(frozen=True)
@@ -27,46 +30,61 @@ class Likely:
 def nearest(
     asked: Sequence[int],
     bags: Sequence[Bag],
+    headings: Sequence[Bag],
     vectors: Sequence[Vector | None],
     *,
     most: int = MOST,
-    least: float = LEAST,
+    least: float | None = None,
 ) -> list[list[Likely]]:
-    """For each asked place, the places before and after it that are most like it, best first, itself left out.
+    """For each asked place, the places that are most like it, best first, itself left out.
 
-    Ranked by the sum of both likenesses, each told in standard deviations from its own mean over all that was searched, for a
-    cosine of words and one of an encoder are not comparable as they are."""
+    Ranked by the sum of the likenesses of words, of titles and of the encoder's vectors, each told in standard deviations from its
+    own mean over all that was searched, for their cosines are not comparable as they are."""
     if not asked:
         return []
-    matrix = weighed(bags)
-    by_words = (matrix[list(asked)] @ matrix.T).toarray().astype(np.float32)
-    encoded = _encoded(asked, vectors)
-    rank = _standard(by_words)
+    by_words = _cosines(asked, bags)
+    known = np.zeros(by_words.shape, dtype=bool)
+    rank = _standard(by_words) + _HEADING * _standard(_cosines(asked, headings))
     score = by_words
+    encoded = _encoded(asked, vectors)
     if encoded is not None:
         known = np.isfinite(encoded)
         filled = np.where(known, encoded, 0.0)
-        rank = rank + np.where(known, _standard(filled), 0.0)
+        rank = rank + np.where(known, _MEANING * _standard(filled), 0.0)
         score = np.where(known, _ENCODED * filled + (1 - _ENCODED) * by_words, by_words)
+    enough = np.full_like(score, LEAST_BY_WORDS) if encoded is None else np.where(known, LEAST, LEAST_BY_WORDS)
+    if least is not None:
+        enough = np.full_like(score, least)
     found = []
     for row, place in enumerate(asked):
         order = np.argsort(-rank[row], kind="stable")
         best = [int(other) for other in order[: 4 * most + 1] if other != place]
-        likely = [Likely(other, float(min(1.0, score[row, other]))) for other in best if score[row, other] >= least]
+        likely = [
+            Likely(other, float(min(1.0, score[row, other])))
+            for other in best
+            if score[row, other] >= enough[row, other]
+        ]
         found.append(likely[:most])
     return found
 
 
-def _encoded(asked: Sequence[int], vectors: Sequence[Vector | None]) -> "Vector | None":
-    """Cosines of the asked with all, not a number where one of both has no vector; None where none of the asked has one."""
-    size = next((len(vectors[place]) for place in asked if vectors[place] is not None), 0)  # type: ignore[arg-type]
+def _cosines(asked: Sequence[int], bags: Sequence[Bag]) -> Vector:
+    matrix = weighed(bags)
+    cosines: Vector = (matrix[list(asked)] @ matrix.T).toarray().astype(np.float32)
+    return cosines
+
+
+def _encoded(asked: Sequence[int], vectors: Sequence[Vector | None]) -> Vector | None:
+    """Cosines of the asked with all, not a number where one of both has no vector; None where none of them has one."""
+    size = next((len(one) for one in vectors if one is not None), 0)
     if not size:
         return None
     rows = np.full((len(vectors), size), np.nan, dtype=np.float32)
     for row, vector in zip(rows, vectors, strict=True):
         if vector is not None and len(vector) == size:
             row[:] = vector
-    return rows[list(asked)] @ rows.T
+    cosines: Vector = rows[list(asked)] @ rows.T
+    return cosines
 
 
 def _standard(rows: Vector) -> Vector:

@@ -33,6 +33,8 @@ def distinguishing(texts: Sequence[str], others: Sequence[str], *, most: int = M
         theirs = np.log((there[word] + prior) / (outside + _PRIOR - there[word] - prior))
         scored.append(((mine - theirs) / np.sqrt(1 / (times + prior) + 1 / (there[word] + prior)), word))
     best = [word for score, word in sorted(scored, key=lambda one: (-one[0], one[1])) if score > 1][:most]
+    if not best:  # nothing else was said that it could be told from
+        best = [word for _, word in sorted((-speakers[word], word) for _, word in scored)][:most]
     forms: dict[str, Counter[str]] = {word: Counter() for word in best}
     for text in texts:
         for root, word in shown(text).items():

@@ -20,7 +20,7 @@ VERSION: Final = "words-1"
 Vector: TypeAlias = NDArray[np.float32]
 
 # How much of two texts' likeness is the encoder's, where both have its vector.
-_ENCODED: Final = 0.8
+_ENCODED: Final = 0.9
 _COMMON = 0.35
 _SMILEYS = frozenset({":)", ":("})
 
@@ -90,10 +90,10 @@ def hashed(bags: Sequence[Bag]) -> Vector:
     return unit(rows)
 
 
-def joined(encoded: Sequence[Vector | None], bags: Sequence[Bag]) -> Vector:
-    """The encoder's vector and the words' in one row of length 1; the words alone where the encoder has none."""
+def joined(encoded: Sequence[Vector | None], bags: Sequence[Bag], *, size: int) -> Vector:
+    """The encoder's vector of so many numbers (0 where there is no encoder) and the words' in one row of length 1; the words alone
+    where the encoder has none."""
     by_words = hashed(bags)
-    size = next((len(one) for one in encoded if one is not None), 0)
     if not size:
         return by_words
     rows = np.zeros((len(bags), size + DIMENSIONS), dtype=np.float32)
