@@ -9,6 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from feedback_portal import logs
 
+# A process a core does the work: threads of numpy and scikit-learn on top would wait for each other. Read when they are loaded.
+for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 

@@ -2,10 +2,12 @@
 
 import os
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.apps import apps
 from django.conf import LazySettings
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -193,3 +195,13 @@ def test_a_forked_process_loads_a_session_of_its_own(settings: LazySettings, tmp
         os._exit(0 if embeddings._process.loaded is None and embeddings._encoder() is not ours else 1)
     assert os.waitpid(child, 0)[1] == 0
     embeddings._process.__init__()  # type: ignore[misc]
+
+
+def test_items_understood_before_there_were_vectors_are_told_theirs(encoded: list[str]) -> None:
+    make_team("quality")
+    item, erased = understood("The lid broke.", title="Lid"), understood("Erased long ago")
+    erasing.erase(erased.submission, at=timezone.now())
+    Analysis.objects.update(text_hash=None)
+    import_module("triage.migrations.0010_which_vector_is_an_items").fill(apps, None)
+    assert bytes(Analysis.objects.get(item=item).text_hash or b"") == text_hash("Lid\nThe lid broke.")
+    assert Analysis.objects.get(item=erased).text_hash is None
