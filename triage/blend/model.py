@@ -24,6 +24,8 @@ _READ_BY_ENCODER: Final = frozenset({"en", UNKNOWN, ""})
 # What the taxonomy gives "none of these", before corrections tell how common that is.
 _NONE_ODDS: Final = -2.0
 _DIGITS: Final = 6
+# With no correction nothing is set without being asked.
+_DAY_ONE: Final[Mapping[str, float | None]] = {"auto": None, "suggest": 0.3}
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,31 @@ class Blend:
     languages: Mapping[str, int]
     """How many examples there are of each."""
 
+    @classmethod
+    def day_one(cls, field: str) -> "Blend":
+        """What goes by the taxonomy alone."""
+        alone = Mode(Pool(np.ones(1), np.empty(0)), _DAY_ONE, 0.0, {})
+        nothing = Linear(np.empty((0, 0), np.float32), np.empty(0, np.float32))
+        return cls(
+            field=field,
+            encoder="",
+            labels=(),
+            counts=(),
+            vocabulary=Vocabulary((), ()),
+            rarity=np.empty(0, np.float32),
+            words=nothing,
+            meaning=None,
+            modes={"words": alone, "meaning": alone},
+            keys=np.empty(0, np.int64),
+            vectors=np.empty((0, 0), np.float16),
+            neighbours=np.empty(0, np.int64),
+            languages={},
+        )
+
     def predict(self, texts: Sequence[Text], taxonomy: Taxonomy) -> list[Prediction]:
         """For each text, in order; what else is in the batch changes nothing."""
         predictions: list[Prediction | None] = [None] * len(texts)
-        has_meaning = [self.meaning is not None and meaningful(text, taxonomy, field=self.field) for text in texts]
+        has_meaning = ["meaning" in self.modes and meaningful(text, taxonomy, field=self.field) for text in texts]
         for name, wanted in (("words", False), ("meaning", True)):
             rows = [row for row, has in enumerate(has_meaning) if has is wanted]
             if rows:
@@ -101,12 +124,12 @@ class Blend:
     def _predict(self, texts: Sequence[Text], taxonomy: Taxonomy, name: str) -> list[Prediction]:
         place = taxonomy.derive(self._place)
         mode = self.modes[name]
-        features = self.vocabulary.weights(texts, self._rarity)
-        parts = {
-            "zero_shot": zero_shot(texts, taxonomy, place.labels, field=self.field, meaning=name == "meaning"),
-            "labels_words": self._spread(self.words.scores(features), place, unseen=unseen_words()),
-        }
+        parts = {"zero_shot": zero_shot(texts, taxonomy, place.labels, field=self.field, meaning=name == "meaning")}
+        features: Matrix | None = None
         vectors = np.empty((0, 0))
+        if self.labels:
+            features = self.vocabulary.weights(texts, self._rarity)
+            parts["labels_words"] = self._spread(self.words.scores(features), place, unseen=unseen_words())
         if self.meaning is not None and name == "meaning":
             vectors = stacked([text.vector for text in texts])
             scores = log_softmax(self.meaning.scores(vectors))
@@ -124,7 +147,7 @@ class Blend:
                 mode=mode,
                 shares=shares[row],
                 parts={part: round(float(each[row, shares[row].argmax()]), 4) for part, each in alone.items()},
-                features=features[row],
+                features=None if features is None else features[row],
                 near=near[row],
             )
             for row, text in enumerate(texts)
@@ -138,7 +161,7 @@ class Blend:
         mode: Mode,
         shares: Floats,
         parts: Mapping[str, float],
-        features: Matrix,
+        features: Matrix | None,
         near: tuple[Neighbour, ...],
     ) -> Prediction:
         order = np.argsort(-shares, kind="stable")
@@ -151,7 +174,7 @@ class Blend:
             verdict=verdict,
             threshold=mode.thresholds.get("auto"),
             parts=parts,
-            words=tuple(self._said(text, label, features)),
+            words=() if features is None else tuple(self._said(text, label, features)),
             neighbours=near[:MOST_NEIGHBOURS],
             in_scope=in_scope,
             why_not=why_not,

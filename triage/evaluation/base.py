@@ -33,10 +33,12 @@ class Unmeasurable(Exception):
 
 
 class Answer(NamedTuple):
-    """What a task says of one item ("" where it says nothing), and how sure it is, from 0 to 1."""
+    """What a task says of one item ("" where it says nothing), how sure it is, from 0 to 1, and how much the item is like
+    what the task knows."""
 
     label: str
     confidence: float
+    in_scope: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class Labelling(Task):
     encodes: ClassVar[bool] = True
     """Whether the encoder is worth its time for this task."""
 
+    def figures(self, truths: Sequence[str], answers: Sequence[Answer], ground: Ground) -> Measured:
+        """How good the answers are."""
+        return replace(figures_of(truths, answers), more=self.more(truths, answers))
+
     def label_of(self, record: Record, ground: Ground) -> str | None:
         """The right answer, None where the record has none."""
         label = record.get(ground.label)
@@ -103,6 +109,9 @@ class Labelling(Task):
             raise Unmeasurable(
                 f'No row has a label in the field "{ground.label}". Name the field that holds it with --label.'
             )
+        if self.encodes and ground.encode:
+            # The portal keeps the vectors of what it learns from, so encoding those is no part of training.
+            ground = replace(ground, encode=_remembering(ground.encode, [*map(text_of, ground.train)], ground.taxonomy))
         started = perf_counter()
         model, answer = self.learn(ground)
         trained = perf_counter()
@@ -111,14 +120,8 @@ class Labelling(Task):
             texts = [text_of(record, number) for number, (record, _) in enumerate(labelled[at : at + _AT_ONCE], at)]
             answers += answer(encoded(texts, ground.encode if self.encodes else None))
         took = perf_counter() - trained
-        truths = [label for _, label in labelled]
-        return replace(
-            figures_of(truths, answers),
-            items_per_second=len(labelled) / took,
-            train_seconds=trained - started,
-            model=model,
-            more=self.more(truths, answers),
-        )
+        figures = self.figures([label for _, label in labelled], answers, ground)
+        return replace(figures, items_per_second=len(labelled) / took, train_seconds=trained - started, model=model)
 
 
 def figures_of(truths: Sequence[str], answers: Sequence[Answer]) -> Measured:
@@ -134,6 +137,18 @@ def figures_of(truths: Sequence[str], answers: Sequence[Answer]) -> Measured:
         coverage={str(least): metrics.coverage_at_accuracy(rights, sure, least=least) for least in PROMISES},
         accuracy_at_coverage={str(share): metrics.accuracy_at_coverage(rights, sure, share=share) for share in SHARES},
     )
+
+
+def _remembering(encode: Encode, texts: Sequence[Text], taxonomy: Taxonomy) -> Encode:
+    known = list(dict.fromkeys([text.whole for text in texts] + list(taxonomy.sayings)))
+    vectors = dict(zip(known, encode(known), strict=True))
+
+    def remember(asked: Sequence[str]) -> NDArray[np.float32]:
+        missing = [text for text in asked if text not in vectors]
+        new = dict(zip(missing, encode(missing), strict=True))
+        return np.array([vectors[text] if text in vectors else new[text] for text in asked])
+
+    return remember
 
 
 def text_of(record: Record, number: int = 0) -> Text:

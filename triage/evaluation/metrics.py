@@ -1,5 +1,6 @@
 """How good answers are: pure functions of what was right, what was said and how sure it was."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from math import fsum
@@ -53,6 +54,21 @@ def accuracy_at_coverage(rights: Sequence[bool], confidences: Sequence[float], *
             return (right_before + part * (right - right_before)) / wanted
         kept_before, right_before = kept, right
     return right_before / kept_before
+
+
+def separation(high: Sequence[float], low: Sequence[float]) -> float:
+    """How likely one of `high` is above one of `low`, ties counting half: the area under the ROC curve (Mann & Whitney)."""
+    ordered = sorted(low)
+    above = sum(bisect_left(ordered, one) + bisect_right(ordered, one) for one in high)
+    return above / (2 * len(high) * len(low)) if high and low else 0.0
+
+
+def caught(high: Sequence[float], low: Sequence[float], *, lost: float) -> float:
+    """The share of `low` that lies below a bound which `lost` of `high` lie below as well."""
+    if not high or not low:
+        return 0.0
+    bound = sorted(high)[min(int(lost * len(high)), len(high) - 1)]
+    return sum(one < bound for one in low) / len(low)
 
 
 def _kept(rights: Sequence[bool], confidences: Sequence[float]) -> list[tuple[int, int]]:

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from triage.evaluation import Ground, Measured, Record, Unmeasurable, tasks
+from triage import encoder
+from triage.evaluation import Encode, Ground, Measured, Record, Unmeasurable, tasks
 from triage.evaluation.reading import read_records, read_taxonomy, taxonomy_of_labels
 from triage.taggers import Taxonomy
 
@@ -44,11 +46,17 @@ class Command(BaseCommand):
                 label=label,
                 train=train,
                 taxonomy=_taxonomy(given["taxonomy"], data, train, label),
+                encode=None if given["without_encoder"] else _encode(),
             )
             measured = chosen.measure(records, ground)
         except Unmeasurable as no:
             raise CommandError(str(no)) from None
         self.stdout.write(_as_json(task, measured) if json else _as_lines(task, measured))
+
+
+def _encode() -> Encode | None:
+    working = encoder.load(settings.ENCODER_DIR) if settings.ENCODER else None
+    return working.encode if working else None
 
 
 def _taxonomy(named: Path | None, data: Path, train: list[Record], label: str) -> Taxonomy:
