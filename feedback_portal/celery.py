@@ -33,6 +33,8 @@ PIPELINE = (
     Stage("compare", "triage.Gathering", "triage.tasks.gather_pending", "triage"),
     Stage("group", "triage.Regrouping", "triage.tasks.group_pending", "triage"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
+    # Seconds of computing at a stretch, so not where new items wait.
+    Stage("back-test", "triage.BackTest", "triage.tasks.back_test_pending", "measure"),
     Stage("measure", "triage.ChangedDay", "kpis.tasks.recount_changed_days", "measure"),
 )
 
@@ -43,10 +45,12 @@ app.conf.task_default_queue = "triage"
 app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE} | {
     "kpis.tasks.*": {"queue": "measure"},
     "intake.tasks.*": {"queue": "intake"},
+    "triage.tasks.propose_rules": {"queue": "measure"},
 }
 # What is due by the clock, not by a row. Each is idempotent: a missed or doubled beat changes nothing.
 app.conf.beat_schedule = {
     "wake-snoozed": {"task": "triage.tasks.wake_snoozed", "schedule": 30.0},
+    "propose-rules": {"task": "triage.tasks.propose_rules", "schedule": 3600.0},
     "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
     "judge-themes": {"task": "triage.tasks.judge_themes", "schedule": 900.0},
     "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},

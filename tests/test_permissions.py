@@ -14,7 +14,7 @@ from feedback_portal.accounts.models import ApiKey, Role, Scope, WorkCalendar
 from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from tests.makers import make_customer, make_person, make_team, make_ticket
-from triage.models import Action, Rule, Topic
+from triage.models import Action, BackTest, Rule, RuleVersion, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +67,15 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/calendars/<slug:slug>/": SET_UP,
     "settings/calendars/<slug:slug>/delete/": SET_UP_POST,
     "settings/rules/": SET_UP,
+    "settings/rules/new/": SET_UP,
     "settings/rules/<int:number>/": SET_UP,
+    "settings/rules/<int:number>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
+    "settings/rules/<int:number>/versions/": SET_UP,
+    "settings/rules/<int:number>/versions/<int:version>/": SET_UP,
+    "settings/rules/<int:number>/versions/<int:version>/restore/": (302, 405, 405, 405, 405, 405),
+    "settings/rules/back-tests/<int:number>/": SET_UP,
+    "settings/rules/back-tests/<int:number>/cancel/": (302, 405, 405, 405, 405, 405),
+    "settings/rules/proposals/<int:number>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
     "settings/people/": SET_UP,
     "settings/people/<int:number>/": SET_UP,
     "settings/people/<int:number>/link/": (302, 405, 405, 405, 405, 405),
@@ -154,6 +162,10 @@ GET: dict[str, tuple[int, ...]] = {
         "api/v1/rules/",
         "api/v1/rules/preview/",
         "api/v1/rules/<int:number>/",
+        "api/v1/rules/<int:number>/versions/",
+        "api/v1/rules/<int:number>/shadow/",
+        "api/v1/rules/back-tests/",
+        "api/v1/rules/back-tests/<int:number>/",
         "api/v1/feedback/bulk/",
         "api/v1/channels/",
         "api/v1/channels/<slug:slug>/",
@@ -191,6 +203,18 @@ class World:
             "then": [{"verb": "severity", "value": 2}],
         }
         rule = Rule.objects.create(name="H4", definition=definition)
+        at = timezone.now()
+        RuleVersion.objects.create(
+            rule=rule,
+            number=1,
+            name="H4",
+            position=100,
+            definition=definition,
+            is_enabled=True,
+            is_shadow=False,
+            changed_at=at,
+        )
+        tried = BackTest.objects.create(name="H4", position=1, definition=definition, items=1, asked_at=at)
         feedback = Form.objects.get(slug="feedback")
         place = Place.objects.create(
             slug="lobby", name="Lobby", form=feedback, languages=["en", "de"], exit_code="2468"
@@ -229,6 +253,9 @@ class World:
             "people/<int:number>": f"people/{people['tariq'].pk}",
             "keys/<int:number>": f"keys/{key.pk}",
             "rules/<int:number>": f"rules/{rule.pk}",
+            "back-tests/<int:number>": f"back-tests/{tried.pk}",
+            "proposals/<int:number>": "proposals/1",
+            "<int:version>": "1",
             "sessions/<int:number>": f"sessions/{session.pk}",
             "customers/<int:number>": f"customers/{ana.pk}",
             "topics/<slug:slug>": f"topics/{topic.slug}",

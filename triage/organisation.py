@@ -1,39 +1,19 @@
 """How the organisation sets its portal up: topics, teams, rules, people and keys; changed here and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Model
+from django.db.models import Model
 
 from feedback_portal.accounts.models import ApiKey, Membership, Role, Scope, SignInLink, Stage, Team, User, WorkCalendar
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.refusals import BadInput, InputError, NotAllowed, Refused
-from intake.models import FeedbackItem
-from triage import inputs, rules
-from triage.models import Rule, Tagging, Ticket, Topic
-from triage.routing import facts_of
+from feedback_portal.refusals import BadInput, InputError, NotAllowed
+from triage import inputs
+from triage.models import Ticket, Topic
 
 Row = TypeVar("Row", bound=Model)
-
-PREVIEWED = 200
-"""So many of the newest items a rule is tried on before it is saved."""
-
-
-class StaleRule(Refused):
-    status = 409
-    code = "stale-rule"
-    title = "Somebody was quicker"
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a rule would have done with the newest items: how many it was tried on, and those for which it holds."""
-
-    tried: int
-    matched: tuple[FeedbackItem, ...]
 
 
 def create_topic(given: Any, *, by: Actor) -> Topic:
@@ -76,48 +56,6 @@ def change_team(team: Team, given: Any, *, by: Actor) -> Team:
         Team.objects.filter(pk=team.pk).update(**values)
     team.refresh_from_db()
     return team
-
-
-def create_rule(given: Any, *, by: Actor, at: datetime) -> Rule:
-    _may(by)
-    values = inputs.read(given, _RULE, required=("name", "definition"))
-    return _created(Rule, values | {"changed_by": by.user, "changed_at": at})
-
-
-def change_rule(rule: Rule, given: Any, *, by: Actor, at: datetime, version: int | None = None) -> Rule:
-    _may(by)
-    values = inputs.read(given, _RULE)
-    seen = rule.version if version is None else version
-    try:
-        with transaction.atomic():
-            changed = Rule.objects.filter(pk=rule.pk, version=seen).update(
-                version=F("version") + 1, changed_by=by.user, changed_at=at, **values
-            )
-    except IntegrityError:
-        raise _wrong("name", "There is a rule with this name already. Choose another.") from None
-    if not changed:
-        raise StaleRule("Somebody changed this rule while you looked. Look at it as it is now, and change it again.")
-    rule.refresh_from_db()
-    return rule
-
-
-def preview(definition: Any) -> Preview:
-    """Try a rule on the newest items without doing anything; `BadInput` names the first place of it that is wrong."""
-    rule = rules.parse(definition)
-    items = list(
-        FeedbackItem.objects.select_related("channel", "customer__account", "analysis")
-        .filter(analysis__isnull=False)
-        .order_by("-received_at", "-pk")[:PREVIEWED]
-    )
-    topics: dict[int, set[str]] = {}
-    for item_id, topic in Tagging.objects.standing().filter(item__in=items).values_list("item_id", "topic__slug"):
-        topics.setdefault(item_id, set()).add(topic)
-    matched = tuple(
-        item
-        for item in items
-        if rules.match(rule, facts_of(item, item.analysis, topics=frozenset(topics.get(item.pk, ())))).holds
-    )
-    return Preview(len(items), matched)
 
 
 def invite(given: Any, *, by: Actor, at: datetime) -> tuple[User, str]:
@@ -265,25 +203,6 @@ def _scopes(given: Any) -> list[str]:
     return sorted(set(map(str, given)))
 
 
-def _definition(given: Any) -> dict[str, Any]:
-    """A rule as its stored form; what it names must exist, since a rule that routes to nobody does nothing in silence."""
-    rule = rules.parse(given)
-    for place, act in enumerate(rule.then):
-        known = _KNOWN.get(act.verb)
-        if known is not None and not known.filter(**{_KEY[act.verb]: act.argument}).exists():
-            argument = rules.VERBS[act.verb]
-            raise rules.RuleError(f"then.{place}.{argument}", f'There is no {argument} "{act.argument}".')
-    return rules.dump(rule)
-
-
-_KNOWN = {
-    "route": Team.objects.filter(is_active=True),
-    "also": Team.objects.filter(is_active=True),
-    "tag": Topic.objects.filter(is_active=True),
-    "assign": User.objects.filter(is_active=True),
-}
-_KEY = {"route": "slug", "also": "slug", "tag": "slug", "assign": "email__iexact"}
-
 _TOPIC: dict[str, inputs.Reader] = {
     "name": inputs.line(120, "Give it a name."),
     "description": inputs.prose(2000),
@@ -299,12 +218,6 @@ _TEAM: dict[str, inputs.Reader] = {
     "calendar": _calendar,
     "is_active": inputs.flag,
     "is_catch_all": inputs.flag,
-}
-_RULE: dict[str, inputs.Reader] = {
-    "name": inputs.line(120, "Give it a name."),
-    "position": inputs.number(0, 1_000_000),
-    "definition": _definition,
-    "is_enabled": inputs.flag,
 }
 _PERSON: dict[str, inputs.Reader] = {
     "name": inputs.line(120, "Write their name."),

@@ -12,9 +12,10 @@ from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import embeddings, erasing, gathering, notifications, withdrawing
 from triage.deadlines import Deadlines
-from triage.models import Analysis, Event, Mention, Pattern, Tagging, Ticket
+from triage.models import Analysis, Event, Mention, Pattern, ShadowMatch, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.routing import Foreseen, Router, Routing, facts_of, foresee
+from triage.shadowing import Shadows
 from triage.taggers.base import Taxonomy, Text
 from triage.taxonomy import active_topics, taxonomy_of
 from triage.understanding import (
@@ -38,6 +39,7 @@ class Tools:
     taxonomy: Taxonomy
     topics: Mapping[str, int]
     router: Router
+    shadows: Shadows
     deadlines: Deadlines
 
     @classmethod
@@ -47,19 +49,22 @@ class Tools:
             taxonomy=taxonomy_of(topics, Pattern.objects.in_order()),
             topics={topic.slug: topic.pk for topic in topics},
             router=Router.load(at=at),
+            shadows=Shadows.load(),
             deadlines=Deadlines.load(),
         )
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What would become of one item: rows that nobody has saved yet. `beside` are the tickets of other teams."""
+    """What would become of one item: rows that nobody has saved yet. `beside` are the tickets of other teams, `watched` what
+    rules in shadow would have done."""
 
     analysis: Analysis
     taggings: tuple[Tagging, ...]
     mentions: tuple[Mention, ...]
     ticket: Ticket
     beside: tuple[Ticket, ...] = ()
+    watched: tuple[ShadowMatch, ...] = ()
 
 
 def understand_pending(*, at: datetime) -> Drained:
@@ -98,6 +103,7 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     routed = [_routed(each.ticket, at) for each in drafts]
     split = [_split(each.ticket, ticket, at) for each in drafts for ticket in each.beside]
     Event.objects.bulk_create([*received, *routed, *split])
+    ShadowMatch.objects.bulk_create((row for each in drafts for row in each.watched), ignore_conflicts=True)
     mark_changed(item.received_at for item in items)
     notifications.write_receipts(items, at=at)
     gathering.gather_later(items)
@@ -154,7 +160,8 @@ def _draft(item: FeedbackItem, understood: Understanding, foreseen: Foreseen | N
     analysis = analysis_of(item, understood)
     clues = clues_of(understood, foreseen, tools.topics)
     sure = frozenset(slug for slug, confidence in clues.topics if confidence >= WORTH_SHOWING)
-    routing = tools.router.route(facts_of(item, analysis, topics=sure), clues)
+    facts = facts_of(item, analysis, topics=sure)
+    routing = tools.router.route(facts, clues)
     tags = sure | {slug for slug, _ in routing.tags}
     first, *others = _tickets(item, routing, tags=tags, deadlines=tools.deadlines)
     return Draft(
@@ -163,6 +170,7 @@ def _draft(item: FeedbackItem, understood: Understanding, foreseen: Foreseen | N
         mentions=tuple(mentions_of(item, understood)),
         ticket=first,
         beside=tuple(others),
+        watched=tuple(tools.shadows.watch(item, facts, routing)),
     )
 
 

@@ -221,8 +221,10 @@ def foresee(texts: Sequence[Text], taxonomy: Taxonomy) -> list[Foreseen | None]:
     return [_foreseen(prediction) for prediction in learned.predict(texts, taxonomy)]
 
 
-def facts_of(item: FeedbackItem, analysis: Analysis, *, topics: frozenset[str]) -> Facts:
-    """What rules may ask about an item; its channel, customer and account must be loaded."""
+def facts_of(
+    item: FeedbackItem, analysis: Analysis, *, topics: frozenset[str], themes: frozenset[str] = frozenset()
+) -> Facts:
+    """What rules may ask about an item; its channel, customer and account must be loaded. It is in no theme when it arrives."""
     account = item.customer.account if item.customer else None
     return Facts(
         channel=item.channel.slug,
@@ -231,6 +233,7 @@ def facts_of(item: FeedbackItem, analysis: Analysis, *, topics: frozenset[str]) 
         sentiment=analysis.sentiment,
         urgency=analysis.urgency,
         topics=topics,
+        themes=themes,
         product=item.product,
         product_version=item.product_version,
         rating=item.rating_value,
@@ -242,6 +245,7 @@ def facts_of(item: FeedbackItem, analysis: Analysis, *, topics: frozenset[str]) 
         customer_account=frozenset({account.name, account.external_id} - {""}) if account else frozenset(),
         country=str(item.context.get("country") or ""),
         place=str(item.context.get("place") or ""),
+        spam=_spam(analysis),
         received_hour=(arrived := localtime(item.received_at, get_default_timezone())).hour,
         received_weekday=WEEKDAYS[arrived.weekday()],
         context=item.context,
@@ -267,6 +271,14 @@ def _foreseen(prediction: Any) -> Foreseen:
             "teams": [[slug, round(probability, 4)] for slug, probability in teams[:_MOST_TOPICS]],
         },
     )
+
+
+def _spam(analysis: Analysis) -> bool | None:
+    """Whether it looks like spam; None where no tagger was asked."""
+    said = [each for given in analysis.evidence.values() for each in given if each["kind"] == "spam"]
+    if said or "spam" in analysis.versions:
+        return any(each["value"] == "spam" and each["confidence"] >= SURE_ENOUGH for each in said)
+    return None
 
 
 def told(stored: Rule, match: rules.Match) -> dict[str, Any]:

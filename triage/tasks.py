@@ -3,7 +3,18 @@
 from celery import shared_task
 from django.utils import timezone
 
-from triage import decisions, embeddings, gathering, grouping, notifications, pipeline, theme_growth
+from triage import (
+    back_testing,
+    decisions,
+    embeddings,
+    gathering,
+    grouping,
+    notifications,
+    pipeline,
+    rule_proposals,
+    shadowing,
+    theme_growth,
+)
 
 
 @shared_task
@@ -44,3 +55,17 @@ def regroup_themes() -> int:
 @shared_task
 def judge_themes() -> int:
     return theme_growth.judge(at=timezone.now())
+
+
+@shared_task
+def back_test_pending() -> dict[str, int]:
+    return back_testing.work_pending().as_dict()
+
+
+@shared_task
+def propose_rules() -> int:
+    """Look for better rules in what people decided, and forget what was only tried."""
+    at = timezone.now()
+    back_testing.forget_old(at=at)
+    shadowing.forget_old()
+    return rule_proposals.find(at=at)

@@ -4,8 +4,9 @@ from django.urls import path
 
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
+from triage.api import rules as api_rules
 from triage.views import actions, attachments, dev_mail, original, parked, tracking, whole_mail, workbench
-from triage.views.settings import data_requests, deadlines, held, people, rules
+from triage.views.settings import back_tests, data_requests, deadlines, held, people, rule_editor, rules
 from triage.views.settings import organisation as set_up
 
 app_name = "triage"
@@ -40,7 +41,15 @@ urlpatterns = [
     path("settings/calendars/<slug:slug>/", deadlines.calendar, name="calendar"),
     path("settings/calendars/<slug:slug>/delete/", deadlines.delete_calendar, name="delete_calendar"),
     path("settings/rules/", rules.all_rules, name="rules"),
-    path("settings/rules/<int:number>/", rules.rule, name="rule"),
+    path("settings/rules/new/", rule_editor.new_rule, name="new_rule"),
+    path("settings/rules/<int:number>/", rule_editor.rule, name="rule"),
+    path("settings/rules/<int:number>/versions/", rules.versions, name="rule_versions"),
+    path("settings/rules/<int:number>/versions/<int:version>/", rules.version, name="rule_version"),
+    path("settings/rules/<int:number>/versions/<int:version>/restore/", rules.restore, name="restore_rule"),
+    path("settings/rules/<int:number>/<slug:verb>/", rules.act, name="rule_act"),
+    path("settings/rules/back-tests/<int:number>/", back_tests.back_test, name="back_test"),
+    path("settings/rules/back-tests/<int:number>/cancel/", back_tests.cancel, name="cancel_back_test"),
+    path("settings/rules/proposals/<int:number>/<slug:verb>/", rules.decide, name="rule_proposal"),
     path("settings/people/", people.people, name="people"),
     path("settings/people/<int:number>/", people.person, name="person"),
     path("settings/people/<int:number>/link/", people.new_link, name="new_link"),
@@ -74,7 +83,11 @@ urlpatterns = [
     path("api/v1/topics/<slug:slug>/", organisation.TopicView.as_view(), name="api_topic"),
     path("api/v1/teams/", organisation.TeamsView.as_view(), name="api_teams"),
     path("api/v1/teams/<slug:slug>/", organisation.TeamView.as_view(), name="api_team"),
-    path("api/v1/rules/", organisation.RulesView.as_view(), name="api_rules"),
-    path("api/v1/rules/preview/", organisation.RulePreviewView.as_view(), name="api_rule_preview"),
-    path("api/v1/rules/<int:number>/", organisation.RuleView.as_view(), name="api_rule"),
+    path("api/v1/rules/", api_rules.RulesView.as_view(), name="api_rules"),
+    path("api/v1/rules/preview/", api_rules.RulePreviewView.as_view(), name="api_rule_preview"),
+    path("api/v1/rules/back-tests/", api_rules.BackTestsView.as_view(), name="api_back_tests"),
+    path("api/v1/rules/back-tests/<int:number>/", api_rules.BackTestView.as_view(), name="api_back_test"),
+    path("api/v1/rules/<int:number>/", api_rules.RuleView.as_view(), name="api_rule"),
+    path("api/v1/rules/<int:number>/versions/", api_rules.RuleVersionsView.as_view(), name="api_rule_versions"),
+    path("api/v1/rules/<int:number>/shadow/", api_rules.RuleShadowView.as_view(), name="api_rule_shadow"),
 ]

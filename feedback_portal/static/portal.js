@@ -130,7 +130,7 @@
   let deciding = false; // a second press while the first is on its way is not a second decision
 
   // What a timer or scrolling asked for changes neither the notice, nor the item, nor where the list stands.
-  const inBackground = (target) => ["new", "more"].includes(target.id);
+  const inBackground = (target) => ["new", "more", "rule-told", "back-test"].includes(target.id);
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.elt.matches("[data-decides]")) return;

@@ -10,7 +10,7 @@ from feedback_portal.accounts.permissions import Actor
 from intake import surveys
 from intake.models import Account, Channel, Form
 from intake.questions import Definition, Option, Question
-from triage import organisation
+from triage import organisation, rulebook
 from triage.models import Topic
 
 
@@ -343,7 +343,7 @@ def found(*, by: Actor, at: datetime) -> None:
         _plant(root, None, by)
     for place, (name, when, then) in enumerate(RULES, start=1):
         definition = {"version": 1, "when": when, "then": list(then)}
-        organisation.create_rule({"name": name, "position": 10 * place, "definition": definition}, by=by, at=at)
+        rulebook.create_rule({"name": name, "position": 10 * place, "definition": definition}, by=by, at=at)
     # Companies come from another system; the portal has no verb that makes one.
     Account.objects.bulk_create(
         Account(external_id=each.external_id, name=each.name, segment=each.segment, value=each.value, currency="EUR")

@@ -16,8 +16,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
 from triage import decisions, improvements, inputs
-from triage.api.organisation import version_in
-from triage.api.shapes import PAGING, PROBLEMS, listed, time_told
+from triage.api.shapes import PAGING, PROBLEMS, listed, time_told, version_in
 from triage.models import Action
 
 _ACTION: dict[str, Any] = {

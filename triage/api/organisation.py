@@ -1,9 +1,8 @@
-"""Topics, teams and rules for programs: read by whoever reads tickets, changed by whoever sets the portal up."""
+"""Topics and teams for programs: read by whoever reads tickets, changed by whoever sets the portal up."""
 
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,10 +11,10 @@ from rest_framework.views import APIView
 
 from feedback_portal.accounts.models import Scope, Team
 from feedback_portal.api import caller, page, remembering
-from feedback_portal.refusals import BadInput, InputError, NotFound
+from feedback_portal.refusals import NotFound
 from triage import organisation
-from triage.api.shapes import PAGING, PROBLEMS, listed, time_told
-from triage.models import Rule, Topic
+from triage.api.shapes import PAGING, PROBLEMS, listed
+from triage.models import Topic
 
 Row = TypeVar("Row", bound=Model)
 
@@ -37,22 +36,7 @@ _TEAM: dict[str, Any] = {
     "is_active": serializers.BooleanField(required=False),
     "is_catch_all": serializers.BooleanField(required=False),
 }
-_RULE: dict[str, Any] = {
-    "id": serializers.IntegerField(read_only=True),
-    "name": serializers.CharField(),
-    "position": serializers.IntegerField(required=False),
-    "definition": serializers.JSONField(help_text='{"version": 1, "when": …, "then": […]}'),
-    "version": serializers.IntegerField(required=False, help_text="What you saw; a rule changed since answers 409."),
-    "is_enabled": serializers.BooleanField(required=False),
-    "changed_at": serializers.DateTimeField(read_only=True),
-}
-TOPIC, TEAM, RULE = (
-    inline_serializer(name, fields) for name, fields in (("Topic", _TOPIC), ("Team", _TEAM), ("Rule", _RULE))
-)
-TRIAL = inline_serializer("RuleTrial", {"definition": serializers.JSONField()})
-TRIED = inline_serializer(
-    "RuleTried", {"tried": serializers.IntegerField(), "matched": serializers.ListField(child=serializers.CharField())}
-)
+TOPIC, TEAM = (inline_serializer(name, fields) for name, fields in (("Topic", _TOPIC), ("Team", _TEAM)))
 _SCOPES = {"GET": Scope.TICKETS_READ, "POST": Scope.ADMIN, "PATCH": Scope.ADMIN}
 
 
@@ -119,49 +103,6 @@ class TeamView(APIView):
         )
 
 
-class RulesView(APIView):
-    """The rules in the order they are tried, and new ones."""
-
-    scopes = _SCOPES
-
-    @extend_schema(operation_id="rules_list", parameters=PAGING, responses={200: listed("RuleRow", _RULE), **PROBLEMS})
-    def get(self, request: Request) -> Response:
-        return page(request, Rule.objects.all(), order=("position", "id"), show=rule_told)
-
-    @extend_schema(operation_id="rules_create", request=RULE, responses={201: RULE, **PROBLEMS})
-    def post(self, request: Request) -> Response:
-        by, at = caller(request), timezone.now()
-        return remembering(request, lambda: (201, rule_told(organisation.create_rule(request.data, by=by, at=at))))
-
-
-class RuleView(APIView):
-    """One rule."""
-
-    scopes = _SCOPES
-
-    @extend_schema(operation_id="rules_read", responses={200: RULE, **PROBLEMS})
-    def get(self, request: Request, number: int) -> Response:
-        return Response(rule_told(_rule(number)))
-
-    @extend_schema(operation_id="rules_change", request=RULE, responses={200: RULE, **PROBLEMS})
-    def patch(self, request: Request, number: int) -> Response:
-        version, given = version_in(request.data)
-        rule = organisation.change_rule(_rule(number), given, by=caller(request), at=timezone.now(), version=version)
-        return Response(rule_told(rule))
-
-
-class RulePreviewView(APIView):
-    """What a rule would have done with the newest items, without doing it."""
-
-    scopes = {"POST": Scope.ADMIN}
-
-    @extend_schema(operation_id="rules_preview", request=TRIAL, responses={200: TRIED, **PROBLEMS})
-    def post(self, request: Request) -> Response:
-        given = request.data.get("definition") if isinstance(request.data, dict) else None
-        found = organisation.preview(given)
-        return Response({"tried": found.tried, "matched": [item.reference for item in found.matched]})
-
-
 def topic_told(topic: Topic) -> dict[str, Any]:
     return {
         "slug": topic.slug,
@@ -186,39 +127,12 @@ def team_told(team: Team) -> dict[str, Any]:
     }
 
 
-def rule_told(rule: Rule) -> dict[str, Any]:
-    return {
-        "id": rule.pk,
-        "name": rule.name,
-        "position": rule.position,
-        "definition": rule.definition,
-        "version": rule.version,
-        "is_enabled": rule.is_enabled,
-        "changed_at": time_told(rule.changed_at),
-    }
-
-
-def version_in(given: Any) -> tuple[int | None, dict[str, Any]]:
-    """The version a program saw, and the rest of what it sent."""
-    if not isinstance(given, dict):
-        raise BadInput("Send an object with named fields.")
-    version = given.get("version")
-    if version is not None and (type(version) is not int or not 0 < version < 2**31):
-        message = "Send the number you read."
-        raise BadInput(message, errors=(InputError("version", message),))
-    return version, {name: value for name, value in given.items() if name != "version"}
-
-
 def _topics() -> QuerySet[Topic]:
     return Topic.objects.select_related("parent", "team")
 
 
 def _teams() -> QuerySet[Team]:
     return Team.objects.select_related("stage", "calendar")
-
-
-def _rule(number: int) -> Rule:
-    return _one(Rule.objects.all(), pk=number if number < 2**63 else 0)
 
 
 def _one(rows: QuerySet[Row], **named: Any) -> Row:

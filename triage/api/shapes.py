@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.refusals import BadInput, InputError
 from intake.models import Account, Customer, FeedbackItem
 from triage.models import Event, Ticket
 
@@ -150,3 +151,14 @@ def event_told(event: Event) -> dict[str, Any]:
 def time_told(at: datetime | None) -> str | None:
     """RFC 3339 in UTC."""
     return at.isoformat().replace("+00:00", "Z") if at else None
+
+
+def version_in(given: Any) -> tuple[int | None, dict[str, Any]]:
+    """The version a program saw, and the rest of what it sent."""
+    if not isinstance(given, dict):
+        raise BadInput("Send an object with named fields.")
+    version = given.get("version")
+    if version is not None and (type(version) is not int or not 0 < version < 2**31):
+        message = "Send the number you read."
+        raise BadInput(message, errors=(InputError("version", message),))
+    return version, {name: value for name, value in given.items() if name != "version"}

@@ -7,10 +7,11 @@ from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
+from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, ShadowMatch
 from triage.models.targets import Target
 from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, ThemeMember
 from triage.models.tickets import Ticket
-from triage.models.topics import Rule, Topic
+from triage.models.topics import Topic
 from triage.models.wordings import Gathering, LikelyDuplicate, NotTheSame, Wording
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ActionLink",
     "Analysis",
     "Artefact",
+    "BackTest",
     "ChangedDay",
     "Embedding",
     "Event",
@@ -31,7 +33,10 @@ __all__ = [
     "Refinement",
     "Regrouping",
     "Rule",
+    "RuleProposal",
+    "RuleVersion",
     "SearchText",
+    "ShadowMatch",
     "Tagging",
     "Target",
     "Theme",

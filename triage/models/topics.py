@@ -1,13 +1,10 @@
-"""The organisation's own words: its topics, and the rules that route by them."""
-
-from typing import Self
+"""The organisation's own words: its topics."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 
-from feedback_portal.accounts.models import Team, User
+from feedback_portal.accounts.models import Team
 
 
 class TopicQuerySet(models.QuerySet["Topic"]):
@@ -42,29 +39,6 @@ class Topic(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(parent=models.F("id")), name="topic_not_its_own_parent"),
         ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class RuleQuerySet(models.QuerySet["Rule"]):
-    def in_order(self) -> Self:
-        """Enabled rules as they are tried."""
-        return self.filter(is_enabled=True).order_by("position", "pk")
-
-
-class Rule(models.Model):
-    """Conditions and verbs as data (see `triage.rules`), tried in order; `version` counts its edits."""
-
-    name = models.CharField(max_length=120, unique=True)
-    position = models.PositiveIntegerField(default=100)
-    definition = models.JSONField()
-    version = models.PositiveIntegerField(default=1)
-    is_enabled = models.BooleanField(default=True)
-    changed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
-    changed_at = models.DateTimeField(db_default=Now())
-
-    objects = RuleQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -55,6 +55,11 @@ class Language(Tagger):
         return [list(_suggest(text)) for text in batch]
 
 
+def names() -> Mapping[str, str]:
+    """The languages that can be told apart: how each is called in English, by its code."""
+    return _NAMES
+
+
 def detect(text: Text) -> Guess:
     """The language of a text. What was declared counts where the text itself says little."""
     return text.derive(_detect)

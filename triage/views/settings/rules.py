@@ -1,124 +1,171 @@
-"""Settings: rules, each tried on the newest items before it is saved."""
+"""Settings: all rules in the order they are tried, how each came to be, and what the portal proposes to change."""
 
+import difflib
 import json
+from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from rest_framework.exceptions import ParseError
+from django.views.decorators.http import require_GET, require_POST
 
-from feedback_portal.accounts.models import Team
-from feedback_portal.accounts.permissions import actor_of, set_up_page
-from feedback_portal.api import strict_json
-from feedback_portal.refusals import BadInput, InputError
-from triage import organisation, rules
-from triage.facts import FIELDS
-from triage.models import Rule, Topic
-from triage.organisation import Preview
-from triage.views.settings.shell import given, show
+from feedback_portal.accounts.permissions import actor_of, require_set_up
+from feedback_portal.refusals import NotFound
+from triage import rule_proposals, rulebook
+from triage.models import Rule, RuleProposal, RuleVersion
+from triage.views.answering import done
+from triage.views.settings.back_tests import back_test_shown
+from triage.views.settings.rule_editor import mode_of, sentence_of
+from triage.views.settings.shell import PLACES
 
-MOST_SHOWN = 10
-LONGEST = 20_000
-_EXAMPLE = {
-    "version": 1,
-    "when": {"field": "text", "op": "contains", "value": "leak"},
-    "then": [{"verb": "route", "team": "quality"}],
+MOST_VERSIONS = 200
+_SWITCHES = {
+    "live": ({"is_enabled": True, "is_shadow": False}, "decides from now on"),
+    "shadow": ({"is_enabled": True, "is_shadow": True}, "is only watched from now on, and decides nothing"),
+    "off": ({"is_enabled": False, "is_shadow": False}, "is switched off"),
 }
 
 
-@set_up_page
+@login_required
+@require_GET
 def all_rules(request: HttpRequest) -> HttpResponse:
-    """The rules in the order they are tried, and a form for a new one."""
-    rows = [{"rule": rule, "sentence": _sentence(rule)} for rule in Rule.objects.order_by("position", "pk")]
-    stored = {"name": "", "position": "100", "definition": _pretty(_EXAMPLE)}
-    tried = _tried(request)
+    require_set_up(request)
+    ordered = list(Rule.objects.order_by("position", "pk"))
+    rows = [
+        {
+            "rule": rule,
+            "sentence": sentence_of(rule.definition),
+            "mode": mode_of(rule),
+            "is_first": place == 0,
+            "is_last": place == len(ordered) - 1,
+        }
+        for place, rule in enumerate(ordered)
+    ]
+    proposals = [
+        {"proposal": one, "sentence": sentence_of(one.definition) if one.definition else "", "effect": one.effect}
+        for one in RuleProposal.objects.filter(status="open")
+        .select_related("topic", "rule")
+        .order_by("-found_at", "-pk")[:20]
+    ]
+    context = {"rows": rows, "proposals": proposals, "places": PLACES}
+    return render(request, "triage/settings/rules/all.html", context)
 
-    def save() -> str:
-        made = organisation.create_rule(_given(request), by=actor_of(request), at=timezone.now())
-        return f"The rule {made.name} applies to everything that arrives from now on."
 
-    return show(
-        request,
-        "rules",
-        {"rows": rows, **_choices(tried)},
-        stored=_kept(request, stored, tried),
-        save=None if tried else save,
-        to="triage:rules",
-    )
+@login_required
+@require_POST
+def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
+    """Move a rule up or down, or make it live, watched or off."""
+    require_set_up(request)
+    rule = get_object_or_404(Rule, pk=number)
+    by, at = actor_of(request), timezone.now()
+    if verb in ("up", "down"):
+        moved = rulebook.move_rule(rule, up=verb == "up", by=by, at=at)
+        said = (
+            f"{rule.name} is tried {'earlier' if verb == 'up' else 'later'} now."
+            if moved
+            else f"{rule.name} is there already."
+        )
+        return done(request, said, "triage:rules")
+    if verb not in _SWITCHES:
+        raise NotFound("There is no such page. Go back to the rules.")
+    values, told = _SWITCHES[verb]
+    version = request.POST.get("version", "")
+    seen = int(version) if version.isdecimal() and len(version) < 10 else None
+    rulebook.change_rule(rule, values, by=by, at=at, version=seen)
+    return done(request, f"{rule.name} {told}.", "triage:rules")
 
 
-@set_up_page
-def rule(request: HttpRequest, number: int) -> HttpResponse:
-    found = get_object_or_404(Rule, pk=number)
-    stored = {
-        "name": found.name,
-        "position": found.position,
-        "definition": _pretty(found.definition),
-        "is_enabled": found.is_enabled,
+@login_required
+@require_GET
+def versions(request: HttpRequest, number: int) -> HttpResponse:
+    require_set_up(request)
+    rule = get_object_or_404(Rule, pk=number)
+    found = list(rule.versions.select_related("changed_by").order_by("-number")[: MOST_VERSIONS + 1])
+    rows = [
+        {
+            "version": one,
+            "mode": _mode(one),
+            "changes": _changes(earlier, one),
+            "is_current": one.number == rule.version,
+        }
+        for one, earlier in zip(found[:MOST_VERSIONS], [*found[1:], None], strict=False)
+    ]
+    return render(request, "triage/settings/rules/versions.html", {"rule": rule, "rows": rows, "places": PLACES})
+
+
+@login_required
+@require_GET
+def version(request: HttpRequest, number: int, version: int) -> HttpResponse:
+    """One version: its sentence, what changed against the one before line by line, and the back-test it was saved with."""
+    require_set_up(request)
+    rule = get_object_or_404(Rule, pk=number)
+    found = get_object_or_404(rule.versions.select_related("changed_by", "back_test"), number=version)
+    earlier = rule.versions.filter(number__lt=version).order_by("-number").first()
+    context = {
+        "rule": rule,
+        "version": found,
+        "sentence": sentence_of(found.definition),
+        "changes": _changes(earlier, found),
+        "lines": list(_diff(earlier.definition if earlier else None, found.definition)),
+        "is_current": found.number == rule.version,
+        "places": PLACES,
+        **(back_test_shown(found.back_test) if found.back_test else {}),
     }
-    tried = _tried(request)
+    return render(request, "triage/settings/rules/version.html", context)
 
-    def save() -> str:
-        version = request.POST.get("version", "")
-        seen = int(version) if version.isdecimal() and len(version) < 10 else None
-        values = _given(request) | {"is_enabled": "is_enabled" in request.POST}
-        changed = organisation.change_rule(found, values, by=actor_of(request), at=timezone.now(), version=seen)
-        return f"The rule {changed.name} is saved."
 
-    context = {"rule": found, "sentence": _sentence(found), **_choices(tried)}
-    return show(
-        request, "rule", context, stored=_kept(request, stored, tried), save=None if tried else save, to="triage:rules"
+@login_required
+@require_POST
+def restore(request: HttpRequest, number: int, version: int) -> HttpResponse:
+    require_set_up(request)
+    rule = get_object_or_404(Rule, pk=number)
+    rulebook.restore_version(rule, version, by=actor_of(request), at=timezone.now())
+    return done(request, f"{rule.name} says again what it said in version {version}.", "triage:rule", rule.pk)
+
+
+@login_required
+@require_POST
+def decide(request: HttpRequest, number: int, verb: str) -> HttpResponse:
+    """Take a proposal of the portal, or turn it down with a reason."""
+    require_set_up(request)
+    proposal = get_object_or_404(RuleProposal.objects.select_related("rule", "topic"), pk=number)
+    by, at = actor_of(request), timezone.now()
+    if verb == "accept":
+        return done(request, rule_proposals.accept(proposal, by=by, at=at), "triage:rules")
+    if verb == "dismiss":
+        rule_proposals.dismiss(proposal, reason=request.POST.get("reason", ""), by=by, at=at)
+        return done(request, "It is turned down, and is not proposed again.", "triage:rules")
+    raise NotFound("There is no such page. Go back to the rules.")
+
+
+def _mode(version: RuleVersion) -> str:
+    return "off" if not version.is_enabled else "shadow" if version.is_shadow else "live"
+
+
+def _changes(before: RuleVersion | None, after: RuleVersion) -> list[str]:
+    """What this version changed, as short words."""
+    if before is None:
+        return ["written"]
+    found = []
+    if before.name != after.name:
+        found.append(f"renamed from {before.name}")
+    if before.definition != after.definition:
+        found.append("says something else")
+    if before.position != after.position:
+        found.append("moved")
+    if _mode(before) != _mode(after):
+        found.append({"live": "decides", "shadow": "only watched", "off": "switched off"}[_mode(after)])
+    return found or ["saved as it was"]
+
+
+def _diff(before: Any, after: Any) -> Iterator[tuple[str, str]]:
+    """The lines of both definitions, each with what became of it: "same", "gone" or "new"."""
+    old, new = (
+        json.dumps(one, indent=2, ensure_ascii=False).splitlines() if one is not None else [] for one in (before, after)
     )
-
-
-def _tried(request: HttpRequest) -> Preview | BadInput | None:
-    """What a press on "Try it" found; None when it was not pressed."""
-    if request.method != "POST" or "try" not in request.POST:
-        return None
-    try:
-        return organisation.preview(_definition(request))
-    except BadInput as refused:
-        return refused
-
-
-def _kept(request: HttpRequest, stored: dict[str, Any], tried: object) -> dict[str, Any]:
-    """A trial keeps what was typed."""
-    if tried is None:
-        return stored
-    return stored | given(request, "name", "position", "definition") | {"is_enabled": "is_enabled" in request.POST}
-
-
-def _choices(tried: Preview | BadInput | None) -> dict[str, Any]:
-    return {
-        "preview": {"tried": tried.tried, "count": len(tried.matched), "items": tried.matched[:MOST_SHOWN]}
-        if isinstance(tried, Preview)
-        else None,
-        "problem": tried if isinstance(tried, BadInput) else None,
-        "fields": sorted(FIELDS),
-        "teams": Team.objects.filter(is_active=True).order_by("slug").values_list("slug", flat=True),
-        "topics": Topic.objects.filter(is_active=True).order_by("slug").values_list("slug", flat=True),
-    }
-
-
-def _given(request: HttpRequest) -> dict[str, Any]:
-    return given(request, "name", "position") | {"definition": _definition(request)}
-
-
-def _definition(request: HttpRequest) -> Any:
-    try:
-        return strict_json(request.POST.get("definition", "")[:LONGEST].encode())
-    except (ParseError, UnicodeEncodeError) as error:
-        message = f"This is no JSON: {error}"
-        raise BadInput(message, errors=(InputError("definition", message),)) from None
-
-
-def _sentence(rule: Rule) -> str:
-    try:
-        return str(rules.parse(rule.definition))
-    except BadInput as refused:
-        return f"This rule cannot be read: {refused.message}"
-
-
-def _pretty(definition: Any) -> str:
-    return json.dumps(definition, indent=2, ensure_ascii=False)
+    kinds = {" ": "same", "-": "gone", "+": "new"}
+    for line in difflib.ndiff(old, new):
+        if line[0] in kinds:
+            yield kinds[line[0]], line[2:]
