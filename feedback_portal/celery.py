@@ -32,6 +32,7 @@ PIPELINE = (
     Stage("understand", "intake.Arrival", "triage.tasks.understand_pending", "triage"),
     Stage("compare", "triage.Gathering", "triage.tasks.gather_pending", "triage"),
     Stage("group", "triage.Regrouping", "triage.tasks.group_pending", "triage"),
+    Stage("re-evaluate", "triage.ReevaluationBatch", "triage.tasks.reevaluate_pending", "triage"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
     # Seconds of computing at a stretch, so not where new items wait.
     Stage("back-test", "triage.BackTest", "triage.tasks.back_test_pending", "measure"),

@@ -13,7 +13,7 @@ from django.db.models.functions import Greatest
 
 from intake.models import FeedbackItem
 from kpis.periods import Period
-from triage.lifecycle import Resolution
+from triage.lifecycle import HANDED_ON, Resolution
 from triage.models import ActionLink, Event, Ticket
 
 
@@ -107,9 +107,9 @@ def is_decided(*, as_of: datetime) -> Q:
 
 
 def was_moved(*, as_of: datetime) -> Q:
-    """Sent by a person to another team than it lay with."""
+    """Sent by a person to another team than it lay with, unless they said that it was only handed on."""
     moved = _events((Event.Type.ROUTED,), as_of).filter(source=Event.Source.PERSON, data__has_key="from")
-    return Q(Exists(moved))
+    return Q(Exists(moved.exclude(data__because__in=sorted(HANDED_ON))))
 
 
 def was_proposed(*, as_of: datetime) -> Q:

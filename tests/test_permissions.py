@@ -76,6 +76,10 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/rules/back-tests/<int:number>/": SET_UP,
     "settings/rules/back-tests/<int:number>/cancel/": (302, 405, 405, 405, 405, 405),
     "settings/rules/proposals/<int:number>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
+    "settings/absences/": STAFF,
+    "settings/absences/<int:number>/remove/": (302, 405, 405, 405, 405, 405),
+    "settings/reevaluation/": SET_UP,
+    "settings/reevaluation/<int:number>/undo/": (302, 405, 405, 405, 405, 405),
     "settings/people/": SET_UP,
     "settings/people/<int:number>/": SET_UP,
     "settings/people/<int:number>/link/": (302, 405, 405, 405, 405, 405),
@@ -237,7 +241,9 @@ class World:
         table = Channel.objects.create(slug="table", name="Table", kind="csv_file")
         run = importing.upload(table, io.BytesIO(b"text\nIt leaks\n"), name="said.csv")
         token = receiving.tracking_token(self.ticket.item.submission)
-        office = WorkCalendar.objects.create(slug="office", name="Office", time_zone="UTC", hours={})
+        office = WorkCalendar.objects.create(
+            slug="office", name="Office", time_zone="UTC", hours={"mon": [["09:00", "17:00"]]}
+        )
         self.words = {
             "imports/<uuid:number>": f"imports/{run.public_id}",
             "<str:token>": token,

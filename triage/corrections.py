@@ -5,7 +5,8 @@ merely accepted: a model that learned from its own answers would only grow surer
 last word of a person about it that was not taken back:
 
 - topic: the topic a person put on it last and that still stands; "" when they took the last one off, or said none fits.
-- team: the team a person routed it to, or whose people resolved it with an outcome; "" when that is the catch-all.
+- team: the team a person routed it to, or whose people resolved it with an outcome; "" when that is the catch-all. What was
+  only handed on, since a part was done or nobody had time, says nothing of where such items belong.
 
 Items that were erased, are tests, or were spam teach nothing. At most the newest `MOST` items are read.
 """
@@ -17,6 +18,7 @@ from django.db import connection
 from django.db.models.functions import Left
 
 from intake.models import FeedbackItem
+from triage.lifecycle import HANDED_ON
 from triage.models.learning import Field
 from triage.taggers.base import Text
 from triage.words import LONGEST_TEXT
@@ -36,7 +38,7 @@ class Correction:
 def corrections(field: str, *, most: int = MOST) -> list[Correction]:
     """The newest corrections of a field, newest first, one an item."""
     with connection.cursor() as cursor:
-        cursor.execute(_SAID[Field(field)], {"most": most})
+        cursor.execute(_SAID[Field(field)], {"most": most, "handed_on": sorted(HANDED_ON)})
         return [Correction(*row) for row in cursor.fetchall()]
 
 
@@ -93,6 +95,11 @@ WITH said AS (
     SELECT DISTINCT ON (e.item_id) e.item_id, e.id AS event, e.ticket_id FROM triage_event e
     WHERE e.type IN ('routed', 'resolved') AND {_BY_A_PERSON}
         AND (e.type = 'routed' OR e.data->>'resolution' IN ('shipped', 'answered', 'declined'))
+        AND NOT EXISTS (
+            SELECT FROM triage_event handed WHERE handed.ticket_id = e.ticket_id AND handed.type = 'routed'
+                AND handed.data->>'because' = ANY(%(handed_on)s)
+                AND NOT EXISTS (SELECT FROM triage_event back WHERE back.undoes_id = handed.id)
+        )
     ORDER BY e.item_id, e.id DESC
 )
 SELECT said.item_id, said.event, CASE WHEN team.is_catch_all THEN '' ELSE team.slug END

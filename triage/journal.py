@@ -44,6 +44,7 @@ _WITHOUT_IT = frozenset(
     {
         Event.Type.UNTAGGED,
         Event.Type.SPLIT,
+        Event.Type.REEVALUATED,
         Event.Type.SEVERITY,
         Event.Type.NOTED,
         Event.Type.REPLY,

@@ -26,7 +26,7 @@ class Resolution(TextChoices):
 
 
 class WhyRouted(TextChoices):
-    """Why a person sends a ticket to another team. Only the first two say that it lay wrong; the others are how work goes on."""
+    """Why a person sends a ticket to another team. The first two say that it lay wrong."""
 
     NEVER_OURS = "never_ours", "It was never ours"
     MISREAD = "misread", "The words were misunderstood"
@@ -34,8 +34,8 @@ class WhyRouted(TextChoices):
     NO_CAPACITY = "no_capacity", "We cannot take it now"
 
 
-MISROUTED = frozenset({WhyRouted.NEVER_OURS, WhyRouted.MISREAD})
-"""What tells whoever learns, and whoever counts what was routed right the first time, that the first team was wrong."""
+HANDED_ON = frozenset({WhyRouted.OUR_PART_DONE, WhyRouted.NO_CAPACITY})
+"""What says nothing against the team it lay with, to whoever learns and to whoever counts what was routed right at once."""
 
 
 class Verb(TextChoices):

@@ -215,6 +215,7 @@ _TEAM: dict[str, inputs.Reader] = {
     "name": inputs.line(80, "Give it a name."),
     "stage": _stage,
     "triage_hours": inputs.number(1, 8760),
+    "capacity": inputs.number(0, 10_000),
     "calendar": _calendar,
     "is_active": inputs.flag,
     "is_catch_all": inputs.flag,

@@ -11,6 +11,7 @@ from django.utils.timezone import get_default_timezone, localtime
 from feedback_portal.accounts.models import Team
 from intake.models import FeedbackItem
 from triage import rules
+from triage.blend.base import Prediction
 from triage.facts import WEEKDAYS, Facts
 from triage.models import Analysis, Rule, Topic
 from triage.rule_sets import RuleSet
@@ -215,7 +216,7 @@ class Router:
 
 def foresee(texts: Sequence[Text], taxonomy: Taxonomy) -> list[Foreseen | None]:
     """What the learned router says of each text; None for all of them while nothing is learned yet."""
-    learned = getattr(taxonomy, "learned", {}).get("team")
+    learned = taxonomy.learned.get("team")
     if learned is None:
         return [None] * len(texts)
     return [_foreseen(prediction) for prediction in learned.predict(texts, taxonomy)]
@@ -261,14 +262,25 @@ def _entities(analysis: Analysis) -> Mapping[str, frozenset[str]]:
     return {kind: frozenset(values) for kind, values in found.items()}
 
 
-def _foreseen(prediction: Any) -> Foreseen:
-    teams = [(str(slug), float(probability)) for slug, probability in prediction.probabilities]
+def _foreseen(prediction: Prediction) -> Foreseen:
+    """An answer of nobody's leaves the item to whatever comes next, so that only teams stand among the teams."""
+    teams = [(slug, probability) for slug, probability in prediction.probabilities if slug]
     return Foreseen(
-        verdict=str(prediction.verdict),
+        verdict=prediction.verdict,
         teams=teams,
         told={
-            "verdict": str(prediction.verdict),
+            "verdict": prediction.verdict,
+            "threshold": prediction.threshold,
             "teams": [[slug, round(probability, 4)] for slug, probability in teams[:_MOST_TOPICS]],
+            "parts": dict(prediction.parts),
+            "words": [
+                {"says": one.says, "weight": one.weight, "span": list(one.span) if one.span else None}
+                for one in prediction.words
+            ],
+            "neighbours": [
+                {"item": one.key, "label": one.label, "cosine": round(one.cosine, 4)} for one in prediction.neighbours
+            ],
+            "why_not": prediction.why_not,
         },
     )
 

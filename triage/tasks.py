@@ -11,6 +11,7 @@ from triage import (
     grouping,
     notifications,
     pipeline,
+    reevaluating,
     rule_proposals,
     shadowing,
     theme_growth,
@@ -20,6 +21,11 @@ from triage import (
 @shared_task
 def understand_pending() -> dict[str, int]:
     return pipeline.understand_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def reevaluate_pending() -> dict[str, int]:
+    return reevaluating.reevaluate_pending(at=timezone.now()).as_dict()
 
 
 @shared_task

@@ -6,7 +6,17 @@ from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
 from triage.api import rules as api_rules
 from triage.views import actions, attachments, dev_mail, original, parked, tracking, whole_mail, workbench
-from triage.views.settings import back_tests, data_requests, deadlines, held, people, rule_editor, rules
+from triage.views.settings import (
+    absences,
+    back_tests,
+    data_requests,
+    deadlines,
+    held,
+    people,
+    reevaluation,
+    rule_editor,
+    rules,
+)
 from triage.views.settings import organisation as set_up
 
 app_name = "triage"
@@ -50,6 +60,10 @@ urlpatterns = [
     path("settings/rules/back-tests/<int:number>/", back_tests.back_test, name="back_test"),
     path("settings/rules/back-tests/<int:number>/cancel/", back_tests.cancel, name="cancel_back_test"),
     path("settings/rules/proposals/<int:number>/<slug:verb>/", rules.decide, name="rule_proposal"),
+    path("settings/absences/", absences.all_absences, name="absences"),
+    path("settings/absences/<int:number>/remove/", absences.remove, name="absence_remove"),
+    path("settings/reevaluation/", reevaluation.reevaluation, name="reevaluation"),
+    path("settings/reevaluation/<int:number>/undo/", reevaluation.undo, name="reevaluation_undo"),
     path("settings/people/", people.people, name="people"),
     path("settings/people/<int:number>/", people.person, name="person"),
     path("settings/people/<int:number>/link/", people.new_link, name="new_link"),

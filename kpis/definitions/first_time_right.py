@@ -18,7 +18,8 @@ class FirstTimeRight(Share):
     denominator = "items a person decided about"
     definition = (
         "Of the items received in the period that a person has decided about and that are no duplicates, those that no person sent"
-        " to another team than the portal had put them with. Wilson's interval."
+        " to another team than the portal had put them with; passing on what one's own part of is done, or what one has no time"
+        " for, does not count against it. Wilson's interval."
     )
     position = 64
 

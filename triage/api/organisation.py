@@ -32,6 +32,9 @@ _TEAM: dict[str, Any] = {
     "name": serializers.CharField(),
     "stage": serializers.SlugField(required=False, allow_null=True),
     "triage_hours": serializers.IntegerField(required=False),
+    "capacity": serializers.IntegerField(
+        required=False, help_text="Open tickets one person can carry; 0: nobody has said."
+    ),
     "calendar": serializers.SlugField(required=False, allow_null=True),
     "is_active": serializers.BooleanField(required=False),
     "is_catch_all": serializers.BooleanField(required=False),
@@ -121,6 +124,7 @@ def team_told(team: Team) -> dict[str, Any]:
         "name": team.name,
         "stage": team.stage.slug if team.stage else None,
         "triage_hours": team.triage_hours,
+        "capacity": team.capacity,
         "calendar": team.calendar.slug if team.calendar else None,
         "is_active": team.is_active,
         "is_catch_all": team.is_catch_all,

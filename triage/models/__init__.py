@@ -7,6 +7,7 @@ from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
+from triage.models.reevaluations import Reevaluation, ReevaluationBatch
 from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, ShadowMatch
 from triage.models.targets import Target
 from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, ThemeMember
@@ -30,6 +31,8 @@ __all__ = [
     "NotTheSame",
     "Notification",
     "Pattern",
+    "Reevaluation",
+    "ReevaluationBatch",
     "Refinement",
     "Regrouping",
     "Rule",

@@ -27,6 +27,7 @@ class Event(models.Model):
         REPLY = "reply", "replied"
         TRIAGED = "triaged", "triaged"
         ROUTED = "routed", "routed"
+        REEVALUATED = "reevaluated", "looked at it again"
         SPLIT = "split", "gave a part of it to another team"
         ASSIGNED = "assigned", "assigned"
         TAGGED = "tagged", "tagged"

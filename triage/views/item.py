@@ -39,6 +39,7 @@ PHRASES = {
     "reply": ("mail", "wrote to the customer"),
     "triaged": ("check", "decided that it is for {team}"),
     "routed": ("sign", "routed it to {team}"),
+    "reevaluated": ("retry", "looked at it again"),
     "split": ("sign", "gave a part of it to {team}"),
     "assigned": ("user", "gave it to {to}"),
     "tagged": ("tag", "tagged it {topic}"),

@@ -16,7 +16,7 @@ from triage.models import Topic
 from triage.views.settings.shell import PLACES, given, show
 
 _TOPIC = ("name", "description", "keywords", "parent", "team")
-_TEAM = ("name", "stage", "triage_hours", "calendar")
+_TEAM = ("name", "stage", "triage_hours", "capacity", "calendar")
 
 
 @login_required
@@ -70,7 +70,7 @@ def teams(request: HttpRequest) -> HttpResponse:
         open_count=Count("tickets", filter=Q(tickets__status__in=sorted(OPEN)), distinct=True),
     )
     context = {"teams": counted.order_by("-is_active", "name")} | _team_choices()
-    empty = dict.fromkeys(("slug", *_TEAM), "") | {"triage_hours": "24"}
+    empty = dict.fromkeys(("slug", *_TEAM), "") | {"triage_hours": "24", "capacity": "0"}
 
     def save() -> str:
         return f"The team {organisation.create_team(given(request, 'slug', *_TEAM), by=by).name} is there."
@@ -86,6 +86,7 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
         "name": found.name,
         "stage": found.stage.slug if found.stage else "",
         "triage_hours": found.triage_hours,
+        "capacity": found.capacity,
         "calendar": found.calendar.slug if found.calendar else "",
         "is_active": found.is_active,
         "is_catch_all": found.is_catch_all,

@@ -14,6 +14,12 @@ PLACES = (
     ("triage:teams", "Teams", "Who works on feedback, and how soon it is read"),
     ("triage:deadlines", "Deadlines", "How soon each team decides, and when it works"),
     ("triage:rules", "Rules", "What is routed, tagged and ranked without a person"),
+    (
+        "triage:reevaluation",
+        "Looking again",
+        "What would move if the open tickets were routed by today's rules, and moving it",
+    ),
+    ("triage:absences", "Absences", "Who is away, until when, and who stands in"),
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
     ("intake:channels", "Channels", "The ways in, and which of them are open"),
