@@ -38,7 +38,7 @@ def erase(submission: Submission, *, at: datetime) -> None:
     if item is not None:
         _erase_sender(item, at=at)
         FeedbackItem.objects.filter(pk=item.pk).update(
-            title="", text=ERASED, excerpt=ERASED, url="", author="", thread="", context={}, may_contact=False
+            title="", text=ERASED, excerpt=ERASED, url="", author="", thread="", context={}
         )
         # What went wrong with it was often told in its own words.
         Arrival.objects.filter(item=item).update(last_error="")

@@ -217,7 +217,7 @@ def _may_write(item: FeedbackItem) -> bool:
     customer = item.customer
     if not item.may_contact or customer is None or not customer.email:
         return False
-    if customer.opted_out_at is not None or customer.erased_at is not None:
+    if customer.opted_out_at is not None or customer.erased_at is not None or item.submission.gone_at is not None:
         return False
     return customer.email != parseaddr(settings.DEFAULT_FROM_EMAIL)[1].lower()
 

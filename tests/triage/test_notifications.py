@@ -18,7 +18,7 @@ from pytest_django import Settings
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.pending import MAX_ATTEMPTS
 from intake import receiving
-from intake.models import Customer, FeedbackItem
+from intake.models import Customer, FeedbackItem, Submission
 from tests.makers import actor, make_customer, make_item, make_person, make_team, make_ticket
 from triage import notifications
 from triage.decisions import decide
@@ -93,6 +93,14 @@ class TestReceipts:
         who.refresh_from_db()
 
         write_receipts(loaded(make_item(at=NOW, customer=who, **item)), at=NOW)
+
+        assert mails() == []
+
+    def test_who_took_their_words_back_hears_no_more_of_them(self, ana: Customer) -> None:
+        item = make_item(at=NOW, customer=ana)
+        Submission.objects.filter(pk=item.submission_id).update(gone_at=NOW)
+
+        write_receipts(loaded(item), at=NOW)
 
         assert mails() == []
 
