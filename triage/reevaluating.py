@@ -128,6 +128,16 @@ def preview(*, at: datetime) -> Preview:
     return Preview(len(keys), total, dict(moves.most_common()), len(found) - sum(moves.values()))
 
 
+def offer(*, at: datetime) -> str:
+    """After a change, what it would mean for the tickets that lie here already, as a sentence; empty if nothing would move."""
+    found = preview(at=at)
+    count = found.moving + found.other
+    if not count:
+        return ""
+    of = f" of the {found.looked_at} newest" if found.untouched > found.looked_at else ""
+    return f"{count}{of} open ticket{'' if count == 1 else 's'} would change by it: see below, and decide whether they should."
+
+
 def start(*, because: str = "", by: Actor, at: datetime) -> Reevaluation:
     """Ask for a run; it is worked off in batches by whoever drains them."""
     _may(by)

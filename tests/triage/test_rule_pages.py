@@ -253,3 +253,15 @@ class TestShadow:
 
         few = more(2)
         assert more(18) == few
+
+
+def test_saving_a_rule_that_would_move_open_tickets_leads_to_where_that_is_decided(client: Client, ines: User) -> None:
+    ticket = make_ticket("It drips", team=make_team("logistics"))
+
+    answer = client.post("/settings/rules/new/", typed(do="save"))
+    assert answer["Location"] == "/settings/reevaluation/"
+
+    shown = page(client, "/settings/reevaluation/")
+    assert "1 open ticket would change by it" in shown
+    ticket.refresh_from_db()
+    assert (ticket.team.slug, ticket.version) == ("logistics", 1)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from feedback_portal.accounts.permissions import actor_of, set_up_page
 from feedback_portal.refusals import BadInput, Refused
-from triage import back_testing, rule_drafts, rulebook, rules, shadowing
+from triage import back_testing, reevaluating, rule_drafts, rulebook, rules, shadowing
 from triage.models import BackTest, Rule
 from triage.rule_choices import GROUPS, QUESTIONS, VERBS, Choices, widget
 from triage.rule_drafts import Draft, Node
@@ -116,6 +116,9 @@ def _save(request: HttpRequest, stored: Rule | None, name: str, mode: str, draft
         seen = int(version) if version.isdecimal() and len(version) < 10 else None
         made = rulebook.change_rule(stored, given, by=by, at=at, version=seen)
         said = f"The rule {made.name} is saved as version {made.version}."
+    if mode == "live" and (offer := reevaluating.offer(at=at)):
+        messages.success(request, f"{said} {offer}")
+        return redirect("triage:reevaluation")
     messages.success(request, said)
     return redirect("triage:rule", made.pk)
 
