@@ -14,7 +14,7 @@ from feedback_portal.accounts.models import ApiKey, Role, Scope, WorkCalendar
 from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from tests.makers import make_customer, make_person, make_team, make_ticket
-from triage.models import Action, BackTest, Rule, RuleVersion, Topic
+from triage.models import Action, BackTest, Rule, RuleVersion, Theme, ThemeMember, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +50,9 @@ GET: dict[str, tuple[int, ...]] = {
     "actions/": STAFF,
     "actions/<str:reference>/": TEAM,
     "actions/<str:reference>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
+    "themes/": STAFF,
+    "themes/<str:reference>/": TEAM,
+    "themes/<str:reference>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
     "t/<str:token>/": OPEN,
     "t/<str:token>/reply/": (405,) * 6,
     "t/<str:token>/rate/": (405,) * 6,
@@ -159,6 +162,9 @@ GET: dict[str, tuple[int, ...]] = {
         "api/v1/actions/",
         "api/v1/actions/<str:reference>/",
         "api/v1/actions/<str:reference>/decisions/",
+        "api/v1/themes/",
+        "api/v1/themes/<str:reference>/",
+        "api/v1/themes/<str:reference>/decisions/",
         "api/v1/topics/",
         "api/v1/topics/<slug:slug>/",
         "api/v1/teams/",
@@ -201,6 +207,8 @@ class World:
         self.ticket = make_ticket(team=quality, at=timezone.now(), item_customer=ana)
         action = Action.objects.create(title="Re-seat the seal", team=quality)
         topic = Topic.objects.create(slug="leak", name="Leak")
+        theme = Theme.objects.create(name="Leaks", topic=topic, state_at=timezone.now(), size=1)
+        ThemeMember.objects.create(item=self.ticket.item, theme=theme)
         definition = {
             "version": 1,
             "when": {"field": "product", "op": "is", "value": "H4"},
@@ -252,6 +260,7 @@ class World:
             "<uuid:public_id>": str(self.ticket.item.submission.public_id),
             "<str:reference>": self.ticket.reference,
             "actions/<str:reference>": f"actions/{action.reference}",
+            "themes/<str:reference>": f"themes/{theme.reference}",
             "<str:verb>": "route",
             "<slug:verb>": "ship",
             "<str:name>": "a.eml",

@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from feedback_portal.accounts.models import User
-from feedback_portal.codes import action_number, customer_number, ticket_number
+from feedback_portal.codes import action_number, customer_number, theme_number, ticket_number
 from intake.models import Attachment
 from triage import search
 from triage.lifecycle import OPEN, Resolution, Status
-from triage.models import ActionLink, Event, Mention, SearchText, Tagging, Ticket, Topic
+from triage.models import ActionLink, Event, Mention, SearchText, Tagging, Theme, Ticket, Topic
 from triage.search import And, Between, Compared, Is, Length, Not, Or, Query, SearchError, Term, Where
 from triage.search_fields import CONTEXT, ENTITY
 from triage.taggers.entities import key_of
@@ -145,6 +146,15 @@ def _tag(word: str, asker: Asker) -> Q:
     return Q(Exists(standing.filter(topic__in=topics.values("pk"))))
 
 
+def _theme(word: str, asker: Asker) -> Q:
+    if word == "none":
+        return Q(item__theme_member__theme=None)
+    number = theme_number(word)
+    named = Q(pk=number) if number else Q(name__iexact=word)
+    themes = Theme.objects.filter(named).values_list(Coalesce("joined_into", "pk"))
+    return Q(item__theme_member__theme__in=themes)
+
+
 def _from(word: str, asker: Asker) -> Q:
     if word == "none":
         return Q(item__customer=None)
@@ -198,6 +208,7 @@ _STATES: Mapping[str, Callable[[str, Asker], Q]] = {
     "is": _state,
     "assigned": _assigned,
     "tag": _tag,
+    "theme": _theme,
     "from": _from,
     "has": _has,
     "action": _action,

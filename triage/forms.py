@@ -70,6 +70,7 @@ _FORMS: Mapping[str, tuple[str, Callable[[QueryDict, tzinfo], dict[str, Any]]]] 
     ),
     "reopen": ("reopen", lambda given, zone: {"reason": given.get("reason", "")}),
     "merge": ("merge", lambda given, zone: {"original": given.get("original", "")}),
+    "not_same": ("not_same", lambda given, zone: {"other": given.get("other", "")}),
     "link_action": (
         "link_action",
         lambda given, zone: {"action": given.get("action", ""), "title": given.get("title", "")},

@@ -1,7 +1,7 @@
 """Does a theme grow beyond what chance and the general traffic explain? A test of its share of all items.
 
-The share over 28 days before a window times the window's total is what would be expected, so weekends and growth of the whole
-drop out. Counts vary more than a Poisson law allows, so the tail is that of a negative binomial whose variance is a multiple
+What was said of it for each other item over the 28 days before a window, times the other items of the window, is what would be
+expected, so weekends and growth of the whole drop out, and a surge of its own does not raise what it is held against. Counts vary more than a Poisson law allows, so the tail is that of a negative binomial whose variance is a multiple
 of its mean, estimated from the same 28 days. Windows of 1, 3 and 7 days are tried (the smallest p times three) and what is found
 is held to a false discovery rate over all themes (Benjamini and Hochberg 1995).
 """
@@ -28,6 +28,7 @@ COOL_DOWN: Final = 7
 _USUAL_DISPERSION, _WORTH_DAYS = 1.5, 14
 # A share is never taken for less than this many items in the 28 days: what was silent is not therefore impossible.
 _LEAST_EXPECTED = 0.5
+_LARGEST_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,16 @@ def _window(
     """Count, expected count and p of each theme in the last `window` days."""
     before = slice(-BASELINE - window, -window)
     daily, totals = seen[:, before], every[before]
-    share = np.maximum(daily.sum(axis=1), _LEAST_EXPECTED) / max(totals.sum(), 1.0)
+    said = daily.sum(axis=1)
+    odds = np.maximum(said, _LEAST_EXPECTED) / np.maximum(totals.sum() - said, 1.0)
+    share = odds / (1 + odds)
     usual = share[:, None] * totals[None, :]
     squares = np.divide((daily - usual) ** 2, usual, out=np.zeros_like(usual), where=usual > 0).sum(axis=1)
     dispersion = (squares + _USUAL_DISPERSION * _WORTH_DAYS) / (BASELINE - 1 + _WORTH_DAYS)
-    count, expected = seen[:, -window:].sum(axis=1), share * every[-window:].sum()
+    count = seen[:, -window:].sum(axis=1)
+    total = every[-window:].sum()
+    # Beside a theme that is most of what is said there is too little else to hold it against.
+    expected = np.where(share <= _LARGEST_SHARE, odds * np.maximum(total - count, 0), share * total)
     return count, expected, _tail(count, np.maximum(expected, 1e-9), np.maximum(dispersion, 1.0))
 
 

@@ -30,7 +30,7 @@ FIELDS: Final[Mapping[str, SearchField]] = {
     "stage": SearchField("name", "The production stage where the cause sits", _NONE),
     "assigned": SearchField("name", "The person who works on it", ("me", "none")),
     "tag": SearchField("name", "A topic it was given", _NONE),
-    "theme": SearchField("name", "A theme it belongs to", _NONE),
+    "theme": SearchField("name", "A theme it belongs to, by its code as in T-104 or its name", _NONE),
     "lang": SearchField("name", "The language it is written in", _NONE),
     "mood": SearchField("choice", "How it sounds", ("neg", "neu", "pos", "none")),
     "urgency": SearchField("choice", "How pressing it is", ("low", "normal", "high", "safety")),

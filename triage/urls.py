@@ -5,7 +5,8 @@ from django.urls import path
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
 from triage.api import rules as api_rules
-from triage.views import actions, attachments, dev_mail, original, parked, tracking, whole_mail, workbench
+from triage.api import themes as api_themes
+from triage.views import actions, attachments, dev_mail, original, parked, themes, tracking, whole_mail, workbench
 from triage.views.settings import (
     absences,
     back_tests,
@@ -34,6 +35,9 @@ urlpatterns = [
     path("actions/", actions.actions, name="actions"),
     path("actions/<str:reference>/", actions.action, name="action"),
     path("actions/<str:reference>/<slug:verb>/", actions.act, name="action_verb"),
+    path("themes/", themes.all_themes, name="themes"),
+    path("themes/<str:reference>/", themes.theme, name="theme"),
+    path("themes/<str:reference>/<slug:verb>/", themes.act, name="theme_verb"),
     path("t/<str:token>/", tracking.page, name="tracking"),
     path("t/<str:token>/reply/", tracking.reply, name="tracking_reply"),
     path("t/<str:token>/rate/", tracking.rate, name="tracking_rate"),
@@ -92,6 +96,11 @@ urlpatterns = [
         "api/v1/actions/<str:reference>/decisions/",
         api_actions.ActionDecisionsView.as_view(),
         name="api_action_decisions",
+    ),
+    path("api/v1/themes/", api_themes.ThemesView.as_view(), name="api_themes"),
+    path("api/v1/themes/<str:reference>/", api_themes.ThemeView.as_view(), name="api_theme"),
+    path(
+        "api/v1/themes/<str:reference>/decisions/", api_themes.ThemeDecisionsView.as_view(), name="api_theme_decisions"
     ),
     path("api/v1/topics/", organisation.TopicsView.as_view(), name="api_topics"),
     path("api/v1/topics/<slug:slug>/", organisation.TopicView.as_view(), name="api_topic"),

@@ -11,8 +11,8 @@ from triage.alike.wording import shown, telling
 MOST: Final = 8
 SPEAKERS: Final = 3
 """A word must stand in so many texts of the group, so that no single person's words become its name."""
-# The pull towards what everybody says: the prior weighs as much as this many words.
-_PRIOR = 500.0
+# The pull towards what everybody says: the prior weighs as much as the group itself, but no more than this many words.
+_MOST_PRIOR = 500.0
 
 
 def distinguishing(texts: Sequence[str], others: Sequence[str], *, most: int = MOST) -> list[str]:
@@ -24,13 +24,14 @@ def distinguishing(texts: Sequence[str], others: Sequence[str], *, most: int = M
     whole, inside, outside = sum(total.values()), sum(here.values()), sum(there.values())
     if not inside:
         return []
+    pull = min(_MOST_PRIOR, inside)
     scored = []
     for word, times in here.items():
         if speakers[word] < min(SPEAKERS, len(texts)) or len(word) < 3 or word.isdecimal():
             continue
-        prior = _PRIOR * total[word] / whole
-        mine = np.log((times + prior) / (inside + _PRIOR - times - prior))
-        theirs = np.log((there[word] + prior) / (outside + _PRIOR - there[word] - prior))
+        prior = pull * total[word] / whole
+        mine = np.log((times + prior) / (inside + pull - times - prior))
+        theirs = np.log((there[word] + prior) / (outside + pull - there[word] - prior))
         scored.append(((mine - theirs) / np.sqrt(1 / (times + prior) + 1 / (there[word] + prior)), word))
     best = [word for score, word in sorted(scored, key=lambda one: (-one[0], one[1])) if score > 1][:most]
     if not best:  # nothing else was said that it could be told from

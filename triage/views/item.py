@@ -13,9 +13,9 @@ from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
 from intake.models import Customer, FeedbackItem
 from intake.whole_mails import is_mail
-from triage import lifecycle
+from triage import duplicates, lifecycle
 from triage.lifecycle import Resolution, Status, Verb
-from triage.models import ActionLink, Analysis, Event, Tagging, Ticket
+from triage.models import ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
 from triage.routing import PROPOSED_BY
 from triage.views.because import because
@@ -109,6 +109,19 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "severity": {"label": SEVERITIES[ticket.severity], "is_high": ticket.severity <= 2},
         "tags": [tagging.topic.name for tagging in taggings],
         "due": due(ticket, at=at),
+        "theme": _theme(ticket),
+        "merged_into": ticket.merged_into.reference if ticket.merged_into else "",
+        "likely": [
+            {
+                "reference": each.ticket.reference,
+                "title": each.ticket.item.headline,
+                "score": each.percent,
+                "url": reverse("triage:workbench") + f"?item={each.ticket.reference}",
+                "detail": f"{each.ticket.team}, {each.ticket.get_status_display().lower()}",
+                "reason": each.reason,
+            }
+            for each in (duplicates.likely(ticket, by=actor) if not ticket.merged_into_id else ())
+        ],
         "duplicates_title": "Merged into this",
         "duplicates": [
             {
@@ -291,6 +304,14 @@ def _score(scored: FeedbackItem) -> str:
 def _merged(ticket: Ticket, actor: Actor) -> list[Ticket]:
     rows = Ticket.objects.visible_to(actor).filter(duplicate_of=ticket.pk).select_related("item", "team")
     return list(rows.defer("item__text").order_by("pk")[:20])
+
+
+def _theme(ticket: Ticket) -> dict[str, str] | None:
+    member = ThemeMember.objects.filter(item=ticket.item_id, theme__isnull=False).select_related("theme").first()
+    if member is None or member.theme is None:
+        return None
+    url = reverse("triage:theme", args=[member.theme.reference])
+    return {"name": member.theme.name, "state": member.theme.get_state_display(), "url": url}
 
 
 def _action(ticket: Ticket) -> dict[str, Any] | None:

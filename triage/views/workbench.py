@@ -18,7 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import decisions, improvements
+from triage import decisions, duplicates, improvements
 from triage.forms import arguments_of
 from triage.lifecycle import OPEN, Resolution
 from triage.models import Action, Tagging, Ticket, Topic
@@ -49,6 +49,7 @@ _SENTENCES = {
     "close": "Put {reference} away",
     "merge": "Merged {reference}",
     "link_action": "Linked {reference}",
+    "not_same": "{reference} is not the same; this is not suggested again",
     "unmerge": "{reference} is a voice of its own again",
 }
 _OUTCOMES = {
@@ -121,7 +122,8 @@ def decide(request: HttpRequest, reference: str) -> HttpResponse:
         found = decisions.find(reference, by=actor)
         return _form(request, found, verb, actor, values=request.POST.dict(), errors=errors, status=422)
     sentence = _SENTENCES.get(verb, "Changed {reference}").format(reference=decided.reference, team=decided.team)
-    return _decided(request, decided, sentence, actor, at=at)
+    # Telling two apart changes neither of them, so there is nothing of it to take back.
+    return _decided(request, decided, sentence, actor, at=at, is_undo=verb == "not_same")
 
 
 @login_required
@@ -263,7 +265,7 @@ def _choices(verb: str, found: Ticket, actor: Actor) -> dict[str, Any]:
     if verb == "link_action":
         return {"candidates": _likely_actions(found, actor)}
     if verb == "merge":
-        return {"candidates": _likely_originals(found, actor)}
+        return {"candidates": _likely_originals(found, actor), "own": found.item.excerpt}
     return {}
 
 
@@ -287,30 +289,27 @@ def _likely_actions(found: Ticket, actor: Actor) -> list[Action]:
 
 
 def _likely_originals(found: Ticket, actor: Actor) -> list[dict[str, Any]]:
-    """Open tickets of the same customer or with the same surest topic and product: where an original is usually found."""
+    """What it is probably a duplicate of, likeliest first, and open tickets of the same customer: side by side with its own words."""
+    likely = duplicates.likely(found, by=actor, most=2 * duplicates.MOST_SHOWN)
+    ranked = [(each.ticket, f"alike {each.percent}", each.reason) for each in likely]
     item = found.item
-    others = (
-        Ticket.objects.visible_to(actor)
-        .filter(status__in=sorted(OPEN))
-        .exclude(pk=found.pk)
-        .select_related("item", "team")
-    )
-    same: list[Ticket] = []
     if item.customer_id:
-        same += others.filter(item__customer=item.customer_id).order_by("-received_at")[:3]
-    if item.product:
-        topics = Tagging.objects.standing().filter(item=item).values("topic")
-        alike = others.filter(
-            item__product=item.product, item__taggings__topic__in=topics, item__taggings__removed_at=None
+        known = {found.item_id, *(each.ticket.item_id for each in likely)}
+        same = Ticket.objects.visible_to(actor).filter(status__in=sorted(OPEN), item__customer=item.customer_id)
+        others = same.exclude(item__in=known).exclude(
+            item__in=duplicates.told_apart(item.pk, same.values_list("item", flat=True)[:50])
         )
-        same += alike.order_by("-received_at").distinct()[:5]
+        ranked += [
+            (other, "same customer", "") for other in others.select_related("item", "team").order_by("-received_at")[:3]
+        ]
     return [
         {
             "reference": other.reference,
             "title": other.item.headline,
             "excerpt": other.item.excerpt,
-            "score": "same customer" if other.item.customer_id == item.customer_id else "same topic and product",
-            "detail": str(other.team),
+            "score": score,
+            "detail": f"{other.team}, {other.get_status_display().lower()}",
+            "reason": reason,
         }
-        for other in {other.pk: other for other in same}.values()
+        for other, score, reason in ranked
     ]

@@ -1,0 +1,246 @@
+"""The pages of themes: what is said again and again and how it goes, and one theme with what people may do with it."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Case, IntegerField, Value, When
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET, require_POST
+
+from feedback_portal.accounts.models import Team
+from feedback_portal.accounts.permissions import Actor, actor_of
+from feedback_portal.api import after, cursor_of
+from feedback_portal.refusals import BadInput, NotFound
+from triage import embeddings, grouping, theme_growth, themes
+from triage.growth import NEEDS_DAYS
+from triage.models import Action, Theme, ThemeEvent, Ticket, Topic
+from triage.models.themes import ThemeQuerySet
+from triage.models.tickets import TicketQuerySet
+from triage.views.answering import done, errors_of
+
+PAGE = 50
+_WEEKS = 12
+_MOST_EVENTS = 60
+_ORDER = ("-size", "-id")
+_LOOKS = {"growing": "is-bad", "regressed": "is-bad", "new": "is-vio", "resting": "", "steady": ""}
+_SENTENCES = {
+    "found": "found it with {items} items",
+    "renamed": "renamed it from “{from}” to “{name}”",
+    "described": "described it",
+    "split": "split {items} items off into {into}",
+    "joined": "joined {items} items: {from}{into}",
+    "frozen": "froze it",
+    "thawed": "let it move again",
+    "rested": "put it to rest until it grows",
+    "woke": "woke it",
+    "moved": "moved {items} items to {to}",
+    "linked": "linked it to {action}",
+    "unlinked": "unlinked it from {action}",
+    "grew": "said that it grows: {count} in {window} days where {expected} were to be expected",
+    "regressed": "said that it is back after a fix: {count} in {window} days where {expected} were to be expected",
+    "retired": "gave it up, for nobody is in it any more",
+}
+_DONE = {
+    "rename": "It has its new name.",
+    "describe": "Saved.",
+    "freeze": "It is frozen: the portal moves nobody in it.",
+    "thaw": "The portal may move its members again.",
+    "rest": "It is quiet until it grows.",
+    "wake": "It is back among the others.",
+    "split": "Split. This is the new theme.",
+    "join": "Joined. This is the theme they are in now.",
+    "move": "Moved.",
+    "link": "Linked.",
+    "unlink": "No longer linked.",
+}
+
+
+@login_required
+@require_GET
+def all_themes(request: HttpRequest) -> HttpResponse:
+    actor, at = actor_of(request), timezone.now()
+    asked = {name: request.GET.get(name, "")[:80] for name in ("state", "topic", "team")}
+    living = Theme.objects.living().visible_to(actor).filter(size__gt=0).select_related("topic__team__stage")
+    matching = _filtered(living, asked)
+    rows = list(after(matching, order=_ORDER, cursor=request.GET.get("cursor", "")).order_by(*_ORDER)[: PAGE + 1])
+    more = len(rows) > PAGE
+    rows = rows[:PAGE]
+    is_first = not request.GET.get("cursor")
+    urgent = list(_urgent(matching)[:PAGE]) if is_first else []
+    shown = {theme.pk: theme for theme in (*urgent, *rows)}
+    trends = theme_growth.daily(list(shown), days=7 * _WEEKS, at=at)
+    teams = Team.objects.filter(is_active=True).order_by("name")
+    context = {
+        "urgent": [_row(theme, trends) for theme in urgent],
+        "themes": [_row(theme, trends) for theme in rows if theme.topic_id],
+        "voices": [_row(theme, trends) for theme in rows if not theme.topic_id and theme.size >= grouping.FOUNDS],
+        "asked": asked,
+        "is_filtered": any(asked.values()),
+        "has_any": bool(rows) or living.exists(),
+        "has_baseline": theme_growth.has_baseline(at=at),
+        "needs_days": NEEDS_DAYS,
+        "encoder": embeddings.state(),
+        "states": Theme.State.choices,
+        "topics": Topic.objects.filter(is_active=True).order_by("name"),
+        "teams": teams if actor.sees_everything else teams.filter(pk__in=actor.team_ids),
+        "next_url": f"?{urlencode({**asked, 'cursor': cursor_of(rows[-1], order=_ORDER)})}" if more else "",
+        "founds": grouping.FOUNDS,
+    }
+    return render(request, "triage/themes.html", context)
+
+
+@login_required
+@require_GET
+def theme(request: HttpRequest, reference: str) -> HttpResponse:
+    actor = actor_of(request)
+    found = themes.find(reference, by=actor)
+    if found.reference != reference:
+        return redirect("triage:theme", found.reference)
+    return _page(request, found, actor)
+
+
+@login_required
+@require_POST
+def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
+    """One verb of a theme; its page again, with what was wrong or what was done."""
+    if verb not in themes.VERBS:
+        raise NotFound("There is no such form. Go back to the theme.")
+    actor = actor_of(request)
+    found = themes.find(reference, by=actor)
+    try:
+        after_it = themes.decide(
+            reference, verb, by=actor, at=timezone.now(), version=_version(request), **_arguments(verb, request)
+        )
+    except BadInput as refused:
+        return _page(request, found, actor, values=request.POST.dict(), errors=errors_of(refused), status=422)
+    return done(request, _DONE[verb], "triage:theme", after_it.reference)
+
+
+def _page(
+    request: HttpRequest,
+    found: Theme,
+    actor: Actor,
+    *,
+    values: dict[str, Any] | None = None,
+    errors: dict[str, list[str]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    at = timezone.now()
+    tickets, more = _members(found, actor, request.GET.get("cursor", ""))
+    hidden = found.size - _visible(found, actor).values("item").distinct().count() if not actor.sees_everything else 0
+    others = Theme.objects.living().visible_to(actor).filter(topic=found.topic, size__gt=0).exclude(pk=found.pk)
+    links = found.action_links.filter(unlinked_at=None, action__in=Action.objects.visible_to(actor))
+    teams = Team.objects.filter(is_active=True).order_by("name")
+    context = {
+        "theme": found,
+        "row": _row(found, theme_growth.daily([found.pk], days=7 * _WEEKS, at=at)),
+        "members": tickets,
+        "hidden": max(0, hidden),
+        "next_url": f"?{urlencode({'cursor': more})}" if more else "",
+        "events": [
+            _event(event) for event in found.events.select_related("person", "key").order_by("-id")[:_MOST_EVENTS]
+        ],
+        "others": others.order_by("-size", "-id")[:100],
+        "links": [link.action for link in links.select_related("action__team").order_by("pk")],
+        "actions": Action.objects.visible_to(actor).under_way().order_by("-id")[:50],
+        "teams": teams if actor.sees_everything else teams.filter(pk__in=actor.team_ids),
+        "has_baseline": theme_growth.has_baseline(at=at),
+        "needs_days": NEEDS_DAYS,
+        "values": {"name": found.name, "description": found.description} | (values or {}),
+        "errors": errors or {},
+    }
+    return render(request, "triage/theme.html", context, status=status)
+
+
+def _members(found: Theme, actor: Actor, cursor: str) -> tuple[list[Ticket], str]:
+    """One ticket an item, newest first, of those the reader may see, and the cursor of the next page."""
+    rows = _visible(found, actor).select_related("item__theme_member", "team").defer("item__text", "explanation")
+    if cursor.isdecimal() and len(cursor) < 19:
+        rows = rows.filter(item__lt=int(cursor))
+    page = list(rows.order_by("-item", "pk").distinct("item")[: PAGE + 1])
+    return page[:PAGE], str(page[PAGE - 1].item_id) if len(page) > PAGE else ""
+
+
+def _visible(found: Theme, actor: Actor) -> TicketQuerySet:
+    return Ticket.objects.visible_to(actor).filter(item__theme_member__theme=found)
+
+
+def _filtered(living: ThemeQuerySet, asked: dict[str, str]) -> ThemeQuerySet:
+    if asked["state"] in Theme.State.values:
+        living = living.filter(state=asked["state"])
+    if asked["topic"] == "none":
+        living = living.filter(topic=None)
+    elif asked["topic"]:
+        living = living.filter(topic__slug=asked["topic"])
+    return living.filter(topic__team__slug=asked["team"]) if asked["team"] else living
+
+
+def _urgent(living: ThemeQuerySet) -> ThemeQuerySet:
+    first = Case(When(state="regressed", then=Value(0)), default=Value(1), output_field=IntegerField())
+    return living.filter(state__in=["growing", "regressed"]).order_by(first, "-grew_at", "-id")
+
+
+def _row(found: Theme, trends: dict[int, list[int]]) -> dict[str, Any]:
+    weeks = [sum(trends[found.pk][start : start + 7]) for start in range(0, 7 * _WEEKS, 7)]
+    team = found.topic.team if found.topic else None
+    return {
+        "theme": found,
+        "url": reverse("triage:theme", args=[found.reference]),
+        "look": _LOOKS.get(found.state, ""),
+        "trend": trend(weeks),
+        "trend_says": f"{weeks[-1]} in the last 7 days, {weeks[-2]} in the 7 days before",
+        "team": str(team or ""),
+        "stage": str(team.stage or "") if team else "",
+        "growth": found.growth if found.state in {"growing", "regressed"} else None,
+    }
+
+
+def trend(weeks: Sequence[int]) -> SafeString:
+    """A bar a week, oldest first; it repeats what stands beside it in words, so it is hidden from screen readers."""
+    width, height, highest = 8, 26, max(*weeks, 1)
+    bars = [
+        (place * width, height - max(1, round(height * count / highest)), max(1, round(height * count / highest)))
+        for place, count in enumerate(weeks)
+    ]
+    drawn = format_html_join("", '<rect class="chart-bar" x="{}" y="{}" width="6" height="{}"/>', bars)
+    return format_html(
+        '<svg class="chart-spark" viewBox="0 0 {} {}" width="{}" height="{}" aria-hidden="true">{}</svg>',
+        width * len(weeks), height, width * len(weeks), height, drawn,
+    )  # fmt: skip
+
+
+def _event(event: ThemeEvent) -> dict[str, Any]:
+    told = {name: "" if value is None else value for name, value in event.data.items()}
+    if event.type == ThemeEvent.Type.MOVED and not event.data.get("to"):
+        told["to"] = "no theme"
+    sentence = _SENTENCES.get(event.type, event.get_type_display()).format_map(_Told(told))
+    return {"actor": str(event.person or event.key or "The portal"), "phrase": sentence, "at": event.occurred_at}
+
+
+class _Told(dict[str, Any]):
+    """What an event did not record is left out of its sentence."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _arguments(verb: str, request: HttpRequest) -> dict[str, Any]:
+    given = request.POST
+    names = {
+        "rename": ("name",), "describe": ("description",), "split": ("name",), "join": ("into",), "move": ("to",),
+        "link": ("action", "title", "team"), "unlink": ("action",),
+    }.get(verb, ())  # fmt: skip
+    arguments: dict[str, Any] = {name: given.get(name, "") for name in names}
+    return arguments | ({"items": given.getlist("item")} if verb in {"split", "move"} else {})
+
+
+def _version(request: HttpRequest) -> int | None:
+    given = request.POST.get("version", "")
+    return int(given) if given.isdecimal() and len(given) < 10 else None
