@@ -14,7 +14,7 @@ from feedback_portal.accounts.models import ApiKey, Role, Scope, WorkCalendar
 from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from tests.makers import make_customer, make_person, make_team, make_ticket
-from triage.models import Action, BackTest, Rule, RuleVersion, Theme, ThemeMember, Topic
+from triage.models import Action, BackTest, Pattern, Rule, RuleVersion, Theme, ThemeMember, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +83,9 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/absences/<int:number>/remove/": (302, 405, 405, 405, 405, 405),
     "settings/reevaluation/": SET_UP,
     "settings/reevaluation/<int:number>/undo/": (302, 405, 405, 405, 405, 405),
+    "settings/patterns/": SET_UP,
+    "settings/patterns/preview/": (302, 405, 405, 405, 405, 405),
+    "settings/patterns/<int:number>/": SET_UP,
     "settings/people/": SET_UP,
     "settings/people/<int:number>/": SET_UP,
     "settings/people/<int:number>/link/": (302, 405, 405, 405, 405, 405),
@@ -176,6 +179,9 @@ GET: dict[str, tuple[int, ...]] = {
         "api/v1/rules/<int:number>/shadow/",
         "api/v1/rules/back-tests/",
         "api/v1/rules/back-tests/<int:number>/",
+        "api/v1/patterns/",
+        "api/v1/patterns/preview/",
+        "api/v1/patterns/<int:number>/",
         "api/v1/feedback/bulk/",
         "api/v1/channels/",
         "api/v1/channels/<slug:slug>/",
@@ -227,6 +233,7 @@ class World:
             changed_at=at,
         )
         tried = BackTest.objects.create(name="H4", position=1, definition=definition, items=1, asked_at=at)
+        written = Pattern.objects.create(name="Plate", kind="batch", expression=r"H\d-\d{4}")
         feedback = Form.objects.get(slug="feedback")
         place = Place.objects.create(
             slug="lobby", name="Lobby", form=feedback, languages=["en", "de"], exit_code="2468"
@@ -271,6 +278,7 @@ class World:
             "back-tests/<int:number>": f"back-tests/{tried.pk}",
             "proposals/<int:number>": "proposals/1",
             "<int:version>": "1",
+            "patterns/<int:number>": f"patterns/{written.pk}",
             "sessions/<int:number>": f"sessions/{session.pk}",
             "customers/<int:number>": f"customers/{ana.pk}",
             "topics/<slug:slug>": f"topics/{topic.slug}",

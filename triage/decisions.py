@@ -87,11 +87,14 @@ def find(reference: str, *, by: Actor) -> Ticket:
 
 
 def dismiss(ticket: Ticket, *, by: Actor, at: datetime) -> None:
-    """Not this: the proposal is not shown again on this ticket, and counts as not kept once it goes elsewhere."""
+    """Not this: the proposal is not shown again on this ticket, and counts as not kept once it goes elsewhere. A ticket that
+    was put out of the way as spam comes back to its place."""
     if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
         raise NotNow(f"There is no proposal on {ticket.reference} (any more).")
     events = [(Event.Type.DISMISSED, {name: ticket.explanation.get(name) for name in ("by", "rule", "topic")})]
-    touch(ticket, events, by=by, at=at, explanation=ticket.explanation | {"dismissed": True})
+    # What is no spam stands where its severity puts it; out of the way was only for spam.
+    rank = ticket.severity - 1 if ticket.explanation.get("by") == "spam" else ticket.rank
+    touch(ticket, events, by=by, at=at, rank=rank, explanation=ticket.explanation | {"dismissed": True})
 
 
 def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:

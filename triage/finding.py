@@ -19,6 +19,7 @@ from intake.models import Attachment
 from triage import search
 from triage.lifecycle import OPEN, Resolution, Status
 from triage.models import ActionLink, Event, Mention, SearchText, Tagging, Theme, Ticket, Topic
+from triage.routing import OUT_OF_THE_WAY
 from triage.search import And, Between, Compared, Is, Length, Not, Or, Query, SearchError, Term, Where
 from triage.search_fields import CONTEXT, ENTITY
 from triage.taggers.entities import key_of
@@ -126,6 +127,7 @@ def _state(word: str, asker: Asker) -> Q:
         "done": Q(status__in=[Status.RESOLVED, Status.CLOSED]),
         "overdue": Q(status__in=sorted(OPEN), triaged_at=None, due_at__lt=asker.at),
         "safety": Q(severity=1),
+        "spam": Q(rank=OUT_OF_THE_WAY) | Q(resolution=Resolution.SPAM),
         "test": Q(item__is_test=True),
     }[word]
 

@@ -23,7 +23,7 @@ FIELDS: Final[Mapping[str, SearchField]] = {
     "is": SearchField(
         "choice",
         "Where the ticket stands",
-        ("untriaged", "open", "waiting", "snoozed", "resolved", "closed", "done", "overdue", "safety", "test"),
+        ("untriaged", "open", "waiting", "snoozed", "resolved", "closed", "done", "overdue", "safety", "spam", "test"),
     ),
     "resolution": SearchField("choice", "How it ended", tuple(Resolution.values)),
     "team": SearchField("name", "The team whose work it is", _NONE),

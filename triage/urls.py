@@ -4,6 +4,7 @@ from django.urls import path
 
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, tickets
+from triage.api import patterns as api_patterns
 from triage.api import rules as api_rules
 from triage.api import themes as api_themes
 from triage.views import actions, attachments, dev_mail, original, parked, themes, tracking, whole_mail, workbench
@@ -13,6 +14,7 @@ from triage.views.settings import (
     data_requests,
     deadlines,
     held,
+    patterns,
     people,
     reevaluation,
     rule_editor,
@@ -68,6 +70,9 @@ urlpatterns = [
     path("settings/absences/<int:number>/remove/", absences.remove, name="absence_remove"),
     path("settings/reevaluation/", reevaluation.reevaluation, name="reevaluation"),
     path("settings/reevaluation/<int:number>/undo/", reevaluation.undo, name="reevaluation_undo"),
+    path("settings/patterns/", patterns.all_patterns, name="patterns"),
+    path("settings/patterns/preview/", patterns.preview, name="pattern_preview"),
+    path("settings/patterns/<int:number>/", patterns.pattern, name="pattern"),
     path("settings/people/", people.people, name="people"),
     path("settings/people/<int:number>/", people.person, name="person"),
     path("settings/people/<int:number>/link/", people.new_link, name="new_link"),
@@ -113,4 +118,7 @@ urlpatterns = [
     path("api/v1/rules/<int:number>/", api_rules.RuleView.as_view(), name="api_rule"),
     path("api/v1/rules/<int:number>/versions/", api_rules.RuleVersionsView.as_view(), name="api_rule_versions"),
     path("api/v1/rules/<int:number>/shadow/", api_rules.RuleShadowView.as_view(), name="api_rule_shadow"),
+    path("api/v1/patterns/", api_patterns.PatternsView.as_view(), name="api_patterns"),
+    path("api/v1/patterns/preview/", api_patterns.PatternPreviewView.as_view(), name="api_pattern_preview"),
+    path("api/v1/patterns/<int:number>/", api_patterns.PatternView.as_view(), name="api_pattern"),
 ]

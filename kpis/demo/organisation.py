@@ -10,7 +10,7 @@ from feedback_portal.accounts.permissions import Actor
 from intake import surveys
 from intake.models import Account, Channel, Form
 from intake.questions import Definition, Option, Question
-from triage import organisation, rulebook
+from triage import organisation, patterns, rulebook
 from triage.models import Topic
 
 
@@ -212,7 +212,7 @@ RULES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = (
         "Batch H4-2231 goes to Quality",
         {
             "all": [
-                {"any": [_when("context.batch", "is", "H4-2231"), _when("text", "contains", "2231")]},
+                _when("entity.batch", "is", "H4-2231"),
                 _when("sentiment", "is_not", "pos"),
             ]
         },
@@ -259,6 +259,22 @@ RULES: Sequence[tuple[str, dict[str, Any], Sequence[dict[str, Any]]]] = (
     ),
 )
 """Name, condition and verbs, in the order they are tried."""
+
+PATTERNS: Sequence[Mapping[str, Any]] = (
+    {"name": "Serial plate of an H4", "kind": "batch", "expression": r"H4[- ]?\d{4}", "product": "H4"},
+    {"name": "Serial plate of an H2", "kind": "batch", "expression": r"H2[- ]?\d{4}", "product": "H2"},
+    {"name": "Order number", "kind": "order", "expression": r"O-\d{6}"},
+    {"name": "H4", "kind": "product", "aliases": ["H4", "Halden H4", "H 4"]},
+    {"name": "H2", "kind": "product", "aliases": ["H2", "Halden H2", "H 2"]},
+    {"name": "H6 Pro", "kind": "product", "aliases": ["H6", "H6 Pro", "Halden H6"]},
+    {
+        "name": "Version of the app",
+        "kind": "version",
+        "expression": r"(?:version|app) (\d{1,2}\.\d{1,2}(?:\.\d{1,3})?)",
+    },
+    {"name": "Error code", "kind": "error", "expression": r"E\d{1,2}"},
+)
+"""How products, batches and orders are written, in the order in which they are looked for."""
 
 COMPANIES: Sequence[Company] = (
     Company("K-100", "Brandt Studio", "Office", 12_400, "sv"),
@@ -344,6 +360,8 @@ def found(*, by: Actor, at: datetime) -> None:
     for place, (name, when, then) in enumerate(RULES, start=1):
         definition = {"version": 1, "when": when, "then": list(then)}
         rulebook.create_rule({"name": name, "position": 10 * place, "definition": definition}, by=by, at=at)
+    for place, written in enumerate(PATTERNS, start=1):
+        patterns.create({**written, "position": 10 * place}, by=by, at=at)
     # Companies come from another system; the portal has no verb that makes one.
     Account.objects.bulk_create(
         Account(external_id=each.external_id, name=each.name, segment=each.segment, value=each.value, currency="EUR")

@@ -30,6 +30,7 @@ PAGES = (
     "new_calendar",
     "rules",
     "new_rule",
+    "patterns",
     "people",
     "keys",
     "held",

@@ -20,6 +20,7 @@ PLACES = (
         "What would move if the open tickets were routed by today's rules, and moving it",
     ),
     ("triage:absences", "Absences", "Who is away, until when, and who stands in"),
+    ("triage:patterns", "Patterns", "How products, orders and batches are written, to find them in what people say"),
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
     ("intake:channels", "Channels", "The ways in, and which of them are open"),
