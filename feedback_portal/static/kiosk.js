@@ -47,15 +47,16 @@
   form.querySelector("[data-skip]").addEventListener("click", () => send(""));
 
   async function send(words = comment?.value || "") {
+    if (!rating) return; // a second press while the first is being kept
     const id = outbox.newId();
     const fields = Object.entries({ event: id, rating, comment: words, language: form.elements.namedItem("language").value, "written-at": String(Date.now()) });
     count(0);
     rating = "";
-    if (comment) comment.value = "";
     const isKept = await outbox.keep({ id, page: form.dataset.first, url: form.action, at: Date.now(), quiet: true, fields });
     if (!isKept) await fetch(form.action, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" }).catch(() => {});
     const kept = view("thanks").querySelector("[data-kept]");
     kept.hidden = true;
+    if (comment) comment.value = "";
     show("thanks");
     count(Math.min(seconds, 8), reset);
     await flush();

@@ -10,17 +10,20 @@
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const id = outbox.newId();
-    const fields = [["token", said("token").value], ["event", id], ["speaker", said("speaker").value], ["text", said("text").value]];
+    const words = said("text").value;
+    const fields = [["token", said("token").value], ["event", id], ["speaker", said("speaker").value], ["text", words]];
+    // At once: a second press is not a second note, and what is typed while this one is being kept is the next one.
+    said("text").value = "";
     if (!(await outbox.keep({ id, page, url: form.action, at: Date.now(), quiet: true, fields }))) {
+      said("text").value = [words, said("text").value].filter(Boolean).join("\n\n");
       state.textContent = "This device has no room for it. Copy your words, and write them down elsewhere.";
       return;
     }
     const line = document.createElement("li");
     line.dir = "auto";
-    line.textContent = said("text").value;
+    line.textContent = words;
     document.getElementById("notes-none").hidden = true;
     written.prepend(line);
-    said("text").value = "";
     said("text").focus();
     await send();
   });

@@ -40,7 +40,8 @@ def let_requests_out(page: "Page") -> None:
 
 
 def stop_clock(page: "Page") -> None:
-    """Before a page is opened: its clock stands, and moves by `page.clock.run_for` alone. One that is only installed goes on."""
+    """Before a page is opened: its clock stands and moves by `page.clock.run_for` alone, where one that is only installed goes on.
+    Scripts that wait for a timer, as axe does, need `page.clock.resume` first."""
     now = timezone.now()
     page.clock.install(time=now - timedelta(minutes=10))
     page.clock.pause_at(now)

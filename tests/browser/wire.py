@@ -13,25 +13,28 @@ class Wire:
         self._there = (host, port)
         self._open: set[socket.socket] = set()
         self._is_cut = self._is_deaf = False
+        self._turn = threading.Lock()
         self._door = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://localhost:{self._door.getsockname()[1]}"
         threading.Thread(target=self._listen, daemon=True).start()
 
     def cut(self) -> None:
-        self._is_cut = True
-        self._hang_up()
+        self._become(is_cut=True)
 
     def deafen(self) -> None:
-        self._is_deaf = True
-        self._hang_up()
+        self._become(is_deaf=True)
 
     def mend(self) -> None:
-        self._is_cut = self._is_deaf = False
-        self._hang_up()
+        self._become()
 
     def close(self) -> None:
         self._door.close()
         self._hang_up()
+
+    def _become(self, *, is_cut: bool = False, is_deaf: bool = False) -> None:
+        with self._turn:
+            self._is_cut, self._is_deaf = is_cut, is_deaf
+            self._hang_up()
 
     def _listen(self) -> None:
         while True:
@@ -39,13 +42,18 @@ class Wire:
                 near, _ = self._door.accept()
             except OSError:
                 return
-            if self._is_cut:
-                near.close()
-                continue
-            far = socket.create_connection(self._there)
-            self._open |= {near, far}
-            threading.Thread(target=self._pass_on, args=(near, far, False), daemon=True).start()
-            threading.Thread(target=self._pass_on, args=(far, near, self._is_deaf), daemon=True).start()
+            # Never between what it is and hanging up, or a connection would outlive the change.
+            with self._turn:
+                self._let_in(near)
+
+    def _let_in(self, near: socket.socket) -> None:
+        if self._is_cut:
+            near.close()
+            return
+        far = socket.create_connection(self._there)
+        self._open |= {near, far}
+        threading.Thread(target=self._pass_on, args=(near, far, False), daemon=True).start()
+        threading.Thread(target=self._pass_on, args=(far, near, self._is_deaf), daemon=True).start()
 
     def _pass_on(self, one: socket.socket, other: socket.socket, is_lost: bool) -> None:
         with contextlib.suppress(OSError):
