@@ -64,9 +64,10 @@
       return void show("too-much");
     }
     forget();
+    // Before anything is waited for: the network may come back meanwhile, and then leads from here to the thanks.
+    showSaved();
     const worker = await navigator.serviceWorker?.getRegistration().catch(() => {});
     worker?.sync?.register("outbox").catch(() => {});
-    showSaved();
   });
   addEventListener("pageshow", () => (isOnItsWay = false));
 

@@ -12,11 +12,13 @@ from django.utils import timezone
 
 from intake import surveys
 from intake.models import Attachment, Form, Submission
+from tests.browser.waiting import wait_until
 from tests.browser.wire import Wire, wired
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
+expect = pytest.importorskip("playwright.sync_api").expect
 SAVED = "Saved on this phone, sent when you are back"
 THANKS = "Thank you. We have it."
 
@@ -43,11 +45,11 @@ def phone(new_context: "Callable[..., BrowserContext]", form: Form) -> "Page":
 def open_once(page: "Page", wire: Wire) -> None:
     """Opens the form and waits until the worker could open it without a network."""
     page.goto(f"{wire.url}/f/feedback/")
-    page.evaluate("""async () => {
-        await navigator.serviceWorker.ready;
-        const kept = async () => (await caches.match(location.href)) && (await caches.match(document.querySelector("script[src]").src));
-        while (!(await kept())) await new Promise((done) => setTimeout(done, 20));
-    }""")
+    kept = """async () => {
+        const kept = await Promise.all([location.href, document.querySelector("script[src]").src].map((url) => caches.match(url)));
+        return navigator.serviceWorker.controller && kept.every(Boolean);
+    }"""
+    wait_until(page, lambda: page.evaluate(kept))
 
 
 def write(page: "Page", words: str) -> None:
@@ -74,9 +76,7 @@ def test_a_page_that_was_opened_once_opens_again_and_what_is_sent_arrives_once(
     }""")
     photo.write_bytes(base64.b64decode(drawn))
     phone.locator("#q-photo").set_input_files(photo)
-    phone.evaluate("""async () => {
-        while (document.querySelector("#q-photo").files[0]?.name !== "tank.jpg") await new Promise(requestAnimationFrame);
-    }""")
+    phone.wait_for_function("() => document.querySelector('#q-photo').files[0]?.name === 'tank.jpg'")
     phone.get_by_label("E-mail address").fill("ana@example.com")
     write(phone, "It leaks in the tunnel")
     phone.get_by_role("button", name="Send").click()
@@ -92,7 +92,7 @@ def test_a_page_that_was_opened_once_opens_again_and_what_is_sent_arrives_once(
     assert Submission.objects.get().quarantine_reason == ""
     assert phone.evaluate("outbox.waiting()") == []
     # Not even the draft is left for the next person.
-    assert phone.get_by_label("What happened?").input_value() == ""
+    expect(phone.get_by_label("What happened?")).to_have_value("")
     phone.get_by_role("link", name="Open your private link").click()
     phone.get_by_role("heading", name=THANKS).wait_for()
 
@@ -145,7 +145,7 @@ def test_with_a_network_nothing_stays_on_the_device(phone: "Page", wire: Wire) -
     phone.get_by_role("button", name="Send").click()
     phone.get_by_role("heading", name=THANKS).wait_for()
 
-    phone.evaluate("async () => { while ((await outbox.waiting()).length) await new Promise(requestAnimationFrame); }")
+    wait_until(phone, lambda: phone.evaluate("outbox.waiting()") == [])
     assert phone.evaluate("Object.keys(localStorage)") == []
     assert said() == ["All is well"]
 
@@ -175,8 +175,8 @@ def test_what_cannot_be_taken_comes_back_into_the_form(phone: "Page", wire: Wire
     phone.reload()
     phone.get_by_text("could not be taken: Write the whole address, like name@example.com.").wait_for()
 
-    assert phone.get_by_label("What happened?").input_value() == "It leaks"
-    assert phone.locator("[name=rating]:checked").input_value() == "2"
+    expect(phone.get_by_label("What happened?")).to_have_value("It leaks")
+    expect(phone.locator("[name=rating]:checked")).to_have_value("2")
     assert phone.evaluate("outbox.waiting()") == []
     assert not Submission.objects.exists()
 
@@ -197,7 +197,7 @@ def test_a_draft_is_kept_for_a_week(phone: "Page", wire: Wire) -> None:
     phone.goto(f"{wire.url}/f/feedback/")
     phone.get_by_label("What happened?").fill("Half a sentence")
     phone.reload()
-    assert phone.get_by_label("What happened?").input_value() == "Half a sentence"
+    expect(phone.get_by_label("What happened?")).to_have_value("Half a sentence")
 
     phone.evaluate("""() => {
         const key = "draft /f/feedback/";
@@ -205,7 +205,7 @@ def test_a_draft_is_kept_for_a_week(phone: "Page", wire: Wire) -> None:
         localStorage.setItem(key, JSON.stringify({ ...kept, at: Date.now() - 8 * 24 * 3600e3 }));
     }""")
     phone.reload()
-    assert phone.get_by_label("What happened?").input_value() == ""
+    expect(phone.get_by_label("What happened?")).to_have_value("")
     assert phone.evaluate("Object.keys(localStorage)") == []
 
 
@@ -231,24 +231,24 @@ class TestSteps:
 
     def test_a_phone_shows_one_step_at_a_time(self, small: "Page", assert_accessible: "Callable[[Page], None]") -> None:
         small.goto("/f/feedback/")
-        assert small.get_by_text("Step 1 of 3").is_visible()
-        assert not small.get_by_label("What happened?").is_visible()
+        expect(small.get_by_text("Step 1 of 3")).to_be_visible()
+        expect(small.get_by_label("What happened?")).to_be_hidden()
         assert_accessible(small)
 
         small.get_by_text("Poor").click()
         small.get_by_role("button", name="Next").click()
-        assert small.evaluate("document.activeElement.id") == "q-text"
+        expect(small.locator("#q-text")).to_be_focused()
         small.get_by_role("button", name="Next").click()
-        assert small.get_by_text("Write a few words here.").is_visible()
+        expect(small.get_by_text("Write a few words here.")).to_be_visible()
         assert_accessible(small)
 
         small.get_by_label("What happened?").fill("It leaks")
         small.get_by_role("button", name="Next").click()
-        assert small.get_by_label("E-mail address").is_visible()
+        expect(small.get_by_label("E-mail address")).to_be_visible()
         assert_accessible(small)
 
         small.get_by_role("button", name="Back").click()
-        assert small.get_by_label("What happened?").input_value() == "It leaks"
+        expect(small.get_by_label("What happened?")).to_have_value("It leaks")
         small.get_by_role("button", name="Next").click()
         small.wait_for_timeout(2100)
         small.get_by_role("button", name="Send").click()
@@ -263,9 +263,9 @@ class TestSteps:
         page.goto("/f/feedback/")
 
         for label in ("What happened?", "E-mail address"):
-            assert page.get_by_label(label).is_visible()
+            expect(page.get_by_label(label)).to_be_visible()
         for words in ("Step", SAVED, "Kept on this device"):
-            assert not page.get_by_text(words).first.is_visible()
+            expect(page.get_by_text(words).first).to_be_hidden()
         page.get_by_label("What happened?").fill("No script here")
         page.wait_for_timeout(2100)
         page.get_by_role("button", name="Send").click()

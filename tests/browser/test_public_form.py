@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import stand_in
+from tests.browser.waiting import hold, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
+expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.urls("tests.browser.stand_in")
 
 
@@ -29,15 +31,15 @@ def test_a_draft_outlives_the_page_but_not_the_sending(page: "Page") -> None:
     page.get_by_label("E-mail address").fill("ana@example.com")
     page.reload()
 
-    assert page.get_by_label("What happened?").input_value() == "It leaks again."
-    assert page.locator("[name=how]:checked").input_value() == "2"
+    expect(page.get_by_label("What happened?")).to_have_value("It leaks again.")
+    expect(page.locator("[name=how]:checked")).to_have_value("2")
     # A device may be shared: who somebody is, is not kept on it.
-    assert page.get_by_label("E-mail address").input_value() == ""
+    expect(page.get_by_label("E-mail address")).to_have_value("")
 
     page.get_by_role("button", name="Send").click()
     page.get_by_text("Thank you. We have it.").wait_for()
     page.goto("/f/repair/")
-    assert page.get_by_label("What happened?").input_value() == ""
+    expect(page.get_by_label("What happened?")).to_have_value("")
 
 
 def test_offline_it_waits_and_is_sent_once_when_the_network_is_back(page: "Page") -> None:
@@ -57,16 +59,12 @@ def test_offline_it_waits_and_is_sent_once_when_the_network_is_back(page: "Page"
 def test_a_second_press_while_it_is_sent_sends_nothing_more(page: "Page") -> None:
     page.goto("/f/repair/")
     page.get_by_label("What happened?").fill("It leaks again.")
-    held: list[Route] = []
-
-    def keep(route: "Route") -> None:
-        held.append(route)
-
-    page.route("**/f/repair/", keep)
+    held = hold(page, "**/f/repair/")
     page.evaluate("""() => {
         const form = document.getElementById("feedback");
         for (const after of [0, 150]) setTimeout(() => form.requestSubmit(), after);
     }""")
+    wait_until(page, lambda: held)
     page.wait_for_timeout(400)
     assert len(held) == 1
 
@@ -77,10 +75,10 @@ def test_a_second_press_while_it_is_sent_sends_nothing_more(page: "Page") -> Non
 def test_errors_take_the_focus_and_lead_to_their_question(page: "Page") -> None:
     page.goto("/f/repair/?wrong")
 
-    assert page.evaluate("document.activeElement.className") == "errors"
+    expect(page.locator(".errors")).to_be_focused()
     page.get_by_role("link", name="E-mail address").click()
-    assert page.evaluate("document.activeElement.id") == "q-email"
-    assert page.get_by_label("E-mail address").input_value() == "ana@"
+    expect(page.locator("#q-email")).to_be_focused()
+    expect(page.get_by_label("E-mail address")).to_have_value("ana@")
 
 
 def test_a_photo_is_made_small_and_drawn_anew(page: "Page", tmp_path: Path) -> None:
@@ -94,10 +92,9 @@ def test_a_photo_is_made_small_and_drawn_anew(page: "Page", tmp_path: Path) -> N
     photo.write_bytes(base64.b64decode(large))
     page.locator("#q-photo").set_input_files(photo)
 
+    page.wait_for_function("() => document.querySelector('#q-photo').files[0].name === 'tank.jpg'")
     width, height = page.evaluate("""async () => {
-        const input = document.querySelector("#q-photo");
-        while (input.files[0].name !== "tank.jpg") await new Promise(requestAnimationFrame);
-        const drawn = await createImageBitmap(input.files[0]);
+        const drawn = await createImageBitmap(document.querySelector("#q-photo").files[0]);
         return [drawn.width, drawn.height];
     }""")
     assert (width, height) == (2000, 1000)

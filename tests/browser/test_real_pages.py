@@ -19,6 +19,7 @@ from triage.models import Action, Notification, Rule, Ticket, Topic
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
+expect = pytest.importorskip("playwright.sync_api").expect
 PAGES = (
     "/actions/",
     "/actions/{action}/",
@@ -121,7 +122,7 @@ def test_the_private_page_is_accessible_and_fits(
     page.goto(f"/t/{receiving.tracking_token(ticket.item.submission)}/")
 
     assert_accessible(page)
-    assert page.get_by_role("heading", level=1).inner_text() == "We have a question for you."
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have a question for you.")
 
 
 def test_a_customer_answers_and_rates_without_the_script(
@@ -154,7 +155,8 @@ def test_an_action_goes_its_way_without_the_script(
     page = sign_in(new_context(java_script_enabled=False), ines).new_page()
     page.goto(f"/triage/{ticket.reference}/link_action/")
     page.get_by_label("Or plan a new one").fill("Order better seals")
-    page.get_by_role("button", name="Link", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Link", exact=True).click()
     page.goto("/actions/")
     page.get_by_role("link", name="Order better seals").click()
     page.get_by_role("button", name="Do", exact=True).click()

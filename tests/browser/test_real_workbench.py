@@ -15,7 +15,7 @@ from triage.models import Ticket
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-FOCUS = "document.activeElement.id || document.activeElement.tagName"
+expect = pytest.importorskip("playwright.sync_api").expect
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def page(new_context: "Callable[..., BrowserContext]", live_server: Any, quality
 def test_tickets_are_placed_by_key_and_the_last_one_is_taken_back(page: "Page", tickets: list[Ticket]) -> None:
     page.goto("/triage/")
     first, second = (row.get_attribute("data-reference") for row in page.locator(".row").all()[:2])
-    assert page.evaluate(FOCUS) == f"open-{first}"
+    expect(page.locator(f"#open-{first}")).to_be_focused()
 
     page.keyboard.press("r")
     page.locator("#sheet[open] [name=team]").first.wait_for()
     page.keyboard.press("l")
     page.keyboard.press("Enter")
     page.locator(f"#item[data-reference={second}]").wait_for()
-    assert page.evaluate(FOCUS) == f"open-{second}"
+    expect(page.locator(f"#open-{second}")).to_be_focused()
     assert {ticket.team.slug for ticket in Ticket.objects.select_related("team")} == {"quality", "logistics"}
 
     page.keyboard.press("z")
@@ -70,7 +70,7 @@ def test_a_colleague_who_was_faster_is_named(page: "Page", tickets: list[Ticket]
     page.keyboard.press("c")
     page.locator("#verb-release").wait_for()
 
-    assert page.locator("#item").get_attribute("data-reference") == first
+    expect(page.locator("#item")).to_have_attribute("data-reference", str(first))
     assert Ticket.objects.filter(assignee__email="tariq@example.com").count() == 1
 
 

@@ -60,6 +60,7 @@ def say(context: "BrowserContext") -> str:
     page = context.new_page()
     page.goto("/")
     page.get_by_role("link", name=re.compile("Tell us what happened")).first.click()
+    page.wait_for_url(re.compile("/f/"))
     page.get_by_text("Poor", exact=True).click()
     page.get_by_label("What happened?").fill(SAID)
     page.get_by_label("Name").fill("Ana")

@@ -13,10 +13,14 @@ from django.conf import settings
 
 from intake import surveys
 from intake.models import Form, Submission
+from tests.browser.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+expect = pytest.importorskip("playwright.sync_api").expect
+
+ON_THE_BUTTON = "() => document.activeElement.shadowRoot?.activeElement?.textContent === 'Tell us'"
 SCRIPT = Path(settings.BASE_DIR) / "feedback_portal" / "static" / "widget.js"
 
 
@@ -87,8 +91,8 @@ def test_it_opens_sends_and_closes_in_another_site(
 
     frame = page.frame_locator("iframe")
     frame.get_by_role("heading", name="Tell us what happened").wait_for()
-    assert page.get_by_role("dialog", name="Tell us").is_visible()
-    assert frame.locator("header.top").count() == 0
+    expect(page.get_by_role("dialog", name="Tell us")).to_be_visible()
+    expect(frame.locator("header.top")).to_have_count(0)
     assert_accessible(page)
     page.wait_for_timeout(2100)
     frame.get_by_role("button", name="Next").click()
@@ -99,8 +103,8 @@ def test_it_opens_sends_and_closes_in_another_site(
     assert Submission.objects.get().quarantine_reason == ""
 
     page.get_by_role("button", name="Close").click()
-    assert not page.get_by_role("dialog").is_visible()
-    assert page.evaluate("document.activeElement.shadowRoot.activeElement.textContent") == "Tell us"
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.wait_for_function(ON_THE_BUTTON)
     assert context.cookies() == []
 
     # Opened again, it asks anew.
@@ -119,10 +123,10 @@ def test_escape_closes_from_inside_the_form_and_the_page_behind_is_out_of_reach(
 
     field.press("Escape")
     page.get_by_role("dialog").wait_for(state="hidden")
-    assert page.evaluate("document.activeElement.shadowRoot.activeElement.textContent") == "Tell us"
+    page.wait_for_function(ON_THE_BUTTON)
 
     page.keyboard.press("Enter")
-    assert field.input_value() == "Half a sentence"
+    expect(field).to_have_value("Half a sentence")
     page.get_by_role("button", name="Close").focus()
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="hidden")
@@ -140,10 +144,8 @@ def test_a_site_that_the_form_does_not_name_gets_a_link_instead(
         page.get_by_role("button", name="Tell us").click()
         page.get_by_text("The form cannot be shown inside this page.").wait_for()
 
-        assert any("frame-ancestors" in text for text in refused)
-        assert (
-            page.get_by_role("link", name="Open it in a new tab").get_attribute("href")
-            == f"{live_server.url}/f/feedback/?"
-        )
-        assert not page.locator("iframe").is_visible()
+        wait_until(page, lambda: any("frame-ancestors" in text for text in refused))
+        away = page.get_by_role("link", name="Open it in a new tab")
+        expect(away).to_have_attribute("href", f"{live_server.url}/f/feedback/?")
+        expect(page.locator("iframe")).to_be_hidden()
     context.close()
