@@ -11,6 +11,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, NotFound, Refused
 from tests.makers import AT, actor, make_customer, make_item, make_person, make_team, make_ticket
 from triage import decisions
+from triage.corrections import corrections
 from triage.decisions import NotNow, StaleTicket, decide
 from triage.models import ChangedDay, Event, Notification, Tagging, Ticket, Topic
 
@@ -403,3 +404,14 @@ def test_a_program_decides_by_the_same_function(quality: Team) -> None:
     ticket = decide(make_ticket(team=quality).reference, "accept", by=Actor(key=key), at=LATER)
 
     assert ticket.events.get().key == key
+
+
+def test_what_is_only_handed_on_teaches_nothing_about_where_such_items_belong(tariq: User, quality: Team) -> None:
+    wrong, done = make_ticket(team=quality), make_ticket(team=quality)
+    do(wrong, "route", tariq, team="logistics", because="never_ours")
+    do(done, "route", tariq, team="logistics", because="our_part_done")
+
+    assert [(each.item, each.label) for each in corrections("team")] == [(wrong.item_id, "logistics")]
+    assert done.events.get(type="routed").data["reason"] == "Our part is done, another team goes on."
+    with pytest.raises(BadInput):
+        do(make_ticket(team=quality), "route", tariq, team="logistics", because="whim")
