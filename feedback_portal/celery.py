@@ -33,10 +33,12 @@ PIPELINE = (
     Stage("compare", "triage.Gathering", "triage.tasks.gather_pending", "triage"),
     Stage("group", "triage.Regrouping", "triage.tasks.group_pending", "triage"),
     Stage("re-evaluate", "triage.ReevaluationBatch", "triage.tasks.reevaluate_pending", "triage"),
+    Stage("refine", "triage.Refinement", "triage.tasks.refine_pending", "refine"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
     # Seconds of computing at a stretch, so not where new items wait.
     Stage("back-test", "triage.BackTest", "triage.tasks.back_test_pending", "measure"),
     Stage("measure", "triage.ChangedDay", "kpis.tasks.recount_changed_days", "measure"),
+    Stage("learn", "triage.Training", "triage.tasks.train_pending", "learn"),
 )
 
 app.conf.task_queues = [
@@ -56,6 +58,7 @@ app.conf.beat_schedule = {
     "judge-themes": {"task": "triage.tasks.judge_themes", "schedule": 900.0},
     "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},
     "forget-unused-vectors": {"task": "triage.tasks.forget_unused_vectors", "schedule": 21600.0},
+    "learn-at-night": {"task": "triage.tasks.train_everything", "schedule": crontab(hour=2, minute=20)},
     "forget-expired": {"task": "intake.tasks.forget_expired", "schedule": 3600.0},
 }
 app.autodiscover_tasks(["intake", "triage", "kpis"])

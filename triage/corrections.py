@@ -42,20 +42,30 @@ def corrections(field: str, *, most: int = MOST) -> list[Correction]:
         return [Correction(*row) for row in cursor.fetchall()]
 
 
-def texts_of(found: Sequence[Correction]) -> list[tuple[Correction, Text]]:
-    """The corrections with the words they are about, as taggers see them; one query."""
+@dataclass(frozen=True)
+class Labelled:
+    """A correction with the words it is about, as taggers see them; items that are copies of each other share `group`."""
+
+    correction: Correction
+    text: Text
+    group: str
+
+
+def labelled(found: Sequence[Correction]) -> list[Labelled]:
+    """The corrections with their items' words, in the same order; one query."""
     rows = (
         FeedbackItem.objects.filter(pk__in=[each.item for each in found])
         .annotate(beginning=Left("text", LONGEST_TEXT))
-        .values_list("pk", "title", "beginning", "declared_language", "product", "analysis__language")
+        .values_list("pk", "title", "beginning", "declared_language", "analysis__language", "wording__copy_of")
     )
     known = {row[0]: row for row in rows}
     told = []
     for each in found:
         if row := known.get(each.item):
-            _, title, text, declared, product, language = row
+            _, title, text, declared, language, original = row
             spoken = language if language and language != "und" else declared
-            told.append((each, Text(each.item, title=title, text=text, declared_language=spoken, product=product)))
+            words = Text(each.item, title=title, text=text, declared_language=spoken)
+            told.append(Labelled(each, words, str(original or each.item)))
     return told
 
 

@@ -1,7 +1,7 @@
 """Taking new items in, in batches: what the taggers make of them is kept, the router places them, and what follows is written."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -10,14 +10,15 @@ from django.db import connection
 from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
-from triage import embeddings, erasing, gathering, notifications, withdrawing
+from triage import embeddings, erasing, gathering, learned, notifications, withdrawing
 from triage.deadlines import Deadlines
 from triage.models import Analysis, Event, Mention, Pattern, ShadowMatch, Tagging, Ticket
 from triage.models.events import mark_changed
+from triage.models.learning import mark_for_refinement
 from triage.routing import Foreseen, Router, Routing, facts_of, foresee
 from triage.shadowing import Shadows
 from triage.taggers.base import Taxonomy, Text
-from triage.taxonomy import active_topics, taxonomy_of
+from triage.taxonomy import active_topics, taxonomy_of, with_meaning
 from triage.understanding import (
     WORTH_SHOWING,
     Understanding,
@@ -30,6 +31,8 @@ from triage.understanding import (
 )
 
 BATCH = 200
+INLINE = 32
+"""A batch of at most so many items is encoded at once; a larger one is placed by what is cheap, and looked at again after."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,35 @@ class Tools:
     router: Router
     shadows: Shadows
     deadlines: Deadlines
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """The learned model in use by field."""
 
     @classmethod
     def load(cls, *, at: datetime) -> Self:
-        topics = active_topics()
+        topics, versions = active_topics(), learned.active_versions()
+        taxonomy = taxonomy_of(topics, Pattern.objects.in_order(), learned=learned.models_of(versions))
         return cls(
-            taxonomy=taxonomy_of(topics, Pattern.objects.in_order()),
+            taxonomy=with_meaning(taxonomy),
             topics={topic.slug: topic.pk for topic in topics},
             router=Router.load(at=at),
             shadows=Shadows.load(),
             deadlines=Deadlines.load(),
+            versions=versions,
         )
+
+
+class Toolbox:
+    """The tools of one drain: read when there is work, for the relay may ring for rows that a neighbour took, and read anew
+    when another model takes over meanwhile."""
+
+    def __init__(self, *, at: datetime) -> None:
+        self._at = at
+        self._tools: Tools | None = None
+
+    def current(self) -> Tools:
+        if self._tools is None or self._tools.versions != learned.active_versions():
+            self._tools = Tools.load(at=self._at)
+        return self._tools
 
 
 @dataclass(frozen=True)
@@ -72,16 +93,13 @@ def understand_pending(*, at: datetime) -> Drained:
     arrivals = Arrival.objects.select_related(
         "item__channel", "item__customer__account", "item__submission__brought_by"
     ).defer("item__submission__payload", "item__submission__conflicting_payload", "item__submission__headers")
-    tools: list[Tools] = []
+    tools = Toolbox(at=at)
 
     def work(rows: list[Arrival]) -> None:
-        # Read when there is work: the relay may ring for rows that a neighbour took.
-        if not tools:
-            tools.append(Tools.load(at=at))
         items = withdrawing.without_taken_back([row.item for row in rows])
         before = set(Analysis.objects.filter(item__in=items).values_list("item", flat=True))
-        take_in([item for item in items if item.pk not in before], tools=tools[0], at=at)
-        look_again([item for item in items if item.pk in before], tools=tools[0], at=at)
+        take_in([item for item in items if item.pk not in before], tools=tools.current(), at=at)
+        look_again([item for item in items if item.pk in before], tools=tools.current(), at=at)
 
     return drain(arrivals, work, batch=BATCH)
 
@@ -90,7 +108,8 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     """Analysis, tags, search text, ticket, events and receipt of a batch, set-based, inside the caller's transaction."""
     if not items:
         return
-    drafts = draft(items, [text_of(item) for item in items], tools=tools)
+    texts = texts_of(items, encode=len(items) if len(items) <= INLINE else 0)
+    drafts = draft(items, texts, tools=tools)
     Analysis.objects.bulk_create(each.analysis for each in drafts)
     _fill_search_text(item.pk for item in items)
     Tagging.objects.bulk_create(tagging for each in drafts for tagging in each.taggings)
@@ -100,13 +119,21 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     received = [
         Event(item=item, type=Event.Type.RECEIVED, source="customer", occurred_at=item.received_at) for item in items
     ]
-    routed = [_routed(each.ticket, at) for each in drafts]
-    split = [_split(each.ticket, ticket, at) for each in drafts for ticket in each.beside]
-    Event.objects.bulk_create([*received, *routed, *split])
+    placed = [routed(each.ticket, at) for each in drafts]
+    beside = [split(each.ticket, ticket, at) for each in drafts for ticket in each.beside]
+    Event.objects.bulk_create([*received, *placed, *beside])
     ShadowMatch.objects.bulk_create((row for each in drafts for row in each.watched), ignore_conflicts=True)
+    mark_for_refinement(_not_encoded(texts))
     mark_changed(item.received_at for item in items)
     notifications.write_receipts(items, at=at)
     gathering.gather_later(items)
+
+
+def texts_of(items: Sequence[FeedbackItem], *, encode: int) -> list[Text]:
+    """The items as taggers see them, with the vectors that are known; at most `encode` of the others are encoded now."""
+    texts = [text_of(item) for item in items]
+    vectors = embeddings.vectors_of([text.whole for text in texts], encode=encode)
+    return [replace(text, vector=vector) for text, vector in zip(texts, vectors, strict=True)]
 
 
 def draft(items: Sequence[FeedbackItem], texts: Sequence[Text], *, tools: Tools) -> list[Draft]:
@@ -125,7 +152,8 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     changed = [item for item in items if item.submission.gone_at is None]
     if not changed:
         return
-    understood = read([text_of(item) for item in changed], taxonomy=tools.taxonomy)
+    texts = texts_of(changed, encode=len(changed) if len(changed) <= INLINE else 0)
+    understood = read(texts, taxonomy=tools.taxonomy)
     analyses = [analysis_of(item, each) for item, each in zip(changed, understood, strict=True)]
     embeddings.forget_items(item.pk for item in changed)
     Analysis.objects.bulk_update(
@@ -145,6 +173,7 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     Mention.objects.bulk_create(
         mention for item, each in zip(changed, understood, strict=True) for mention in mentions_of(item, each)
     )
+    mark_for_refinement(_not_encoded(texts))
     tickets = Ticket.objects.filter(item__in=changed).order_by("pk")
     Event.objects.bulk_create(
         [
@@ -205,12 +234,19 @@ def _also(rule: str, team: Team) -> str:
     return f"The rule “{rule}” sends it to {team.name} as well."
 
 
-def _split(first: Ticket, other: Ticket, at: datetime) -> Event:
+def _not_encoded(texts: Iterable[Text]) -> list[int]:
+    """The items that the encoder is still to see, if there is one."""
+    if not embeddings.fingerprint():
+        return []
+    return [text.item_id for text in texts if text.vector is None and text.whole.strip()]
+
+
+def split(first: Ticket, other: Ticket, at: datetime) -> Event:
     said = {"team": other.team.slug, "into": other.reference, "rule": other.explanation["rule"]}
     return Event(item_id=first.item_id, ticket=first, type=Event.Type.SPLIT, source="rule", data=said, occurred_at=at)
 
 
-def _routed(ticket: Ticket, at: datetime) -> Event:
+def routed(ticket: Ticket, at: datetime) -> Event:
     by = ticket.explanation["by"]
     return Event(
         item_id=ticket.item_id,

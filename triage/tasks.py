@@ -9,9 +9,11 @@ from triage import (
     embeddings,
     gathering,
     grouping,
+    learning,
     notifications,
     pipeline,
     reevaluating,
+    refining,
     rule_proposals,
     shadowing,
     theme_growth,
@@ -26,6 +28,21 @@ def understand_pending() -> dict[str, int]:
 @shared_task
 def reevaluate_pending() -> dict[str, int]:
     return reevaluating.reevaluate_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def refine_pending() -> dict[str, int]:
+    return refining.refine_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def train_pending() -> dict[str, int]:
+    return learning.train_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def train_everything() -> None:
+    learning.mark_all()
 
 
 @shared_task

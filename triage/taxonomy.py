@@ -2,19 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from triage import embeddings
 from triage.models import Pattern, Topic
 from triage.taggers import base
 from triage.taggers.base import Taxonomy
+
+if TYPE_CHECKING:
+    from triage.blend import Blend
 
 
 def active_topics() -> list[Topic]:
     return list(Topic.objects.filter(is_active=True).select_related("team", "parent").order_by("slug"))
 
 
-def taxonomy_of(topics: Iterable[Topic], patterns: Iterable[Pattern] = ()) -> Taxonomy:
-    """The organisation's words as taggers see them; a topic's team and parent must be loaded."""
+def taxonomy_of(
+    topics: Iterable[Topic], patterns: Iterable[Pattern] = (), *, learned: "Mapping[str, Blend] | None" = None
+) -> Taxonomy:
+    """The organisation's words as taggers see them, and the models in use by field; a topic's team and parent must be loaded."""
     return Taxonomy(
         topics=tuple(
             base.Topic(
@@ -28,7 +36,16 @@ def taxonomy_of(topics: Iterable[Topic], patterns: Iterable[Pattern] = ()) -> Ta
             for topic in topics
         ),
         patterns=tuple(map(pattern_of, patterns)),
+        learned=learned or {},
     )
+
+
+def with_meaning(taxonomy: Taxonomy) -> Taxonomy:
+    """The same, with what the encoder makes of each saying of it; as it is where there is no encoder."""
+    sayings = taxonomy.sayings
+    vectors = embeddings.vectors_of(sayings, encode=len(sayings))
+    known = {saying: vector for saying, vector in zip(sayings, vectors, strict=True) if vector is not None}
+    return replace(taxonomy, vectors=known) if known else taxonomy
 
 
 def pattern_of(stored: Pattern) -> base.Pattern:

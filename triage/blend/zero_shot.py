@@ -59,7 +59,9 @@ class ZeroShot:
 
 
 def stacked(vectors: Sequence[Vector | None]) -> Floats:
-    return np.array([vector for vector in vectors if vector is not None], np.float64)
+    """(texts, size) of those that have a vector; (0, 0) where none has."""
+    known = [vector for vector in vectors if vector is not None]
+    return np.array(known, np.float64) if known else np.empty((0, 0))
 
 
 def log_softmax(odds: Floats) -> Floats:

@@ -112,5 +112,7 @@ _SHOWN: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
     ),
     "understand": (("item__received_at",), lambda row: row.item.reference),
     "deliver": (("kind", "recipient"), lambda row: f"{row.get_kind_display()} to {row.recipient}"),
+    "refine": (("item__received_at",), lambda row: row.item.reference),
+    "learn": (("field",), lambda row: row.get_field_display()),
     "measure": (("day",), lambda row: f"{row.day:%-d %B %Y}"),
 }
