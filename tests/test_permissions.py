@@ -162,6 +162,7 @@ GET: dict[str, tuple[int, ...]] = {
         "api/v1/tickets/",
         "api/v1/tickets/<str:reference>/",
         "api/v1/tickets/<str:reference>/decisions/",
+        "api/v1/suggestions/records/",
         "api/v1/actions/",
         "api/v1/actions/<str:reference>/",
         "api/v1/actions/<str:reference>/decisions/",

@@ -16,10 +16,10 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
-from triage import duplicates, lifecycle, merging, notifications, siblings
+from triage import duplicates, lifecycle, merging, notifications, proposals, siblings
 from triage.deadlines import Deadlines, topics_of
 from triage.journal import NotNow, Said, StaleTicket, move, stale, summary, take_back, touch
-from triage.lifecycle import Resolution, Status, Verb, WhyRouted
+from triage.lifecycle import Resolution, Status, Verb, WhyNot, WhyRouted
 from triage.models import Event, NotTheSame, Tagging, Ticket, Topic
 from triage.siblings import split
 from triage.workload import Crew
@@ -86,12 +86,19 @@ def find(reference: str, *, by: Actor) -> Ticket:
     return ticket
 
 
-def dismiss(ticket: Ticket, *, by: Actor, at: datetime) -> None:
-    """Not this: the proposal is not shown again on this ticket, and counts as not kept once it goes elsewhere. A ticket that
-    was put out of the way as spam comes back to its place."""
+def dismiss(ticket: Ticket, *, by: Actor, at: datetime, because: str = "") -> None:
+    """Not this: the proposal is not shown again on this ticket, and was not kept. `because` is one of `WhyNot`, or nothing.
+    A ticket that was put out of the way as spam comes back to its place."""
+    if because and because not in WhyNot.values:
+        known = ", ".join(WhyNot.values)
+        raise BadInput(f"Choose a reason: {known}.", errors=(_wrong("because", "Unknown reason."),))
     if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
         raise NotNow(f"There is no proposal on {ticket.reference} (any more).")
-    events = [(Event.Type.DISMISSED, {name: ticket.explanation.get(name) for name in ("by", "rule", "topic")})]
+    said = {name: ticket.explanation.get(name) for name in ("by", "rule", "topic")}
+    if because:
+        said |= {"because": because, "reason": f"{WhyNot(because).label}."}
+    answers = proposals.turned_down(ticket, _standing(ticket), because=because)
+    events = [(Event.Type.DISMISSED, said | {"answers": answers})]
     # What is no spam stands where its severity puts it; out of the way was only for spam.
     rank = ticket.severity - 1 if ticket.explanation.get("by") == "spam" else ticket.rank
     touch(ticket, events, by=by, at=at, rank=rank, explanation=ticket.explanation | {"dismissed": True})
@@ -101,10 +108,11 @@ def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     """Take the suggestion: it stays with this team and keeps its suggested tags."""
     if ticket.status != Status.NEW:
         raise NotNow(f"{ticket.reference} was decided already. Route it if it should go elsewhere.")
-    kept = Tagging.objects.standing().filter(item=ticket.item_id).values_list("topic__slug", flat=True)
-    move(
-        ticket, Verb.ROUTE, [(Event.Type.TRIAGED, _triage(ticket, kept=True) | {"topics": sorted(kept)})], by=by, at=at
-    )
+    kept = _standing(ticket)
+    said = _triage(ticket, kept=True)
+    said["answers"] += proposals.tags(kept[: proposals.MOST_TAGS], kept=True)
+    said["topics"] = sorted(each.topic.slug for each in kept)
+    move(ticket, Verb.ROUTE, [(Event.Type.TRIAGED, said)], by=by, at=at)
 
 
 def route(ticket: Ticket, *, by: Actor, at: datetime, team: str, because: str = "", note: str = "") -> None:
@@ -171,7 +179,8 @@ def claim(ticket: Ticket, *, by: Actor, at: datetime) -> None:
 def tag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
     """Put a topic on the item; one that somebody took off comes back."""
     node = _topic(topic)
-    touch(ticket, [(Event.Type.TAGGED, {"topic": node.slug})], by=by, at=at)
+    answers = proposals.tags((each for each in _standing(ticket) if each.topic_id == node.pk), kept=True)
+    touch(ticket, [(Event.Type.TAGGED, {"topic": node.slug, "answers": answers})], by=by, at=at)
     if not _put(ticket, node, by):
         raise NotNow(f'It is tagged "{node.name}" already.')
 
@@ -179,21 +188,27 @@ def tag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
 def untag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
     """Take a topic off; no tagger will put it back."""
     node = _topic(topic)
-    touch(ticket, [(Event.Type.UNTAGGED, {"topic": node.slug})], by=by, at=at)
+    answers = proposals.tags((each for each in _standing(ticket) if each.topic_id == node.pk), kept=False)
+    touch(ticket, [(Event.Type.UNTAGGED, {"topic": node.slug, "answers": answers})], by=by, at=at)
     if not Tagging.objects.standing().filter(item=ticket.item_id, topic=node).update(removed_at=at):
         raise NotNow(f'It is not tagged "{node.name}".')
 
 
 def tags(ticket: Ticket, *, by: Actor, at: datetime, topics: Sequence[str]) -> None:
     """Set the item's topics to exactly these, as one decision. None at all says that no topic fits, which is learned from too."""
-    standing = set(Tagging.objects.standing().filter(item=ticket.item_id).values_list("topic__slug", flat=True))
+    there = _standing(ticket)
+    standing = {each.topic.slug for each in there}
     wanted = {_topic(slug).slug for slug in topics}
-    events = [(Event.Type.TAGGED, {"topic": slug}) for slug in sorted(wanted - standing)]
+    events: list[tuple[str, dict[str, Any]]] = []
+    events += [(Event.Type.TAGGED, {"topic": slug}) for slug in sorted(wanted - standing)]
     events += [(Event.Type.UNTAGGED, {"topic": slug}) for slug in sorted(standing - wanted)]
     if not (events or wanted or _fits_nothing(ticket)):
         events = [(Event.Type.UNTAGGED, {"topic": ""})]
     if not events:
         raise NotNow("The tags are like this already.")
+    # Whoever sets the tags has looked at each of them: those they left were kept.
+    answers = [proposals.tags([each], kept=each.topic.slug in wanted) for each in there]
+    events[0][1]["answers"] = [answer for given in answers for answer in given]
     touch(ticket, events, by=by, at=at)
     for slug in wanted - standing:
         _put(ticket, _topic(slug), by)
@@ -206,9 +221,12 @@ def severity(ticket: Ticket, *, by: Actor, at: datetime, value: int | str) -> No
     if not 1 <= number <= 4:
         raise BadInput("A severity is a number from 1 to 4.", errors=(_wrong("value", "Write 1, 2, 3 or 4."),))
     due = Deadlines.load().due(ticket.received_at, team=ticket.team, topics=topics_of(ticket.item_id), severity=number)
+    is_first = number != ticket.severity and not ticket.explanation.get("severity_by")
+    answers = [proposals.of_severity(ticket).answered(kept=False)] if is_first else []
     touch(
         ticket,
-        [(Event.Type.SEVERITY, {"value": number, "from": ticket.severity})],
+        [(Event.Type.SEVERITY, {"value": number, "from": ticket.severity, "answers": answers})],
+        explanation=ticket.explanation | {"severity_by": "person"},
         severity=number,
         rank=number - 1,
         due_at=due.at if ticket.triaged_at is None else ticket.due_at,
@@ -266,7 +284,8 @@ def resolve(
     events = [(Event.Type.RESOLVED, said)]
     if ticket.triaged_at is None:
         actionable = resolution != Resolution.SPAM
-        events.insert(0, (Event.Type.TRIAGED, _triage(ticket, kept=True) | {"actionable": actionable}))
+        told = _triage(ticket, kept=True, is_spam=not actionable)
+        events.insert(0, (Event.Type.TRIAGED, told | {"actionable": actionable}))
     move(ticket, Verb.RESOLVE, events, resolution=resolution, resolution_reason=why, resolved_at=at, by=by, at=at)
     notifications.write_outcomes(ticket, siblings.outcomes(ticket, silent=not is_told))
     if is_told:
@@ -302,7 +321,9 @@ def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
     if is_machine and duplicates.told_apart(ticket.item_id, [first.item_id]):
         raise NotNow(f"A person said that {ticket.reference} and {first.reference} are not the same.")
     siblings.hold(ticket)
-    events = [(Event.Type.MERGED, {"into": first.reference, "item": first.item_id})]
+    proposed = proposals.of_duplicate(ticket.item_id, first.item_id)
+    answers = [proposed.answered(kept=True)] if proposed else []
+    events = [(Event.Type.MERGED, {"into": first.reference, "item": first.item_id, "answers": answers})]
     move(
         ticket,
         Verb.RESOLVE,
@@ -327,8 +348,10 @@ def unmerge(ticket: Ticket, *, by: Actor, at: datetime) -> None:
         raise NotNow(f"{ticket.reference} is no duplicate.")
     merging.hold()
     first = ticket.merged_into
+    proposed = proposals.of_duplicate(ticket.item_id, first.item_id)
+    answers = [proposed.answered(kept=False)] if proposed else []
     events = [
-        (Event.Type.UNMERGED, {"from": first.reference, "item": first.item_id}),
+        (Event.Type.UNMERGED, {"from": first.reference, "item": first.item_id, "answers": answers}),
         (Event.Type.REOPENED, {"reason": "No duplicate after all."}),
     ]
     restored = {**_UNRESOLVED, **merging.before_merge(ticket)}
@@ -344,6 +367,10 @@ def not_same(ticket: Ticket, *, by: Actor, at: datetime, other: str) -> None:
         raise BadInput(
             "These are tickets of one and the same item.", errors=(_wrong("other", "Name a ticket of another item."),)
         )
+    proposed = proposals.of_duplicate(ticket.item_id, found.item_id)
+    answers = [proposed.answered(kept=False)] if proposed else []
+    said = {"by": "duplicate", "from": found.reference, "item": found.item_id, "answers": answers}
+    touch(ticket, [(Event.Type.DISMISSED, said)], by=by, at=at)
     duplicates.tell_apart(ticket.item_id, found.item_id, because=NotTheSame.Because.DISMISSED, by=by, at=at)
 
 
@@ -368,8 +395,9 @@ def undo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     merging.hold()
     version = take_back(ticket, by=by, at=at)
     merging.lead_anew(ticket)
-    for taken in ticket.events.filter(version=version, type=Event.Type.UNMERGED):
-        duplicates.take_back(ticket.item_id, taken.data["item"], at=taken.occurred_at)
+    for taken in ticket.events.filter(version=version, type__in=[Event.Type.UNMERGED, Event.Type.DISMISSED]):
+        if "item" in taken.data:
+            duplicates.take_back(ticket.item_id, taken.data["item"], at=taken.occurred_at)
     siblings.take_back(ticket, list(ticket.events.filter(version=version, type=Event.Type.SPLIT)))
     notifications.withdraw(ticket, version=version)
 
@@ -470,12 +498,19 @@ def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime, **said: 
     move(ticket, Verb.CLAIM, events, assignee=person, by=by, at=at)
 
 
-def _triage(ticket: Ticket, *, kept: bool, team: str = "") -> dict[str, Any]:
-    """What the first decision says, and whether the portal's own proposal was kept, which its record is counted from."""
+def _standing(ticket: Ticket) -> list[Tagging]:
+    """The tags of its item, surest first."""
+    rows = Tagging.objects.standing().filter(item=ticket.item_id).select_related("topic")
+    return list(rows.order_by("-confidence", "pk"))
+
+
+def _triage(ticket: Ticket, *, kept: bool, team: str = "", is_spam: bool = False) -> dict[str, Any]:
+    """What the first decision says, whether it stays where the portal had put it, and what was answered to each proposal."""
     proposed = ticket.explanation.get("by", "")
     return {
         "team": team or ticket.team.slug,
         "kept": kept,
+        "answers": proposals.first_decision(ticket, team=team or ticket.team.slug, is_spam=is_spam),
         "proposed_by": proposed,
         "rule": ticket.explanation.get("rule"),
         "topic": ticket.explanation.get("topic"),

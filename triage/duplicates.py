@@ -65,9 +65,9 @@ def tell_apart(item: int, other: int, *, because: NotTheSame.Because, by: Actor,
 
 
 def take_back(item: int, other: int, *, at: datetime) -> None:
-    """Undo of taking a merge apart, which was said at that moment."""
+    """Undo of telling the two apart, which was said at that moment."""
     first, second = sorted((item, other))
-    NotTheSame.objects.filter(first=first, second=second, because=NotTheSame.Because.UNMERGED, said_at=at).delete()
+    NotTheSame.objects.filter(first=first, second=second, said_at=at).delete()
 
 
 def sentence(row: LikelyDuplicate) -> str:

@@ -56,6 +56,7 @@ _FORMS: Mapping[str, tuple[str, Callable[[QueryDict, tzinfo], dict[str, Any]]]] 
             "note": given.get("text", ""),
         },
     ),
+    "dismiss": ("dismiss", lambda given, zone: {"because": given.get("because", "")}),
     "assign": ("assign", lambda given, zone: {"assignee": given.get("assignee", "")}),
     "release": ("claim", lambda given, zone: {}),
     "tag": ("tags", lambda given, zone: {"topics": given.getlist("topic")[:100]}),

@@ -38,6 +38,15 @@ HANDED_ON = frozenset({WhyRouted.OUR_PART_DONE, WhyRouted.NO_CAPACITY})
 """What says nothing against the team it lay with, to whoever learns and to whoever counts what was routed right at once."""
 
 
+class WhyNot(TextChoices):
+    """Why a person turns a proposal down, if they say. The last is no verdict on it."""
+
+    WRONG_TEAM = "wrong_team", "Another team should have it"
+    WRONG_TAGS = "wrong_tags", "The tags are wrong"
+    MISREAD = "misread", "The words were misunderstood"
+    CANNOT_TELL = "cannot_tell", "Nobody can tell yet"
+
+
 class Verb(TextChoices):
     """The decisions that change a ticket's status; everything else about a ticket may change in any open status."""
 

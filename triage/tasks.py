@@ -17,6 +17,7 @@ from triage import (
     rule_proposals,
     shadowing,
     theme_growth,
+    track_record,
 )
 
 
@@ -92,3 +93,8 @@ def propose_rules() -> int:
     back_testing.forget_old(at=at)
     shadowing.forget_old()
     return rule_proposals.find(at=at)
+
+
+@shared_task
+def count_answers() -> int:
+    return track_record.refresh(at=timezone.now())

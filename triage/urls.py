@@ -3,7 +3,7 @@
 from django.urls import path
 
 from triage.api import actions as api_actions
-from triage.api import feedback, organisation, tickets
+from triage.api import feedback, organisation, records, tickets
 from triage.api import patterns as api_patterns
 from triage.api import rules as api_rules
 from triage.api import themes as api_themes
@@ -95,6 +95,7 @@ urlpatterns = [
     path("api/v1/tickets/", tickets.TicketsView.as_view(), name="api_tickets"),
     path("api/v1/tickets/<str:reference>/", tickets.TicketView.as_view(), name="api_ticket"),
     path("api/v1/tickets/<str:reference>/decisions/", tickets.DecisionsView.as_view(), name="api_decisions"),
+    path("api/v1/suggestions/records/", records.RecordsView.as_view(), name="api_suggestion_records"),
     path("api/v1/actions/", api_actions.ActionsView.as_view(), name="api_actions"),
     path("api/v1/actions/<str:reference>/", api_actions.ActionView.as_view(), name="api_action"),
     path(

@@ -335,17 +335,3 @@ def test_evidence_is_marked_and_the_text_stays_whole(marks: list[tuple[int, int]
 
     assert "".join(part["text"] for part in cut) == "hello world"
     assert [part["text"] for part in cut if part["marked"]] == marked
-
-
-def test_the_proposals_record_is_counted_from_decisions(desk: Client, quality: Team, tariq: User) -> None:
-    because = {"by": "topic", "topic": "leak", "rule": None, "reason": "Its topic.", "tried": 0, "held": []}
-    for number in range(40):
-        ticket = fresh(quality, explanation=because)
-        verb = {"verb": "accept"} if number else {"verb": "route", "team": make_team("logistics").slug}
-        desk.post(f"/triage/{ticket.reference}/decide/", verb)
-    open_one = fresh(quality, explanation=because)
-
-    page = desk.get(f"/triage/?item={open_one.reference}").content.decode()
-
-    assert "Kept 98 times in 100" in page
-    assert "n = 40" in page

@@ -18,8 +18,9 @@ from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
 from intake.models import FeedbackItem
 from triage import decisions, finding, search
+from triage.api.records import SUGGESTED, suggested
 from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told, listed, ticket_told, time_told
-from triage.lifecycle import WhyRouted
+from triage.lifecycle import WhyNot, WhyRouted
 from triage.models import Analysis, Event, Mention, Tagging, Ticket
 from triage.why import why
 
@@ -31,7 +32,7 @@ _ARGUMENTS: Mapping[str, tuple[type, str]] = {
     "team": (str, "a text"), "because": (str, "a text"), "note": (str, "a text"), "assignee": (str, "a text"), "topic": (str, "a text"),
     "topics": (list, "a list of texts"), "value": (int, "a number"), "text": (str, "a text"), "wait": (bool, "true or false"),
     "until": (str, "a time"), "resolution": (str, "a text"), "reason": (str, "a text"), "tell": (bool, "true or false"),
-    "original": (str, "a text"),
+    "original": (str, "a text"), "other": (str, "a text"),
 }  # fmt: skip
 DECISION = inline_serializer(
     "Decision",
@@ -43,7 +44,10 @@ DECISION = inline_serializer(
         "team": serializers.SlugField(required=False, help_text="route, split"),
         "note": serializers.CharField(required=False, help_text="route, split"),
         "because": serializers.ChoiceField(
-            choices=WhyRouted.choices, required=False, help_text="route: why it goes elsewhere"
+            choices=[*WhyRouted.choices, *WhyNot.choices],
+            required=False,
+            help_text=f"route: why it goes elsewhere ({', '.join(WhyRouted.values)});"
+            f" dismiss: why not ({', '.join(WhyNot.values)})",
         ),
         "assignee": serializers.CharField(required=False, help_text="assign; empty lets it go"),
         "topic": serializers.SlugField(required=False, help_text="tag, untag"),
@@ -58,11 +62,17 @@ DECISION = inline_serializer(
         "reason": serializers.CharField(required=False, help_text="resolve, reopen"),
         "tell": serializers.BooleanField(required=False, help_text="resolve: write to the customer"),
         "original": serializers.CharField(required=False, help_text="merge"),
+        "other": serializers.CharField(required=False, help_text="not_same"),
     },
 )
 FULL = inline_serializer(
     "TicketInFull",
-    {**TICKET, "explanation": serializers.DictField(), "events": inline_serializer("EventOfTicket", EVENT, many=True)},
+    {
+        **TICKET,
+        "suggestion": inline_serializer("Suggested", SUGGESTED, allow_null=True),
+        "explanation": serializers.DictField(),
+        "events": inline_serializer("EventOfTicket", EVENT, many=True),
+    },
 )
 
 
@@ -142,7 +152,11 @@ def _decision(given: Any) -> tuple[str, int | None, dict[str, Any]]:
 def _in_full(found: Ticket, *, by: Actor) -> dict[str, Any]:
     ticket = Ticket.objects.select_related(*_JOINED).get(pk=found.pk)
     told = _explanation(ticket, by=by, at=timezone.now())
-    return ticket_told(ticket) | {"explanation": told, "events": _events(ticket)}
+    return ticket_told(ticket) | {
+        "suggestion": suggested(ticket, at=timezone.now()),
+        "explanation": told,
+        "events": _events(ticket),
+    }
 
 
 def _explanation(ticket: Ticket, *, by: Actor, at: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from triage.models.targets import Target
 from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, ThemeMember
 from triage.models.tickets import Ticket
 from triage.models.topics import Topic
+from triage.models.track_record import TrackRecord
 from triage.models.wordings import Gathering, LikelyDuplicate, NotTheSame, Wording
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "ThemeMember",
     "Ticket",
     "Topic",
+    "TrackRecord",
     "Training",
     "Wording",
 ]

@@ -1,7 +1,7 @@
 """The open item as the workbench shows it: the words, why they are here, what was done, what may be done."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -9,26 +9,21 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from feedback_portal.accounts.models import Team, User
+from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
 from intake.models import Customer, FeedbackItem
 from intake.whole_mails import is_mail
 from triage import duplicates, lifecycle
-from triage.lifecycle import Resolution, Status, Verb
+from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
-from triage.routing import PROPOSED_BY
 from triage.views.because import because
 from triage.views.beside import FOR_EVERY_TEAM, beside
 from triage.views.queue import due
+from triage.views.suggestion import suggestion
 from triage.why import Why, why
 
 SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
-RECORD_DAYS = timedelta(days=90)
-# Below this many decisions a record says nothing, and below this share the proposal is not shown.
-_ENOUGH = 30
-_WORTH_PROPOSING = 0.6
-_MOST_RECORDS = 2000
 _MOST_EVENTS = 200
 _STEPS = ("plan", "do", "check", "act")
 
@@ -75,7 +70,6 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
     )
     analysis: Analysis | None = getattr(about, "analysis", None)
     taggings = list(Tagging.objects.standing().filter(item=about).select_related("topic").order_by("-confidence", "pk"))
-    suggestion = _suggestion(ticket, taggings, analysis, at)
     others = beside(ticket, actor)
     found = why(ticket, about, analysis, taggings, by=actor, at=at) if analysis is not None else None
     return {
@@ -97,7 +91,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
             {"name": file.name, "url": reverse("triage:attachment", args=[file.public_id]), "thumbnail_url": ""}
             for file in about.submission.attachments.order_by("pk")
         ],
-        "suggestion": suggestion,
+        "suggestion": suggestion(ticket, taggings, analysis, at=at),
         "timeline": timeline(ticket, hidden=others.hidden),
         "quote": ticket.explanation.get("quote", ""),
         "beside": others.shown,
@@ -180,6 +174,8 @@ def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, 
             phrase = "let it go"
         if event.type == Event.Type.UNTAGGED and not event.data.get("topic"):
             phrase = "said that no topic fits"
+        if event.type == Event.Type.DISMISSED and "item" in event.data:
+            phrase = "said that {from} says something else"
         shown.append(
             {
                 "icon": icon,
@@ -191,80 +187,6 @@ def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, 
             }
         )
     return shown
-
-
-def record(ticket: Ticket, *, at: datetime) -> tuple[int, int]:
-    """How often proposals of this kind (the same rule, or the same topic) were kept, of how many, over 90 days."""
-    by = ticket.explanation.get("by", "")
-    same = {"proposed_by": by} | {
-        name: ticket.explanation[name] for name in ("rule", "topic") if ticket.explanation.get(name)
-    }
-    decided = Event.objects.filter(
-        type=Event.Type.TRIAGED, occurred_at__gt=at - RECORD_DAYS, data__contains=same, source=Event.Source.PERSON
-    )
-    kept = list(decided.order_by("-occurred_at").values_list("data__kept", flat=True)[:_MOST_RECORDS])
-    return sum(bool(each) for each in kept), len(kept)
-
-
-def _suggestion(
-    ticket: Ticket, taggings: list[Tagging], analysis: Analysis | None, at: datetime
-) -> dict[str, Any] | None:
-    is_safety = ticket.severity == 1
-    if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
-        return None
-    if ticket.explanation.get("by") not in PROPOSED_BY and not is_safety:
-        return _spam(ticket) or _elsewhere(ticket)
-    kept, n = record(ticket, at=at)
-    if n >= _ENOUGH and kept / n < _WORTH_PROPOSING and not is_safety:
-        return None
-    tags = [tagging.topic.name for tagging in taggings[:2]]
-    sentence = f"Keep it with {ticket.team}" + (f", tagged “{'”, “'.join(tags)}”" if tags else "")
-    reasons = [{"text": ticket.explanation.get("reason", ""), "url": ""}]
-    reasons += [{"text": text, "url": ""} for tagging in taggings[:1] if (text := tagging.evidence.get("reason"))]
-    if analysis is not None and analysis.urgency >= 2:
-        reasons += [{"text": each["reason"], "url": ""} for each in analysis.evidence.get("urgency", [])[:1]]
-    return {
-        "sentence": f"Safety: {sentence[0].lower()}{sentence[1:]}" if is_safety else sentence,
-        "reasons": [reason for reason in reasons if reason["text"]][:3],
-        "record": f"Kept {round(100 * kept / n)} times in 100" if n >= _ENOUGH else "New kind of suggestion",
-        "sample": f"n = {n}" if n >= _ENOUGH else "",
-        "is_safety": is_safety,
-        "accept": [{"name": "verb", "value": "accept"}],
-        "dismiss": [{"name": "verb", "value": "dismiss"}],
-    }
-
-
-def _spam(ticket: Ticket) -> dict[str, Any] | None:
-    """It is proposed to close what looks like spam; nothing closes it by itself."""
-    if ticket.explanation.get("by") != "spam":
-        return None
-    accept = [("verb", "resolve"), ("resolution", Resolution.SPAM.value)]
-    return _proposal("Close it as spam", str(ticket.explanation.get("spam", "")), accept)
-
-
-def _elsewhere(ticket: Ticket) -> dict[str, Any] | None:
-    """The team the learned router would have it with, where it is not sure enough to send it there."""
-    model = ticket.explanation.get("model") or {}
-    slug, sure = (model.get("teams") or [("", 0.0)])[0]
-    if model.get("verdict") != "suggest" or slug == ticket.team.slug:
-        return None
-    team = Team.objects.filter(slug=slug, is_active=True).first()
-    if team is None or Ticket.objects.filter(item=ticket.item_id, team=team).exists():
-        return None
-    reason = f"Items like this one went there ({sure:.0%} sure), which is not enough to send it by itself."
-    return _proposal(f"Send it to {team.name}", reason, [("verb", "route"), ("team", team.slug)])
-
-
-def _proposal(sentence: str, reason: str, accept: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    return {
-        "sentence": sentence,
-        "reasons": [{"text": reason, "url": ""}] if reason else [],
-        "record": "New kind of suggestion",
-        "sample": "",
-        "is_safety": False,
-        "accept": [{"name": name, "value": value} for name, value in accept],
-        "dismiss": [{"name": "verb", "value": "dismiss"}],
-    }
 
 
 def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list[tuple[int, int]]:

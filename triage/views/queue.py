@@ -16,8 +16,10 @@ from triage import search
 from triage.finding import asker_of, condition, mentions_status
 from triage.models import Tagging, Ticket
 from triage.models.tickets import QUEUE_ORDER
+from triage.proposals import placing
 from triage.routing import OUT_OF_THE_WAY, PROPOSED_BY
 from triage.search import SearchError
+from triage.track_record import Key, key_of, not_worth_proposing
 from triage.views.rail import MOST_COUNTED, capped
 
 PAGE = 50
@@ -118,15 +120,17 @@ def groups(
     def label(ticket: Ticket) -> str:
         return _urgency(ticket, at) if by_urgency else ticket.received_at.strftime("%B %Y")
 
-    found = []
+    found, poor = [], not_worth_proposing(at=at)
     for name, members in groupby(tickets, key=label):
-        rows = [row(ticket, asked, at=at, current=current) for ticket in members]
+        rows = [row(ticket, asked, poor, at=at, current=current) for ticket in members]
         found.append({"label": name, "count": len(rows), "rows": rows})
     return found
 
 
-def row(ticket: Ticket, asked: Asked, *, at: datetime, current: str = "", is_decided: bool = False) -> dict[str, Any]:
-    """The context of `_ticket_row.html`."""
+def row(
+    ticket: Ticket, asked: Asked, poor: frozenset[Key], *, at: datetime, current: str = "", is_decided: bool = False
+) -> dict[str, Any]:
+    """The context of `_ticket_row.html`; what is `poor` is not shown as a proposal."""
     item, analysis = ticket.item, getattr(ticket.item, "analysis", None)
     language = analysis.language if analysis else ""
     return {
@@ -142,7 +146,7 @@ def row(ticket: Ticket, asked: Asked, *, at: datetime, current: str = "", is_dec
         "is_decided": is_decided,
         "tags": [tagging.topic.name for tagging in item.taggings.all()][:_MOST_TAGS],
         "language": language if language not in {"", "und", "en"} else "",
-        "suggestion": _chip(ticket),
+        "suggestion": _chip(ticket, poor),
         "due": due(ticket, at=at),
         "assignee": _face(ticket),
     }
@@ -175,7 +179,7 @@ def _page(found: QuerySet[Ticket], order: tuple[str, ...], cursor: str) -> tuple
         .select_related("team", "assignee", "item__analysis")
         .only(
             "id", "status", "rank", "due_at", "received_at", "severity", "triaged_at", "explanation", "version",
-            "team__name", "assignee__name", "assignee__email", "item__title", "item__excerpt", "item__rating_value",
+            "team__name", "team__slug", "assignee__name", "assignee__email", "item__title", "item__excerpt", "item__rating_value",
             "item__rating_scale", "item__analysis__sentiment", "item__analysis__language",
         )
         .prefetch_related(Prefetch("item__taggings", Tagging.objects.standing().select_related("topic").order_by("-confidence", "pk")))
@@ -207,13 +211,14 @@ def _urgency(ticket: Ticket, at: datetime) -> str:
     return "Due within 2 hours" if left <= SOON else "Due within a day" if left <= timedelta(days=1) else "Later"
 
 
-def _chip(ticket: Ticket) -> dict[str, str] | None:
-    by = ticket.explanation.get("by")
+def _chip(ticket: Ticket, poor: frozenset[Key]) -> dict[str, str] | None:
     if ticket.severity == 1:
         return {"label": f"Safety, {ticket.team.name}", "kind": "safety"}
     if ticket.triaged_at is not None:
         return {"label": ticket.team.name, "kind": "set"}
-    return {"label": ticket.team.name, "kind": "proposed"} if by in PROPOSED_BY else None
+    proposed = placing(ticket) if ticket.explanation.get("by") in PROPOSED_BY else None
+    is_shown = proposed is not None and key_of(proposed) not in poor
+    return {"label": ticket.team.name, "kind": "proposed"} if is_shown else None
 
 
 def _face(ticket: Ticket) -> dict[str, Any] | None:

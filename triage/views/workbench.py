@@ -22,6 +22,7 @@ from triage import decisions, duplicates, improvements
 from triage.forms import arguments_of
 from triage.lifecycle import OPEN, Resolution
 from triage.models import Action, Tagging, Ticket, Topic
+from triage.track_record import not_worth_proposing
 from triage.views import whom
 from triage.views.item import item as item_context
 from triage.views.queue import PAGE, Asked, due, new_since, queue, row
@@ -183,7 +184,8 @@ def _decided(
         )
         if stays:
             fresh = Ticket.objects.select_related("team", "assignee", "item__analysis").get(pk=decided.pk)
-            context["row"] = row(fresh, asked, at=at, current=shown, is_decided=fresh.triaged_at is not None)
+            poor = not_worth_proposing(at=at)
+            context["row"] = row(fresh, asked, poor, at=at, current=shown, is_decided=fresh.triaged_at is not None)
     context["item"] = _open(shown, context.get("queue"), actor, at=at)
     return render(request, "triage/_decided.html", context)
 

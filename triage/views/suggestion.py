@@ -1,0 +1,73 @@
+"""What the portal proposes on an open item, why, and how often people keep such proposals."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from feedback_portal.accounts.models import Team
+from triage.lifecycle import Resolution, Status, WhyNot
+from triage.models import Analysis, Tagging, Ticket
+from triage.proposals import MOST_TAGS, Kind, Proposal, placing
+from triage.track_record import Record, record_of
+
+REASONS = [{"value": value, "label": label} for value, label in WhyNot.choices]
+
+
+def suggestion(
+    ticket: Ticket, taggings: Sequence[Tagging], analysis: Analysis | None, *, at: datetime
+) -> dict[str, Any] | None:
+    """The context of `_suggestion.html`, or None where nothing is proposed. `taggings` are those that stand, surest first."""
+    if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
+        return None
+    proposed, is_safety = shown(ticket), ticket.severity == 1
+    if proposed is None and not is_safety:
+        return None
+    record = record_of(proposed, at=at) if proposed is not None else Record()
+    if proposed is None or is_safety or proposed.team == ticket.team.slug:
+        sentence, reasons = _keep(ticket, taggings, analysis)
+        accept = [("verb", "accept")]
+    elif proposed.kind == Kind.SPAM:
+        sentence, reasons = "Close it as spam", [str(ticket.explanation.get("spam", ""))]
+        accept = [("verb", "resolve"), ("resolution", Resolution.SPAM.value)]
+    else:
+        sentence = f"Send it to {proposed.of}"
+        reasons = [
+            f"Items like this one went there ({proposed.sure:.0%} sure), which is not enough to send it by itself."
+        ]
+        accept = [("verb", "route"), ("team", proposed.team)]
+    # What somebody may be hurt by is shown however often such proposals were kept.
+    if not record.is_worth_proposing and not is_safety:
+        return {"withheld": f"{record} in the last 90 days ({record.sample}), so nothing is proposed here."}
+    return {
+        "withheld": "",
+        "sentence": f"Safety: {sentence[0].lower()}{sentence[1:]}" if is_safety else sentence,
+        "reasons": [{"text": text, "url": ""} for text in reasons if text][:3],
+        "record": str(record),
+        "sample": record.sample,
+        "is_safety": is_safety,
+        "accept": [{"name": name, "value": value} for name, value in accept],
+        "dismiss": [{"name": "verb", "value": "dismiss"}],
+        "because": REASONS,
+    }
+
+
+def shown(ticket: Ticket) -> Proposal | None:
+    """What is proposed about the place of an undecided ticket; another team that could have it is named in `of`."""
+    proposed = placing(ticket) if ticket.status == Status.NEW and not ticket.explanation.get("dismissed") else None
+    if proposed is None or proposed.kind == Kind.SPAM or proposed.team == ticket.team.slug:
+        return proposed
+    team = Team.objects.filter(slug=proposed.team, is_active=True).first()
+    if team is None or Ticket.objects.filter(item=ticket.item_id, team=team).exists():
+        return None
+    return replace(proposed, of=team.name)
+
+
+def _keep(ticket: Ticket, taggings: Sequence[Tagging], analysis: Analysis | None) -> tuple[str, list[str]]:
+    tags = [tagging.topic.name for tagging in taggings[:MOST_TAGS]]
+    sentence = f"Keep it with {ticket.team}" + (f", tagged “{'”, “'.join(tags)}”" if tags else "")
+    reasons = [str(ticket.explanation.get("reason", ""))]
+    reasons += [str(tagging.evidence.get("reason", "")) for tagging in taggings[:1]]
+    if analysis is not None and analysis.urgency >= 2:
+        reasons += [each["reason"] for each in analysis.evidence.get("urgency", [])[:1]]
+    return sentence, [reason for reason in reasons if reason]
