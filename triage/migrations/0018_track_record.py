@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triage", "0016_reevaluations"),
+        ("triage", "0017_day_one_is_a_version"),
     ]
 
     operations = [
