@@ -1,14 +1,21 @@
 """How a text sounds: its words, what turns and strengthens them, its emoji, and the rating that came with it.
 
 Words are those of `lexicon/sentiment.txt`, in English, German, French and Spanish. In another language only emoji and the
-rating speak: no sentiment is better than a wrong one.
+rating speak: no sentiment is better than a wrong one. Where an English text comes with its vector, a small learned head weighs
+what it means together with its words; what that was trained on, and under which licences, says the head of
+`sentiment_head.json`.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import isfinite, sqrt
+from math import exp, isfinite, log1p, sqrt
+from pathlib import Path
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from triage import lexicon
 from triage.phrases import Phrases
@@ -35,7 +42,7 @@ class Sentiment(Tagger):
     """Suggests "neg", "neu" (good and bad in balance) or "pos" with a score from -1 to 1; nothing where nothing is told."""
 
     slug = "sentiment"
-    version = 1
+    version = 2
     kind = "sentiment"
 
     def tag(self, batch: Sequence[Text], taxonomy: Taxonomy) -> list[list[Suggestion]]:
@@ -43,25 +50,34 @@ class Sentiment(Tagger):
 
 
 def _suggest(text: Text) -> list[Suggestion]:
-    evidence = [*_words(text), *_rating(text)]
-    if not evidence:
+    said = list(_words(text))
+    rated = list(_rating(text))
+    meant = _meaning(text, said, rated)
+    if not (said or rated or meant):
         return []
-    total = sum(each.weight for each in evidence)
-    score = total / sqrt(total * total + _SOFTNESS)
-    value, sound = (
-        ("pos", "positive") if score > _NEUTRAL else ("neg", "negative") if score < -_NEUTRAL else ("neu", "mixed")
-    )
+    evidence = [*said, *rated]
+    if meant is None:
+        total = sum(each.weight for each in evidence)
+        score = total / sqrt(total * total + _SOFTNESS)
+        value = "pos" if score > _NEUTRAL else "neg" if score < -_NEUTRAL else "neu"
+        sure = _confidence(score, evidence)
+    else:
+        value = max(meant, key=lambda name: (meant[name], name))
+        score, sure = meant["pos"] - meant["neg"], meant[value]
     evidence.sort(
         key=lambda each: -each.weight if value == "pos" else each.weight if value == "neg" else -abs(each.weight)
     )
-    said = ", ".join(f'"{each.says}"' if each.span else each.says for each in evidence[:3])
+    told = (
+        ", ".join(f'"{each.says}"' if each.span else each.says for each in evidence[:3]) or "no word of praise or blame"
+    )
+    sound = {"pos": "positive", "neg": "negative", "neu": "mixed" if evidence else "neutral"}[value]
     return [
         Suggestion(
             kind="sentiment",
             value=value,
-            confidence=_confidence(score, evidence),
-            reason=f"It sounds {sound}: {said}.",
-            evidence=tuple(evidence[:MOST_EVIDENCE]),
+            confidence=sure,
+            reason=f"It sounds {sound}: {told}.",
+            evidence=tuple(evidence[:MOST_EVIDENCE]) or (Evidence("the whole text", 0.0),),
             score=round(score, 4),
         )
     ]
@@ -230,6 +246,61 @@ _SPANISH = (
     "poco algo ligeramente casi relativamente medio",
     "pero sin embargo aunque desgraciadamente lamentablemente excepto",
 )
+
+
+# --- meaning ----------------------------------------------------------------------------------------------------------
+
+_RATED = 2.0  # what an extreme rating says, as log odds, beside what the words mean
+
+
+@dataclass(frozen=True)
+class _Head:
+    classes: tuple[str, ...]
+    bias: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+def figures(text: Text, said: Sequence[Evidence]) -> list[float]:
+    """What the word lists say of a text, as the head was trained to read it."""
+    weights = [each.weight for each in said]
+    total = sum(weights)
+    return [
+        total / sqrt(total * total + _SOFTNESS),
+        log1p(sum(weight for weight in weights if weight > 0)),
+        log1p(-sum(weight for weight in weights if weight < 0)),
+        max(weights, default=0.0),
+        min(weights, default=0.0),
+        float(not weights),
+        float("!" in text.whole),
+        float("?" in text.whole),
+        log1p(max(1, len(text.words.folded))) / 3,
+    ]
+
+
+def _meaning(text: Text, said: Sequence[Evidence], rated: Sequence[Evidence]) -> Mapping[str, float] | None:
+    """How likely each sentiment is by what the text means; None without its vector, and outside English, which is all the
+    encoder was taught."""
+    if text.vector is None or not text.words.folded or detect(text).language != "en":
+        return None
+    head = _head()
+    odds = head.weights @ np.concatenate([text.vector, np.array(figures(text, said), np.float32)]) + head.bias
+    likely = dict(zip(head.classes, map(float, odds), strict=True))
+    for each in rated:
+        likely["pos"] += _RATED * each.weight / _RATING
+        likely["neg"] -= _RATED * each.weight / _RATING
+    highest = max(likely.values())
+    raised = {name: exp(value - highest) for name, value in likely.items()}
+    return {name: value / sum(raised.values()) for name, value in raised.items()}
+
+
+@cache
+def _head() -> _Head:
+    stored = json.loads((Path(__file__).parent / "sentiment_head.json").read_text(encoding="utf-8"))
+    return _Head(
+        tuple(stored["classes"]),
+        np.array(stored["bias"], np.float32),
+        np.array(stored["weights"], np.float32) * stored["step"],
+    )
 
 
 # --- ratings ----------------------------------------------------------------------------------------------------------
