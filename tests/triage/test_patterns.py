@@ -149,5 +149,5 @@ class TestForPrograms:
     def test_what_is_wrong_is_named(self, client: Client) -> None:
         status, said = self.call(client, "POST", "", {"name": "Plate", "kind": "batch", "expression": "("})
 
-        assert status == 422
+        assert status == 400
         assert "expression" in str(said["errors"])
