@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 
 from feedback_portal.refusals import BadInput, InputError
 from triage.expressions import BadExpression, compiled
-from triage.facts import CONTEXT, ENTITY, FIELDS, WEEKDAYS, Facts, as_number, folded, index_key
-from triage.phrases import LONGEST_PHRASE, Phrases
+from triage.facts import CONTEXT, ENTITY, FIELDS, WEEKDAYS, Facts, Said, as_number, folded, index_key
+from triage.phrases import LONGEST_PHRASE
 from triage.words import SENTENCE_ENDS, stem, words
 
 MOST_CHOICES: Final = 200
@@ -71,7 +71,7 @@ class Condition:
         if self.op == "contains":
             return self._asks(facts.folded(self.field))
         if self.op == "mentions":
-            return self._asks(facts.stems(self.field))
+            return self._asks(facts.said(self.field))
         return self._asks(facts.get(self.field))
 
     def outcome(self, facts: Facts) -> "Outcome":
@@ -258,9 +258,22 @@ def _contains(value: Value) -> Callable[[object], bool]:
 
 
 def _mentions(value: Value) -> Callable[[object], bool]:
-    given = value if isinstance(value, tuple) else (value,)
-    phrases: Phrases[bool] = Phrases(((str(one), True) for one in given), key=stem)
-    return lambda stems: isinstance(stems, tuple) and next(phrases.find(stems), None) is not None
+    phrases = [as_phrase(str(one)) for one in (value if isinstance(value, tuple) else (value,))]
+    single = frozenset(phrase[0] for phrase in phrases if len(phrase) == 1)
+    several = [(phrase, frozenset(phrase)) for phrase in phrases if len(phrase) > 1]
+
+    def asks(seen: object) -> bool:
+        assert isinstance(seen, Said)
+        if not single.isdisjoint(seen.kinds):
+            return True
+        return any(kinds <= seen.kinds and _in_a_row(phrase, seen.stems) for phrase, kinds in several)
+
+    return asks
+
+
+def _in_a_row(phrase: tuple[str, ...], stems: tuple[str, ...]) -> bool:
+    first, length = phrase[0], len(phrase)
+    return any(stem == first and stems[place : place + length] == phrase for place, stem in enumerate(stems))
 
 
 def _matches(value: Value) -> Callable[[object], bool]:

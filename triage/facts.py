@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
-from triage.words import LONGEST_TEXT, fold, stem, words
+from triage.words import LONGEST_TEXT, fold, stems
 
 FIELDS: Final[Mapping[str, str]] = {
     "channel": "word",
@@ -92,9 +92,9 @@ class Facts:
             return "\n".join(folded(one) for one in sorted(value))
         return None if value is None else folded(str(value))
 
-    def stems(self, name: str) -> tuple[str, ...]:
-        """The title or the text as `mentions` compares it: its words without their endings, cut once for all rules."""
-        return self._stems[name]
+    def said(self, name: str) -> "Said":
+        """The title or the text as `mentions` compares it, cut once however many rules ask."""
+        return self._said_text if name == "text" else self._said_title
 
     def with_above(self, above: Mapping[str, Iterable[str]]) -> "Facts":
         """The same facts with every topic that stands above one of its own."""
@@ -107,10 +107,24 @@ class Facts:
         return {"title": folded(self.title), "text": folded(self.text)}
 
     @cached_property
-    def _stems(self) -> Mapping[str, tuple[str, ...]]:
-        return {
-            name: tuple(map(stem, words(said).folded)) for name, said in (("title", self.title), ("text", self.text))
-        }
+    def _said_title(self) -> "Said":
+        return _said(self.title)
+
+    @cached_property
+    def _said_text(self) -> "Said":
+        return _said(self.text)
+
+
+class Said(NamedTuple):
+    """The words of a text without their endings, in order and as a set."""
+
+    stems: tuple[str, ...]
+    kinds: frozenset[str]
+
+
+def _said(text: str) -> Said:
+    cut = stems(text)
+    return Said(cut, frozenset(cut))
 
 
 def folded(text: str) -> str:

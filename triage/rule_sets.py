@@ -8,18 +8,17 @@ thousand rules for other words ask costs nothing. Waking too many is allowed, fo
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing
 
 from triage.conditions import Condition
 from triage.facts import ENTITY, FIELDS, Facts, folded, index_key
 from triage.phrases import Phrases
-from triage.rule_literals import SHORTEST, literal_of
+from triage.rule_literals import literal_of
 from triage.rules import All, AnyOf, Match, Node, Rule, match
 from triage.words import stem
-
-GRAM: Final = SHORTEST
-FEW: Final = 40
-"""Up to so many different letters groups it is quicker to look for each than to take the text apart."""
 
 
 class Sight(NamedTuple):
@@ -85,41 +84,47 @@ class RuleSet:
             if text:
                 woken += letters.woken(text)
         for field, phrases in self._phrases.items():
-            for hit in phrases.find(facts.stems(field)):
+            for hit in phrases.find(facts.said(field).stems):
                 woken += hit.meanings
         return heapq.merge(self._everywhere, sorted(set(woken)))
 
 
 class _Letters:
-    """Runs of letters to be found anywhere in a text: each is looked for only where its rarest group of three stands."""
+    """Runs of letters to be found anywhere in a text: each is looked for only where its rarest group of three bytes stands.
+
+    Groups are compared by a number of 16 bits each, all of a text at once; two that share a number cost a look and no more.
+    """
 
     def __init__(self, needles: dict[str, list[int]]) -> None:
-        grams = {
-            needle: {needle[start : start + GRAM] for start in range(len(needle) - GRAM + 1)} for needle in needles
-        }
-        popular = Counter(gram for group in grams.values() for gram in group)
+        groups = {needle: set(_groups(needle).tolist()) for needle in needles}
+        popular = Counter(group for found in groups.values() for group in found)
         self._short: list[tuple[str, list[int]]] = []
-        self._by_gram: defaultdict[str, list[tuple[str, list[int]]]] = defaultdict(list)
+        self._by_group: defaultdict[int, list[tuple[str, list[int]]]] = defaultdict(list)
         for needle, positions in needles.items():
-            if grams[needle]:
-                rarest = min(grams[needle], key=lambda gram: (popular[gram], gram))
-                self._by_gram[rarest].append((needle, positions))
+            if groups[needle]:
+                rarest = min(groups[needle], key=lambda group: (popular[group], group))
+                self._by_group[rarest].append((needle, positions))
             else:
                 self._short.append((needle, positions))
-        self._known = frozenset(self._by_gram)
+        self._is_known = np.zeros(1 << 16, dtype=bool)
+        self._is_known[list(self._by_group)] = True
 
     def woken(self, text: str) -> Iterator[int]:
         for needle, positions in self._short:
             if needle in text:
                 yield from positions
-        if len(self._known) <= FEW:
-            standing: Iterable[str] = (gram for gram in self._known if gram in text)
-        else:
-            standing = self._known.intersection([text[start : start + GRAM] for start in range(len(text) - GRAM + 1)])
-        for gram in standing:
-            for needle, positions in self._by_gram[gram]:
+        found = _groups(text)
+        for group in set(found[self._is_known[found]].tolist()):
+            for needle, positions in self._by_group[group]:
                 if needle in text:
                     yield from positions
+
+
+def _groups(text: str) -> "numpy.typing.NDArray[np.integer[Any]]":
+    """The number of every three bytes in a row."""
+    # What is no letter by itself is matched by nobody either, so it may become anything.
+    letters = np.frombuffer(text.encode(errors="replace"), dtype=np.uint8).astype(np.uint32)
+    return (letters[:-2] * 5_333 + letters[1:-1] * 73 + letters[2:]) & 0xFFFF
 
 
 def _guards(node: Node) -> Iterator[frozenset[Sight]]:

@@ -54,6 +54,14 @@ def words(text: str) -> Words:
     return Words(tuple(folded), tuple(starts), tuple(ends))
 
 
+def stems(text: str) -> tuple[str, ...]:
+    """The words of `words(text)` without their endings and without their places, several times as quickly."""
+    text = text[:LONGEST_TEXT]
+    is_plain = text.isascii() and not any(mark in text for mark in _BEYOND_PLAIN)
+    tokens = (_PLAIN_TOKEN if is_plain else _TOKEN).findall(text)
+    return tuple(filter(None, map(_stem_of_token, tokens)))
+
+
 @lru_cache(maxsize=32_768)
 def stem(word: str) -> str:
     """A folded word without its commonest English endings: "leaking", "leaks", "leaked" become "leak".
@@ -107,3 +115,17 @@ _PLAIN_LETTERS = str.maketrans(
 @lru_cache(maxsize=32_768)
 def _fold_word(word: str) -> str:
     return fold(word)
+
+
+# Cuts as `_WORD` does; which of its branches a token came from can be seen from the token. Most texts hold words and the ends
+# of sentences and nothing else, which a simpler pattern cuts alike.
+_TOKEN = re.compile(re.sub(r"\(\?P<\w+>", "(?:", _WORD.pattern))
+_PLAIN_TOKEN = re.compile(r"[a-zA-Z0-9]+(?:'(?i:t|s|re|ve|ll|d|m)\b)?|[.!?\n]+(?!\d)")
+_BEYOND_PLAIN = (":", ";", "=", "@", "ww.", "WW.", "wW.", "Ww.")
+
+
+@lru_cache(maxsize=65_536)
+def _stem_of_token(token: str) -> str:
+    """What stands for a token among the stems; empty for what is passed over. Most tokens of a language are seen again soon."""
+    cut = words(token).folded
+    return stem(cut[0]) if cut else ""

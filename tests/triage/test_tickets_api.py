@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team
 from tests.makers import AT, actor, make_customer, make_item, make_person, make_team, make_ticket
-from triage import improvements
+from triage import back_testing, improvements
 from triage.models import Action, Event, Rule, Tagging, Ticket, Topic
 
 pytestmark = pytest.mark.django_db
@@ -422,6 +422,37 @@ class TestOrganisation:
 
         assert (status, told) == (200, {"tried": 2, "matched": [leak.item.reference]})
         assert everything.call("post", "rules/preview/", {"definition": {"version": 1}})[0] == 400
+
+    def test_a_change_of_a_rule_is_back_tested_watched_and_kept_by_version(
+        self, everything: Program, quality: Team
+    ) -> None:
+        make_ticket("It leaks", team=make_team("service"))
+        when = {"field": "text", "op": "mentions", "value": ["leak"]}
+        definition = {"version": 1, "when": when, "then": [{"verb": "route", "team": "quality"}]}
+        status, made = everything.call("post", "rules/", {"name": "Leaks", "definition": definition, "is_shadow": True})
+        assert (status, made["is_shadow"]) == (201, True)
+
+        status, asked = everything.call("post", "rules/back-tests/", {"rule": made["id"], "definition": definition})
+        assert status == 202, asked
+        assert (status, asked["state"], asked["items"]) == (202, "waiting", 100_000)
+        back_testing.work_pending()
+        done = everything.get(f"rules/back-tests/{asked['id']}/")
+        assert (done["state"], done["result"]["held_after"]) == ("done", 1)
+        assert [(move["from"] != "quality", move["to"]) for move in done["result"]["moves"]] == [(True, "quality")]
+        asked = everything.call("post", "rules/back-tests/", {"definition": definition, "items": 5})[1]
+        assert everything.call("delete", f"rules/back-tests/{asked['id']}/")[1]["state"] == "cancelled"
+
+        everything.call("patch", f"rules/{made['id']}/", {"is_shadow": False})
+        versions = everything.get(f"rules/{made['id']}/versions/")["results"]
+        assert [(one["number"], one["is_shadow"]) for one in versions] == [(2, False), (1, True)]
+        assert everything.get(f"rules/{made['id']}/shadow/")["held"] == 0
+        for wrong in (
+            {},
+            {"definition": definition, "items": "all"},
+            {"definition": definition, "rule": "x"},
+            {"x": 1},
+        ):
+            assert everything.call("post", "rules/back-tests/", wrong)[0] == 400
 
 
 class TestActions:

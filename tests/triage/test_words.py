@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.phrases import Hit, Phrases
-from triage.words import LONGEST_TEXT, fold, stem, words
+from triage.words import LONGEST_TEXT, fold, stem, stems, words
 
 
 @pytest.mark.parametrize(
@@ -116,3 +116,36 @@ def test_the_tree_finds_what_looking_everywhere_would_find(listed: list[list[str
     assert {place for start, end, _ in expected for place in range(start, end)} >= {
         place for hit in longest for place in range(hit.start, hit.end)
     }
+
+
+ODD = st.text(st.sampled_from("aAbB  .!?;:\n=()-DPp/|@'\u2019_019é中ไ😀ßwtsm\u0301") | st.characters(), max_size=60)
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "http://x.y",
+            "www.a",
+            "wWw.b",
+            "@name",
+            ":)",
+            ";-)",
+            "=D",
+            "; ",
+            "don't",
+            "l'eau",
+            "3.5",
+            ".5",
+            "...",
+            "?!",
+            "中文",
+            " ",
+            "_",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@settings(deadline=None)
+@given(ODD | PIECES)
+def test_stems_are_those_of_the_words_in_their_order(text: str) -> None:
+    assert stems(text) == tuple(map(stem, words(text).folded))

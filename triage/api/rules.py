@@ -58,10 +58,10 @@ _ASKED: dict[str, Any] = {
     "position": serializers.IntegerField(required=False),
     "items": serializers.IntegerField(required=False, help_text="On so many of the newest items; 100,000 if left out."),
 }
-_SHADOW: dict[str, Any] = {
-    name: serializers.IntegerField()
-    for name in ("version", "held", "decides", "differs", "decided", "rule_right", "placing_right")
-}
+_WATCHED = ("held", "decides", "differs", "decided", "rule_right", "placing_right")
+_SHADOW: dict[str, Any] = {name: serializers.IntegerField() for name in ("version", *_WATCHED)}
+# Named apart, for a serializer made of a mapping takes it over.
+_MAY_ASK = tuple(_ASKED)
 RULE, BACK_TEST, ASKED, SHADOW = (
     inline_serializer(name, fields)
     for name, fields in (("Rule", _RULE), ("BackTest", _BACK_TEST), ("BackTestAsked", _ASKED), ("RuleShadow", _SHADOW))
@@ -129,9 +129,7 @@ class RuleShadowView(APIView):
     def get(self, request: Request, number: int) -> Response:
         rule = _rule(number)
         found = shadowing.watched(rule)
-        return Response(
-            {"version": rule.version} | {name: getattr(found, name) for name in _SHADOW if name != "version"}
-        )
+        return Response({"version": rule.version} | {name: getattr(found, name) for name in _WATCHED})
 
 
 class RulePreviewView(APIView):
@@ -154,8 +152,8 @@ class BackTestsView(APIView):
     @extend_schema(operation_id="rules_back_test", request=ASKED, responses={202: BACK_TEST, **PROBLEMS})
     def post(self, request: Request) -> Response:
         given = request.data
-        if not isinstance(given, dict) or not set(given) <= set(_ASKED):
-            raise BadInput(f"Send an object with {', '.join(_ASKED)}; only the definition is needed.")
+        if not isinstance(given, dict) or not set(given) <= set(_MAY_ASK):
+            raise BadInput(f"Send an object with {', '.join(_MAY_ASK)}; only the definition is needed.")
         rule = _rule(_number(given, "rule")) if given.get("rule") is not None else None
         name = given.get("name", rule.name if rule else "")
         if not isinstance(name, str):
