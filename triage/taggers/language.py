@@ -4,12 +4,12 @@ Its model, a naive Bayes over runs of letters, is asked for one word at a time a
 as exact as asking for the whole text, better where little was said, and quick, since customers use the same words.
 """
 
-from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from math import exp, sqrt
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ def detect(text: Text) -> Guess:
 
 def _detect(text: Text) -> Guess:
     declared = text.declared_language.lower().partition("-")[0].partition("_")[0]
-    rivals = _RIVALS.get(_script(text.whole), ())
+    rivals: tuple[str, ...] = _RIVALS.get(_script(text.whole), ())
     if not rivals:
         return Guess(declared, 0.5) if declared in _NAMES else Guess(UNKNOWN, 0.0)
     if declared in _ONLY_DECLARED and len(rivals) > 1:
@@ -94,25 +94,16 @@ def _suggest(text: Text) -> Iterator[Suggestion]:
     )
 
 
-def _compare(text: Text, rivals: Sequence[str], declared: str) -> Guess:
-    columns = _columns()
-    places = [columns[rival] for rival in rivals]
+def _compare(text: Text, rivals: tuple[str, ...], declared: str) -> Guess:
+    odds_of = _reader(rivals)
     lead = [_DECLARED if rival == declared else 0.0 for rival in rivals]
-    spelled = [
-        (number, text.whole[start:end].lower())
-        for number, (start, end) in enumerate(
-            zip(text.words.starts[:_FARTHEST], text.words.ends[:_FARTHEST], strict=True)
-        )
-    ]
-    spelled = [(number, word) for number, word in spelled if word[0].isalpha()][:MOST_WORDS]
+    spelled = _spelled(text)
     read: list[tuple[int, Sequence[float]]] = []
     summed = [0.0] * len(rivals)
     odds = lead
-    for at in range(0, len(spelled), _AT_ONCE):
-        several = [(number, _of_word(word[:_LONGEST_WORD])) for number, word in spelled[at : at + _AT_ONCE]]
+    while several := [(number, odds_of(word)) for number, word in islice(spelled, _AT_ONCE)]:
         read += several
-        for each, place in enumerate(places):
-            summed[each] += sum(of_word[place] for _, of_word in several)
+        summed = list(map(sum, zip(summed, *(of_word for _, of_word in several), strict=True)))
         scale = _OVERLAP * sqrt(len(read) + 1)
         odds = [before + more / scale for before, more in zip(lead, summed, strict=True)]
         first, second = sorted(odds, reverse=True)[:2]
@@ -122,9 +113,20 @@ def _compare(text: Text, rivals: Sequence[str], declared: str) -> Guess:
     confidence = 1 / sum(exp(each - odds[best]) for each in odds)
     if not read or confidence < LEAST_CONFIDENCE:
         return Guess(declared, LEAST_CONFIDENCE) if declared in rivals else Guess(UNKNOWN, 0.0)
-    telling = [(number, of_word[places[best]] - of_word[places[second_best]]) for number, of_word in read]
+    telling = [(number, of_word[best] - of_word[second_best]) for number, of_word in read]
     telling = sorted((one for one in telling if one[1] > 0), key=lambda one: (-one[1], one[0]))[:3]
     return Guess(rivals[best], confidence, tuple(telling))
+
+
+def _spelled(text: Text) -> Iterator[tuple[int, str]]:
+    """The first words in small letters, with their accents, each with its number; only as many as are asked for are made."""
+    whole, starts, ends = text.whole, text.words.starts, text.words.ends
+    found = (
+        (number, whole[starts[number] : ends[number]].lower())
+        for number in range(min(len(starts), _FARTHEST))
+        if whole[starts[number]].isalpha()
+    )
+    return islice(found, MOST_WORDS)
 
 
 # --- scripts ----------------------------------------------------------------------------------------------------------
@@ -173,6 +175,8 @@ _DENSE = frozenset({"kana", "han", "hangul", "devanagari", "thai", "arabic", "he
 
 
 def _script(text: str) -> str:
+    if text.isascii():
+        return "latin" if any(map(str.isalpha, text[:1000])) else ""
     counts: Counter[str] = Counter(_script_of(letter) for letter in text[:1000] if letter.isalpha())
     del counts[""]
     if counts["kana"]:  # Japanese writes its Chinese characters among kana
@@ -200,25 +204,24 @@ def _model() -> Any:
 
 
 @cache
-def _columns() -> Mapping[str, int]:
-    """Where each language stands in what a word says."""
-    labels = {label: place for place, label in enumerate(sorted(_model().labels))}
-    return labels | {language: labels[called] for language, called in _CALLED.items()}
-
-
-@cache
 def _of_no_word() -> Mapping[str, float]:
     return dict(zip(_model().nb_classes, _model().nb_pc.tolist(), strict=True))
 
 
-@lru_cache(maxsize=32_768)
-def _of_word(word: str) -> "array[float]":
-    """What one word says for each language, as log odds against no word at all."""
-    scores = dict(_model().rank(f" {word} "))
-    if min(scores.values()) < _UNREAD:  # no run of its letters is known
-        return array("f", bytes(4 * len(scores)))
+@cache
+def _reader(rivals: tuple[str, ...]) -> Callable[[str], tuple[float, ...]]:
+    """What one word says for each of these languages, as log odds against no word at all; remembered by word."""
+    called = [_CALLED.get(rival, rival) for rival in rivals]
     before = _of_no_word()
-    return array("f", [scores[label] - before[label] for label in sorted(scores)])
+
+    @lru_cache(maxsize=32_768)
+    def odds_of(word: str) -> tuple[float, ...]:
+        scores = dict(_model().rank(f" {word[:_LONGEST_WORD]} "))
+        if min(scores.values()) < _UNREAD:  # no run of its letters is known
+            return (0.0,) * len(called)
+        return tuple(scores[label] - before[label] for label in called)
+
+    return odds_of
 
 
 _UNREAD = -1e30
