@@ -40,10 +40,9 @@ def population(period: Period, *, as_of: datetime) -> QuerySet[FeedbackItem]:
     ).annotate(
         team_id=Subquery(first_ticket.values("team_id")[:1]), stage_id=Subquery(first_ticket.values("stage_id")[:1])
     )
-    # What is not on a ticket yet has not been understood, so nobody can say whether it is spam.
-    return items.filter(
-        Exists(first_ticket), ~Exists(first_ticket.filter(resolution=Resolution.SPAM, resolved_at__lte=as_of))
-    )
+    # What is not on a ticket yet has not been understood, so nobody can say whether it is spam; what several teams have
+    # is a voice as long as one of them takes it for one.
+    return items.filter(Exists(first_ticket.exclude(resolution=Resolution.SPAM, resolved_at__lte=as_of)))
 
 
 def within(items: QuerySet[FeedbackItem], slice: Slice) -> QuerySet[FeedbackItem]:
@@ -103,13 +102,14 @@ def happened_within(time: timedelta, *types: str, as_of: datetime) -> Q:
 
 def is_decided(*, as_of: datetime) -> Q:
     """Triaged by a person, and no duplicate of another item."""
-    return Q(Exists(_decided(as_of))) & ~Q(Exists(_duplicates(as_of)))
+    return Q(Exists(_decided(as_of))) & Q(Exists(_own_work(as_of)))
 
 
 def was_moved(*, as_of: datetime) -> Q:
     """Sent by a person to another team than it lay with, unless they said that it was only handed on."""
     moved = _events((Event.Type.ROUTED,), as_of).filter(source=Event.Source.PERSON, data__has_key="from")
-    return Q(Exists(moved.exclude(data__because__in=sorted(HANDED_ON))))
+    # Most give no reason, and what is not there is in no list and out of none.
+    return Q(Exists(moved.exclude(data__has_key="because", data__because__in=sorted(HANDED_ON))))
 
 
 def was_proposed(*, as_of: datetime) -> Q:
@@ -123,7 +123,7 @@ def was_kept(*, as_of: datetime) -> Q:
 
 
 def is_duplicate(*, as_of: datetime) -> Q:
-    return Q(Exists(_duplicates(as_of)))
+    return ~Q(Exists(_own_work(as_of)))
 
 
 def _decided(as_of: datetime) -> QuerySet[Event]:
@@ -138,7 +138,7 @@ def _proposed(as_of: datetime) -> QuerySet[Event]:
 
 def is_actionable(*, as_of: datetime) -> Q:
     """Triaged, and neither spam nor a duplicate of another item."""
-    return Q(Exists(_found_actionable(as_of))) & ~Q(Exists(_duplicates(as_of)))
+    return Q(Exists(_found_actionable(as_of))) & Q(Exists(_own_work(as_of)))
 
 
 def became_actionable(*, as_of: datetime) -> Subquery:
@@ -148,7 +148,9 @@ def became_actionable(*, as_of: datetime) -> Subquery:
 
 
 def became_duplicate(*, as_of: datetime) -> Subquery:
-    return Subquery(_duplicates(as_of).order_by("resolved_at").values("resolved_at")[:1])
+    merged = Ticket.objects.filter(item=OuterRef("pk"), resolution=Resolution.DUPLICATE, resolved_at__lte=as_of)
+    whole = merged.filter(~Exists(_own_work(as_of, item=OuterRef("item"))))
+    return Subquery(whole.order_by("-resolved_at").values("resolved_at")[:1])
 
 
 def is_acted_on(*, as_of: datetime) -> Q:
@@ -166,8 +168,11 @@ def _found_actionable(as_of: datetime) -> QuerySet[Event]:
     return _events((Event.Type.TRIAGED,), as_of).exclude(data__contains={"actionable": False})
 
 
-def _duplicates(as_of: datetime) -> QuerySet[Ticket]:
-    return Ticket.objects.filter(item=OuterRef("pk"), resolution=Resolution.DUPLICATE, resolved_at__lte=as_of)
+def _own_work(as_of: datetime, *, item: OuterRef | None = None) -> QuerySet[Ticket]:
+    """The tickets of an item that are no duplicates; an item without one is a duplicate itself."""
+    return Ticket.objects.filter(item=item or OuterRef("pk")).exclude(
+        resolution=Resolution.DUPLICATE, resolved_at__lte=as_of
+    )
 
 
 def _still_worked_on(as_of: datetime) -> QuerySet[Ticket]:

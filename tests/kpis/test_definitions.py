@@ -168,10 +168,31 @@ def test_right_at_once_is_what_no_person_moved(town: Town, tariq: User) -> None:
             data=data,
         )
     Ticket.objects.filter(pk=merged.pk).update(
-        status="resolved", resolution="duplicate", resolved_at=MONDAY, duplicate_of=moved
+        status="resolved", resolution="duplicate", resolved_at=MONDAY, duplicate_of=moved, merged_into=moved
     )
     recount()
     assert sides("first-time-right") == (2, 3)
+
+
+def test_what_two_teams_have_is_a_duplicate_or_spam_only_as_a_whole(town: Town, tariq: User) -> None:
+    original, shared = decided(town, tariq), decided(town, tariq)
+    other = Ticket.objects.create(item=shared.item, team=town.teams["logistics"], due_at=MONDAY, received_at=MONDAY)
+    done = {"status": "resolved", "resolved_at": MONDAY}
+    Ticket.objects.filter(pk=shared.pk).update(
+        resolution="duplicate", duplicate_of=original, merged_into=original, **done
+    )
+    recount()
+    assert sides("first-time-right") == (2, 2)
+
+    Ticket.objects.filter(pk=other.pk).update(
+        resolution="duplicate", duplicate_of=original, merged_into=original, **done
+    )
+    recount()
+    assert sides("first-time-right") == (1, 1)
+
+    Ticket.objects.filter(pk=other.pk).update(resolution="spam", duplicate_of=None, merged_into=None)
+    recount()
+    assert sides("items-received") == (2, 2)
 
 
 def test_proposals_are_kept_or_not_and_the_catch_all_proposes_nothing(town: Town, tariq: User) -> None:

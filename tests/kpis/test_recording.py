@@ -245,7 +245,11 @@ def test_a_share_that_ripens_knows_what_it_had_come_to_on_every_day(town: Town) 
         if number % 8 == 7:
             at = ticket.received_at + HOUR * 40
             Ticket.objects.filter(pk=ticket.pk).update(
-                status="resolved", resolution="duplicate", resolved_at=at, duplicate_of=originals[0]
+                status="resolved",
+                resolution="duplicate",
+                resolved_at=at,
+                duplicate_of=originals[0],
+                merged_into=originals[0],
             )
     recount()
     kpi, parts = definitions.get("acted-on"), read("acted-on").figure.parts
