@@ -23,15 +23,9 @@ from triage.taggers.base import Text
 POOL: Final = 4_000
 """Items of one topic that are grouped anew together, the latest; older ones stay where they are."""
 POOL_DAYS: Final = timedelta(days=120)
-FOUNDS: Final = 8
-"""So many items that say the same make a theme."""
 MOST_THEMES: Final = 2_000
 WAITS: Final = timedelta(seconds=20)
 
-# Cosines that hold items together and that make two groups one, with the encoder and by words alone. Chosen on intents of bank
-# customers against k-means that knows their number (see docs/understanding.md).
-_NEAR, _MERGE = 0.55, 0.75
-_NEAR_BY_WORDS, _MERGE_BY_WORDS = 0.4, 0.6
 _SAME_GROUP = 0.8
 _KEPT_AS = np.dtype("<f2")
 _NAMED_BY = 200
@@ -149,7 +143,9 @@ def _place(
     points = points_of(rows)
     fixed = np.stack([centre for _, centre in anchors]) if anchors else None
     groups = (
-        clusters.grouped(points.rows, near=points.near, merge=points.merge, least=FOUNDS, anchors=fixed) if rows else []
+        clusters.grouped(points.rows, near=points.near, merge=points.merge, least=clusters.FOUNDS, anchors=fixed)
+        if rows
+        else []
     )
     around = [(anchors[label][0], places) for label, places in groups if label >= 0]
     fresh = [places for label, places in groups if label < 0]
@@ -261,8 +257,8 @@ def points_of(rows: Sequence[Wording], vectors: Mapping[int, Vector] | None = No
     has_meaning = np.array([one is not None for one in encoded], dtype=bool)
     return Points(
         rows=joined(encoded, [Bag.unpacked(row.bag) for row in rows], size=size),
-        near=np.where(has_meaning, _NEAR, _NEAR_BY_WORDS).astype(np.float32),
-        merge=np.where(has_meaning, _MERGE, _MERGE_BY_WORDS).astype(np.float32),
+        near=np.where(has_meaning, clusters.NEAR, clusters.NEAR_BY_WORDS).astype(np.float32),
+        merge=np.where(has_meaning, clusters.MERGE, clusters.MERGE_BY_WORDS).astype(np.float32),
     )
 
 

@@ -161,14 +161,11 @@ class TestPeople:
 
 class TestLife:
     def history(self, quality: Team, *, surge: int) -> None:
-        """Six weeks of two parcels, two seals and four other things a day, then on the last day `surge` more seals."""
-        for day in range(45):
-            at = AT - timedelta(days=44 - day)
-            for n in range(2):
-                make_ticket(f"{SEAL[0]} on {day} {n}", team=quality, at=at)
-                make_ticket(f"{PARCEL[0]} on {day} {n}", team=quality, at=at)
-                for thing in ("grinder", "manual"):
-                    make_ticket(f"The {thing}, {day} {n}", team=quality, at=at)
+        """Six weeks of a parcel, a seal and two other things a day, then on the last day `surge` more seals."""
+        for day in range(44):
+            at = AT - timedelta(days=43 - day)
+            for said in (SEAL[0], PARCEL[0], "The grinder is loud,", "The manual is thin,"):
+                make_ticket(f"{said} on {day}", team=quality, at=at)
         for n in range(surge):
             make_ticket(f"{SEAL[0]} {'abcdefghijklmnopqrst'[n] * 40} today", team=quality, at=AT)
         parcel = Theme.objects.create(name="Parcel", state_at=AT)
@@ -184,7 +181,7 @@ class TestLife:
 
         seal, parcel = Theme.objects.get(name="Seal"), Theme.objects.get(name="Parcel")
         assert (seal.state, parcel.state) == ("growing", "steady")
-        assert (seal.growth["count"], seal.growth["window"]) == (14, 1)
+        assert (seal.growth["count"], seal.growth["window"]) == (13, 1)
         assert theme_growth.judge(at=AT + timedelta(hours=1)) == 0
         assert ThemeEvent.objects.filter(type="grew").count() == 1
         theme_growth.judge(at=AT + timedelta(days=8))

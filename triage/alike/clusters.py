@@ -12,6 +12,14 @@ from triage.alike.wording import Vector, unit
 LATEST: Final = 50
 """A group's centre is the mean of so many members, the latest, so that it follows how people put it."""
 LOOSE: Final = -1
+FOUNDS: Final = 8
+"""So many items that say the same make a theme."""
+# Cosines that hold items together and that make two groups one, with the encoder and by words alone. Chosen on intents of bank
+# customers against k-means that knows their number (see docs/understanding.md).
+NEAR: Final = 0.55
+MERGE: Final = 0.75
+NEAR_BY_WORDS: Final = 0.4
+MERGE_BY_WORDS: Final = 0.6
 
 Labels: TypeAlias = NDArray[np.int64]
 Nearness: TypeAlias = float | NDArray[np.float32]

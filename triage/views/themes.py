@@ -18,7 +18,8 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.api import after, cursor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import embeddings, grouping, theme_growth, themes
+from triage import embeddings, theme_growth, themes
+from triage.alike import clusters
 from triage.growth import NEEDS_DAYS
 from triage.models import Action, Theme, ThemeEvent, Ticket, Topic
 from triage.models.themes import ThemeQuerySet
@@ -80,7 +81,7 @@ def all_themes(request: HttpRequest) -> HttpResponse:
     context = {
         "urgent": [_row(theme, trends) for theme in urgent],
         "themes": [_row(theme, trends) for theme in rows if theme.topic_id],
-        "voices": [_row(theme, trends) for theme in rows if not theme.topic_id and theme.size >= grouping.FOUNDS],
+        "voices": [_row(theme, trends) for theme in rows if not theme.topic_id and theme.size >= clusters.FOUNDS],
         "asked": asked,
         "is_filtered": any(asked.values()),
         "has_any": bool(rows) or living.exists(),
@@ -91,7 +92,7 @@ def all_themes(request: HttpRequest) -> HttpResponse:
         "topics": Topic.objects.filter(is_active=True).order_by("name"),
         "teams": teams if actor.sees_everything else teams.filter(pk__in=actor.team_ids),
         "next_url": f"?{urlencode({**asked, 'cursor': cursor_of(rows[-1], order=_ORDER)})}" if more else "",
-        "founds": grouping.FOUNDS,
+        "founds": clusters.FOUNDS,
     }
     return render(request, "triage/themes.html", context)
 
