@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from feedback_portal.accounts.permissions import actor_of
+from feedback_portal.accounts.permissions import actor_of, require_set_up
 from feedback_portal.api import after, cursor_of
 from intake.models import FeedbackItem
-from kpis import backlog, recording
+from kpis import backlog, model_page, recording
 from kpis.charts import draw
 from kpis.dashboard import backlog_url, compared, dashboard
 from kpis.definitions.base import Kpi
@@ -126,6 +126,14 @@ def list_backlog(request: HttpRequest) -> HttpResponse:
             "next_url": next_url,
         },
     )
+
+
+@login_required
+@require_safe
+def show_models(request: HttpRequest) -> HttpResponse:
+    """What the learned models are worth; they are chosen by triage's own buttons."""
+    require_set_up(request)
+    return render(request, "kpis/models.html", model_page.page())
 
 
 def _asked(request: HttpRequest, *, looks_back: bool = False) -> Question:

@@ -18,8 +18,9 @@ from feedback_portal.codes import action_number, customer_number, theme_number, 
 from intake.models import Attachment
 from triage import search
 from triage.lifecycle import OPEN, Resolution, Status
-from triage.models import ActionLink, Event, Mention, SearchText, Tagging, Theme, Ticket, Topic
-from triage.routing import OUT_OF_THE_WAY
+from triage.models import ActionLink, Event, Mention, ModelVersion, SearchText, Tagging, Theme, Ticket, Topic
+from triage.models.learning import Field
+from triage.routing import OUT_OF_THE_WAY, SURE_ENOUGH
 from triage.search import And, Between, Compared, Is, Length, Not, Or, Query, SearchError, Term, Where
 from triage.search_fields import CONTEXT, ENTITY
 from triage.taggers.entities import key_of
@@ -202,8 +203,22 @@ def _snoozed(word: str, asker: Asker) -> Q:
 
 
 def _suggested(word: str, asker: Asker) -> Q:
-    by = {"sure": ["rule"], "unsure": ["topic"], "none": ["catch_all"]}[word]
-    return Q(status=Status.NEW, explanation__by__in=by)
+    """Of what waits for its first decision. "Unsure" is what is worth a person's word most: near enough to a topic to be shown,
+    not sure enough to be set, and no copy of another item, whose answer would teach the same."""
+    if word == "none":
+        return Q(status=Status.NEW, explanation__by="catch_all")
+    standing = Tagging.objects.standing().filter(item=OuterRef("item"))
+    surely = Q(Exists(standing.filter(~Q(source="model") | Q(confidence__gte=_sure_from()))))
+    if word == "sure":
+        return Q(status=Status.NEW) & (Q(explanation__by="rule") | surely)
+    return Q(Exists(standing), ~surely, status=Status.NEW, item__wording__copy_of=None)
+
+
+def _sure_from() -> float:
+    """From which confidence on the topics' model in use sets a tag by itself."""
+    thresholds = ModelVersion.objects.active().of(Field.TOPIC).values_list("thresholds", flat=True).first() or {}
+    chosen = thresholds.get("meaning") or thresholds.get("words") or {}
+    return float(chosen.get("auto") or SURE_ENOUGH)
 
 
 _STATES: Mapping[str, Callable[[str, Asker], Q]] = {

@@ -17,18 +17,16 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models.functions import Now
 
-from feedback_portal.accounts.permissions import Actor
 from feedback_portal.pending import Drained, drain_outside
-from feedback_portal.refusals import NotAllowed, NotFound, Refused
-from triage import embeddings, learned, refining
+from triage import embeddings, learned
 from triage.blend import Blend, Example, Unlearnable, fit
 from triage.blend.artefact import FORMAT
 from triage.corrections import MOST, corrections, labelled
 from triage.figures import Comparison, Outcome, compare, figures_of, packed, unpacked
 from triage.models import Artefact, ModelVersion, Training
-from triage.models.learning import LARGEST_ARTEFACT, Field, Refinement, mark_for_training
+from triage.models.learning import LARGEST_ARTEFACT, Refinement
+from triage.promotion import CannotUse, forget_old, locked, take_over
 from triage.taggers.base import Taxonomy, Text
 from triage.taxonomy import active_topics, digest, taxonomy_of, with_meaning
 
@@ -37,19 +35,9 @@ log = structlog.get_logger("portal.learning")
 FEWEST_CORRECTIONS = 15
 FEWEST_LABELS = 2
 FOLDS = 5
-KEPT = 20
-"""So many versions of a field can be taken into use again; of older ones only the figures stay."""
 # Longer than Celery lets a task run.
 _LEASE = timedelta(minutes=6)
 _MOST_ENCODED = 2_000
-
-
-class CannotUse(Refused):
-    """This version cannot take the place of the one in use."""
-
-    status = 409
-    code = "cannot-use-model"
-    title = "This version cannot be used"
 
 
 @dataclass(frozen=True)
@@ -125,7 +113,7 @@ def settle(trained: Trained | None, *, at: datetime) -> None:
     if trained is None:
         return
     with transaction.atomic():
-        current = _locked(trained.field)
+        current = locked(trained.field)
         if current is None or current.pk != trained.against:
             raise CannotUse("Another version was taken into use meanwhile. It is measured against that one next.")
         waiting = ModelVersion.objects.of(trained.field).filter(state=ModelVersion.State.CANDIDATE)
@@ -148,58 +136,9 @@ def settle(trained: Trained | None, *, at: datetime) -> None:
             created_at=at,
         )
         if trained.comparison.is_better and current.pinned_at is None:
-            _take_over(version, current, at=at, why=Refinement.Why.PROMOTED)
-        _forget_old(trained.field)
+            take_over(version, current, at=at, why=Refinement.Why.PROMOTED)
+        forget_old(trained.field)
     log.info("trained", field=version.field, version=version.pk, state=version.state, corrections=version.corrections)
-
-
-def use(number: int, *, by: Actor, at: datetime) -> ModelVersion:
-    """Take this version into use by hand. One that is older than what it replaces is pinned, and everything nobody has touched
-    is looked at again with it."""
-    _may(by)
-    with transaction.atomic():
-        wanted = ModelVersion.objects.filter(pk=number).first()
-        if wanted is None:
-            raise NotFound("There is no such version. Choose one from the list.")
-        current = _locked(wanted.field)
-        wanted.refresh_from_db(fields=["state", "artefact"])
-        if wanted.state == ModelVersion.State.ACTIVE:
-            raise CannotUse("This version is in use already.")
-        if wanted.artefact_id is None and wanted.corrections:
-            raise CannotUse(f"Only the figures of this version are kept. Choose one of the newest {KEPT}.")
-        back = current is not None and wanted.pk < current.pk
-        why = Refinement.Why.ROLLED_BACK if back else Refinement.Why.PROMOTED
-        _take_over(wanted, current, at=at, why=why, by=by, pin=back)
-    log.info("taken into use", field=wanted.field, version=wanted.pk, back=back)
-    return wanted
-
-
-def pin(number: int, *, by: Actor, at: datetime, pinned: bool) -> ModelVersion:
-    """Keep the version in use until somebody chooses another, or let better ones take its place again."""
-    _may(by)
-    rows = ModelVersion.objects.active().filter(pk=number)
-    if not rows.update(pinned_at=at if pinned else None):
-        raise CannotUse("This version is not in use (any more), so it cannot be pinned. Reload the page.")
-    version = rows.get()
-    if not pinned:
-        train_now(version.field, by=by)
-    return version
-
-
-def train_now(field: str, *, by: Actor) -> None:
-    """Train this field with the next free worker, instead of a minute after the next correction."""
-    _may(by)
-    if field not in Field.values:
-        raise NotFound("There is no such model. Choose one from the list.")
-    with transaction.atomic():
-        mark_for_training([field], wait=0)
-        Training.objects.waiting().filter(field=field, attempts=0).update(next_attempt_at=Now())
-
-
-def mark_all() -> None:
-    """What the clock asks for at night: whatever changed without a correction, such as a topic's words, is learned then."""
-    with transaction.atomic():
-        mark_for_training(Field.values, wait=0)
 
 
 def _examples(field: str) -> tuple[list[Example], list[int]]:
@@ -302,10 +241,6 @@ def _before(comparison: Comparison, current: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _locked(field: str) -> ModelVersion | None:
-    return ModelVersion.objects.active().of(field).select_for_update().first()
-
-
 def _stored(content: bytes, outcomes: bytes) -> Artefact:
     """The bytes under their hash, which names the corrections too: the same model measured anew is another artefact."""
     if len(content) > LARGEST_ARTEFACT:
@@ -314,35 +249,3 @@ def _stored(content: bytes, outcomes: bytes) -> Artefact:
     row = Artefact(sha256=key, size=len(content), content=content, outcomes=outcomes)
     Artefact.objects.bulk_create([row], ignore_conflicts=True)
     return row
-
-
-def _take_over(
-    version: ModelVersion,
-    current: ModelVersion | None,
-    *,
-    at: datetime,
-    why: str,
-    by: Actor | None = None,
-    pin: bool = False,
-) -> None:
-    """`current` leaves, `version` comes, and what nobody has touched is to be looked at again. `current` must be locked."""
-    if current is not None:
-        ModelVersion.objects.filter(pk=current.pk).update(state=ModelVersion.State.RETIRED, pinned_at=None)
-    version.state, version.why_rejected = ModelVersion.State.ACTIVE, ""
-    version.activated_at, version.activated_by = at, by.user if by else None
-    version.pinned_at = at if pin else None
-    version.looked_again = refining.mark_untouched(why=why)
-    version.save(update_fields=["state", "why_rejected", "activated_at", "activated_by", "pinned_at", "looked_again"])
-
-
-def _forget_old(field: str) -> None:
-    """Of versions that nobody will go back to only the figures are kept."""
-    rows = ModelVersion.objects.of(field)
-    kept = list(rows.newest_first().values_list("pk", flat=True)[:KEPT])
-    rows.exclude(pk__in=kept).exclude(state=ModelVersion.State.ACTIVE).update(artefact=None)
-    Artefact.objects.filter(versions=None).delete()
-
-
-def _may(by: Actor) -> None:
-    if not by.may_set_up:
-        raise NotAllowed("Only administrators may choose what the portal goes by. Ask one of them.")

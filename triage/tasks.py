@@ -12,6 +12,7 @@ from triage import (
     learning,
     notifications,
     pipeline,
+    promotion,
     reevaluating,
     refining,
     rule_proposals,
@@ -43,7 +44,7 @@ def train_pending() -> dict[str, int]:
 
 @shared_task
 def train_everything() -> None:
-    learning.mark_all()
+    promotion.mark_all()
 
 
 @shared_task

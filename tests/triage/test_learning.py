@@ -1,15 +1,13 @@
 """The portal learns from what people correct: better models take over, worse ones do not, and every step can be taken back."""
 
-import random
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
-from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -17,8 +15,9 @@ from feedback_portal.accounts.models import ApiKey
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import NotAllowed
 from intake.models import Arrival
-from tests.makers import actor, make_item, make_person, make_team, make_ticket
-from triage import decisions, embeddings, erasing, learned, learning, pipeline, refining
+from tests.bakery import WORLD, arrive, chance, correct, found_right, mixed, open_bakery, saying, train
+from tests.makers import actor, make_item, make_person, make_ticket
+from triage import decisions, embeddings, erasing, learned, learning, pipeline, promotion, refining
 from triage.corrections import corrections, labelled
 from triage.models import Event, ModelVersion, Refinement, Tagging, Ticket, Topic, Training
 from triage.models.learning import Field, mark_for_training
@@ -27,101 +26,24 @@ from triage.tasks import train_everything, train_pending
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
-# A bakery's customers. What they call things is not what the bakery calls them, so the taxonomy alone helps little.
-WORLD = {
-    "crust": (
-        "Crust",
-        "baking",
-        ["burnt", "black bottom", "charred", "singed", "hard as stone", "too dark", "scorched"],
-    ),
-    "arrival": (
-        "Arrival",
-        "driving",
-        ["came late", "van never came", "waited all morning", "nobody rang", "wrong door"],
-    ),
-    "price": ("Price", "till", ["costs too much", "charged twice", "coins back", "receipt wrong", "dearer than"]),
-}
-OPENINGS = ("Hello,", "Again", "Honestly,", "My order", "This week", "On Monday", "You should know:", "Sorry to say,")
-OBJECTS = ("the rye loaf", "the rolls", "the seeded one", "our baguettes", "the cake", "six buns", "the sourdough")
-ENDINGS = (
-    "please look into it.",
-    "that was not nice.",
-    "my children noticed.",
-    "as before.",
-    "thank you.",
-    "why is that?",
-)
-PRAISE = ("lovely shop window", "the radio was playing", "my aunt says hello", "nice weather at yours")
-
 
 @pytest.fixture(autouse=True)
 def no_encoder(settings: Any) -> Iterator[None]:
     """What is learned from words alone is the same on every machine."""
     settings.ENCODER = False
-    _chance.seed(7)
+    chance.seed(7)
     yield
     learned._held.clear()
 
 
 @pytest.fixture
 def world() -> None:
-    for slug, (name, team, _) in WORLD.items():
-        Topic.objects.create(slug=slug, name=name, team=make_team(team))
+    open_bakery()
 
 
 @pytest.fixture
 def tariq() -> Actor:
     return actor(make_person("Tariq", role="admin"))
-
-
-_chance = random.Random(7)
-
-
-def saying(slug: str) -> str:
-    """One complaint, or praise that belongs to no topic; nothing but what it is about tells which."""
-    about = WORLD[slug][2] if slug else PRAISE
-    said = (OPENINGS, OBJECTS, about, ENDINGS)
-    return " ".join(map(_chance.choice, said))
-
-
-def arrive(slugs: Sequence[str]) -> list[int]:
-    items = [make_item(saying(slug)) for slug in slugs]
-    Arrival.objects.bulk_create(Arrival(item=item) for item in items)
-    pipeline.understand_pending(at=AT)
-    return [item.pk for item in items]
-
-
-def correct(items: Sequence[int], slugs: Sequence[str], by: Actor) -> int:
-    """What a person does who goes through these items: put right what is not; how many that were."""
-    tickets = dict(Ticket.objects.filter(item__in=items).values_list("item", "pk"))
-    said = 0
-    for item, slug in zip(items, slugs, strict=True):
-        standing = list(Tagging.objects.standing().filter(item=item).values_list("topic__slug", flat=True))
-        if standing != ([slug] if slug else []) or not standing:
-            decisions.decide(Ticket(pk=tickets[item]).reference, "tags", by=by, at=AT, topics=[slug] if slug else [])
-            said += 1
-    return said
-
-
-def mixed(number: int) -> list[str]:
-    kinds = [*WORLD, ""]
-    return [kinds[place % 4] for place in range(number)]
-
-
-def found_right(items: Sequence[int], slugs: Sequence[str]) -> int:
-    """How many items' surest tag is the right one, or none where none fits."""
-    best: dict[int, str] = {}
-    for item, topic in (
-        Tagging.objects.standing().filter(item__in=items).order_by("confidence").values_list("item", "topic__slug")
-    ):
-        best[item] = topic
-    return sum(best.get(item, "") == slug for item, slug in zip(items, slugs, strict=True))
-
-
-def train() -> dict[str, int]:
-    """The real stage, when its time has come."""
-    Training.objects.waiting().update(next_attempt_at=Now())
-    return train_pending()  # type: ignore[no-any-return]
 
 
 def in_use(field: str = "topic") -> ModelVersion:
@@ -254,7 +176,7 @@ class TestWaiting:
     def test_whoever_does_not_want_to_wait_presses_the_button(self, tariq: Actor) -> None:
         mark_for_training(["topic"])
 
-        learning.train_now("topic", by=tariq)
+        promotion.train_now("topic", by=tariq)
 
         assert Training.objects.due().count() == 1
 
@@ -416,7 +338,7 @@ class TestGoingBack:
         touched = Ticket.objects.get(item=items[0])
         decisions.decide(touched.reference, "tags", by=tariq, at=AT, topics=["price"])
 
-        learning.use(day_one.pk, by=tariq, at=AT)
+        promotion.use(day_one.pk, by=tariq, at=AT)
 
         day_one.refresh_from_db()
         better.refresh_from_db()
@@ -431,7 +353,7 @@ class TestGoingBack:
 
     def test_a_pinned_version_stays_until_it_is_let_go(self, versions: list[ModelVersion], tariq: Actor) -> None:
         day_one = versions[0]
-        learning.use(day_one.pk, by=tariq, at=AT)
+        promotion.use(day_one.pk, by=tariq, at=AT)
         slugs = mixed(8)
         correct(arrive(slugs), slugs, tariq)
 
@@ -440,15 +362,15 @@ class TestGoingBack:
         assert in_use() == day_one
         candidate = ModelVersion.objects.newest_first()[0]
         assert candidate.state == "candidate"
-        learning.pin(day_one.pk, by=tariq, at=AT, pinned=False)
+        promotion.pin(day_one.pk, by=tariq, at=AT, pinned=False)
         assert Training.objects.due().exists()
-        learning.use(candidate.pk, by=tariq, at=AT)
+        promotion.use(candidate.pk, by=tariq, at=AT)
         assert in_use() == candidate
         assert in_use().pinned_at is None
 
     def test_what_was_let_go_is_promoted_by_the_next_training(self, versions: list[ModelVersion], tariq: Actor) -> None:
-        learning.use(versions[0].pk, by=tariq, at=AT)
-        learning.pin(versions[0].pk, by=tariq, at=AT, pinned=False)
+        promotion.use(versions[0].pk, by=tariq, at=AT)
+        promotion.pin(versions[0].pk, by=tariq, at=AT, pinned=False)
 
         train()
 
@@ -457,27 +379,27 @@ class TestGoingBack:
     def test_only_administrators_choose(self, versions: list[ModelVersion]) -> None:
         lena = actor(make_person("Lena", role="lead"))
         with pytest.raises(NotAllowed):
-            learning.use(versions[0].pk, by=lena, at=AT)
+            promotion.use(versions[0].pk, by=lena, at=AT)
         with pytest.raises(NotAllowed):
-            learning.pin(versions[1].pk, by=lena, at=AT, pinned=True)
+            promotion.pin(versions[1].pk, by=lena, at=AT, pinned=True)
         with pytest.raises(NotAllowed):
-            learning.train_now("topic", by=lena)
+            promotion.train_now("topic", by=lena)
 
     def test_what_cannot_be_used_is_refused_with_the_reason(
         self, versions: list[ModelVersion], tariq: Actor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with pytest.raises(learning.CannotUse, match="in use already"):
-            learning.use(versions[1].pk, by=tariq, at=AT)
-        with pytest.raises(learning.CannotUse, match="not in use"):
-            learning.pin(versions[0].pk, by=tariq, at=AT, pinned=True)
-        monkeypatch.setattr(learning, "KEPT", 1)
-        learning.use(versions[0].pk, by=tariq, at=AT)
-        learning._forget_old("topic")
+        with pytest.raises(promotion.CannotUse, match="in use already"):
+            promotion.use(versions[1].pk, by=tariq, at=AT)
+        with pytest.raises(promotion.CannotUse, match="not in use"):
+            promotion.pin(versions[0].pk, by=tariq, at=AT, pinned=True)
+        monkeypatch.setattr(promotion, "KEPT", 1)
+        promotion.use(versions[0].pk, by=tariq, at=AT)
+        promotion.forget_old("topic")
         slugs = mixed(8)
         correct(arrive(slugs), slugs, tariq)
         train()
-        with pytest.raises(learning.CannotUse, match="Only the figures"):
-            learning.use(versions[1].pk, by=tariq, at=AT)
+        with pytest.raises(promotion.CannotUse, match="Only the figures"):
+            promotion.use(versions[1].pk, by=tariq, at=AT)
 
     def test_the_database_holds_one_version_in_use_a_field(self, versions: list[ModelVersion]) -> None:
         with pytest.raises(IntegrityError, match="model_one_active_per_field"), transaction.atomic():

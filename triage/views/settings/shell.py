@@ -21,6 +21,7 @@ PLACES = (
     ),
     ("triage:absences", "Absences", "Who is away, until when, and who stands in"),
     ("triage:patterns", "Patterns", "How products, orders and batches are written, to find them in what people say"),
+    ("kpis:models", "Models", "What was learned from corrections, how well it does, and which version is in use"),
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
     ("intake:channels", "Channels", "The ways in, and which of them are open"),
