@@ -8,10 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from feedback_portal.accounts.models import Stage, Team
+from feedback_portal.accounts.models import Role, Stage, Team
+from feedback_portal.accounts.permissions import Actor
 from intake.models import Account, Arrival, FeedbackItem
 from tests.makers import make_channel, make_customer, make_item, make_person, make_team
-from triage import finding, pipeline, search
+from triage import decisions, finding, pipeline, search
 from triage.models import (
     Analysis,
     ChangedDay,
@@ -25,6 +26,7 @@ from triage.models import (
     Ticket,
     Topic,
 )
+from triage.routing import OUT_OF_THE_WAY
 from triage.rules import parse
 from triage.taggers import taggers
 from triage.taggers.base import Suggestion
@@ -95,6 +97,25 @@ def test_what_an_item_names_is_kept_routed_by_and_found(quality: Team) -> None:
     assert find("batch:h4-2231") == {told, came_with}
     assert find("entity.batch:none") == find("batch:none") == {neither}
     assert find("product:H4") == set()  # what was given stands, whatever the text names
+
+
+def test_what_is_probably_spam_is_marked_and_behind_until_somebody_says_it_is_none() -> None:
+    number = arrive("WIN a FREE cruise! Text WIN to 87654 now, only £1.50 per msg. Reply STOP to opt out")
+    danger = arrive(
+        "FREE offer, WIN a cruise! Text WIN to 87654, £1.50 per msg. There is smoke and fire, somebody is hurt"
+    )
+    take_in()
+    ticket = Ticket.objects.get(item=number)
+
+    assert (ticket.rank, ticket.status, ticket.explanation["by"]) == (OUT_OF_THE_WAY, "new", "spam")
+    assert find("is:spam") == {number}
+    assert Ticket.objects.get(item=danger).rank == 0
+
+    decisions.decide(ticket.reference, "dismiss", by=Actor(user=make_person("Ada", role=Role.ADMIN)), at=AT)
+
+    ticket.refresh_from_db()
+    assert ticket.rank == ticket.severity - 1
+    assert find("is:spam") == set()
 
 
 def find(query: str) -> set[int]:
