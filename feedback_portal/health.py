@@ -26,6 +26,7 @@ STUCK_AFTER_SECONDS = 15 * 60
 _FORGED = "intake.ForgedCalls"
 # Tells whether what compares sentences by meaning works here.
 _ENCODER = "triage.embeddings.state"
+_MODELS = "triage.promotion.in_words"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def checks() -> list[Check]:
         _broker(),
         _mail(),
         _encoder(),
+        Check("models", True, import_string(_MODELS)()),
         *(_stage(stage.name, stage.model) for stage in PIPELINE),
     ]
     return found

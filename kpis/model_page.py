@@ -183,23 +183,27 @@ def _cards(measured: Mapping[str, Any]) -> list[Card]:
 
 
 def _curve(versions: Sequence[ModelVersion]) -> list[Card]:
-    """Only versions that were measured; day one has its figure from the first that was measured against it."""
+    """Versions that were measured, and before them what the first of them was measured against."""
     shown = [each for each in reversed(versions) if each.metrics.get("held_back")]
     if not shown:
         return []
+    before = shown[0].metrics.get("before", {}).get("accuracy")
     chart = LineChart(
         sentence="How many are right, version by version",
         unit=PERCENT,
-        points=tuple(
-            Point(
-                label=f"Version {each.pk}, {each.corrections:,} corrections",
-                short_label=f"{each.corrections:,}",
-                value=each.metrics["accuracy"][0],
-                lower=each.metrics["accuracy"][1],
-                upper=each.metrics["accuracy"][2],
-                note=each.get_state_display(),
-            )
-            for each in shown
+        points=(
+            Point(label="Before them", short_label="Before", value=before, note="On the first one's corrections"),
+            *(
+                Point(
+                    label=f"Version {each.pk}, {each.corrections:,} corrections",
+                    short_label=f"{each.corrections:,}",
+                    value=each.metrics["accuracy"][0],
+                    lower=each.metrics["accuracy"][1],
+                    upper=each.metrics["accuracy"][2],
+                    note=each.get_state_display(),
+                )
+                for each in shown
+            ),
         ),
         band="interval",
         names=("Version", "Right"),

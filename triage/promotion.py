@@ -26,6 +26,20 @@ class CannotUse(Refused):
     title = "This version cannot be used"
 
 
+def in_words() -> str:
+    """Which version of each model is in use, for `doctor`."""
+    active = {each.field: each for each in ModelVersion.objects.active().order_by("field")}
+    told = []
+    for field in Field:
+        version = active.get(field)
+        if version is None or not version.corrections:
+            told.append(f"{field.label.lower()}s by the taxonomy alone")
+        else:
+            pinned = ", pinned" if version.pinned_at else ""
+            told.append(f"{field.label.lower()}s by version {version.pk} of {version.corrections} corrections{pinned}")
+    return "; ".join(told)
+
+
 def use(number: int, *, by: Actor, at: datetime) -> ModelVersion:
     """Take this version into use by hand. One that is older than what it replaces is pinned, and everything nobody has touched
     is looked at again with it."""

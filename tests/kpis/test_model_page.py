@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from feedback_portal import health
 from tests.bakery import AT, arrive, chance, correct, mixed, open_bakery, train
 from tests.makers import actor, make_person
 from triage import finding, learned, refining, search
@@ -98,6 +99,14 @@ def test_one_click_goes_back_and_another_lets_better_ones_take_over_again(
     assert Training.objects.due().filter(field="topic").exists()
     admin.post(f"/settings/models/{day_one.pk}/pin/", {"pinned": "1"})
     assert "Let better ones take over" in page(admin)
+
+
+def test_doctor_names_the_versions_in_use(learned_once: ModelVersion) -> None:
+    found = next(check for check in health.checks() if check.name == "models")
+
+    assert found.found == (
+        f"topics by version {learned_once.pk} of {learned_once.corrections} corrections; teams by the taxonomy alone"
+    )
 
 
 def test_what_was_rejected_is_listed_with_its_reason(admin: Client, learned_once: ModelVersion) -> None:
