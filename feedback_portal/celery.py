@@ -50,12 +50,15 @@ app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE
     "intake.tasks.*": {"queue": "intake"},
     "triage.tasks.propose_rules": {"queue": "measure"},
     "triage.tasks.count_answers": {"queue": "measure"},
+    "triage.tasks.draw_audit": {"queue": "measure"},
 }
 # What is due by the clock, not by a row. Each is idempotent: a missed or doubled beat changes nothing.
 app.conf.beat_schedule = {
     "wake-snoozed": {"task": "triage.tasks.wake_snoozed", "schedule": 30.0},
     "propose-rules": {"task": "triage.tasks.propose_rules", "schedule": 3600.0},
     "count-answers": {"task": "triage.tasks.count_answers", "schedule": 3600.0},
+    # On Mondays; on other days it finds the week drawn, or makes up for a Monday that was missed.
+    "draw-audit": {"task": "triage.tasks.draw_audit", "schedule": crontab(hour=4, minute=20)},
     "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
     "judge-themes": {"task": "triage.tasks.judge_themes", "schedule": 900.0},
     "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},

@@ -131,6 +131,8 @@ STATE_DIR = Path(os.environ.get("PORTAL_STATE_DIR") or BASE_DIR / ".state")
 ENCODER = env_flag("PORTAL_ENCODER", True)
 ENCODER_DIR = STATE_DIR / "encoder"
 ORGANISATION = os.environ.get("PORTAL_ORGANISATION", "Your organisation")
+# So many items a week are labelled blind by two people; 0 for none, at most 500.
+AUDIT_SIZE = env_number("PORTAL_AUDIT_SIZE", 50)
 BASE_URL = os.environ.get("PORTAL_BASE_URL", f"http://127.0.0.1:{env_number('PORTAL_PORT', 8000)}").rstrip("/")
 SERVED_SECURELY = BASE_URL.startswith("https://")
 ALLOWED_HOSTS = env_list(

@@ -25,7 +25,7 @@ MOST_MARKED = 100_000
 """So many items, the newest, are looked at again when another model takes over."""
 
 _PEOPLE = (Event.Source.PERSON, Event.Source.CUSTOMER)
-_NO_DECISIONS = (Event.Type.RECEIVED, Event.Type.CHANGED, Event.Type.RECEIPT)
+_NO_DECISIONS = (Event.Type.RECEIVED, Event.Type.CHANGED, Event.Type.RECEIPT, Event.Type.AUDITED)
 _OF_TAGS = frozenset({Event.Type.TAGGED, Event.Type.UNTAGGED})
 _ANALYSED = ("language", "sentiment", "sentiment_score", "urgency", "evidence", "versions", "failures")
 _SHOWN = ("source", "confidence", "evidence", "made_by")

@@ -1,9 +1,14 @@
 """What the relay and the clock ring on this floor."""
 
+import secrets
+
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from triage import (
+    audit_drawing,
+    audits,
     back_testing,
     decisions,
     embeddings,
@@ -99,3 +104,11 @@ def propose_rules() -> int:
 @shared_task
 def count_answers() -> int:
     return track_record.refresh(at=timezone.now())
+
+
+@shared_task
+def draw_audit() -> int:
+    """The sample of last week, if it was not drawn yet, and the end of audits that are done."""
+    at = timezone.now()
+    audit_drawing.draw(audit_drawing.last_week(at), seed=secrets.randbits(31), size=settings.AUDIT_SIZE, at=at)
+    return audits.close_due(at=at)

@@ -7,7 +7,18 @@ from triage.api import feedback, organisation, records, tickets
 from triage.api import patterns as api_patterns
 from triage.api import rules as api_rules
 from triage.api import themes as api_themes
-from triage.views import actions, attachments, dev_mail, original, parked, themes, tracking, whole_mail, workbench
+from triage.views import (
+    actions,
+    attachments,
+    audits,
+    dev_mail,
+    original,
+    parked,
+    themes,
+    tracking,
+    whole_mail,
+    workbench,
+)
 from triage.views.settings import (
     absences,
     back_tests,
@@ -41,6 +52,9 @@ urlpatterns = [
     path("themes/", themes.all_themes, name="themes"),
     path("themes/<str:reference>/", themes.theme, name="theme"),
     path("themes/<str:reference>/<slug:verb>/", themes.act, name="theme_verb"),
+    path("audits/", audits.label, name="audits"),
+    path("audits/settle/", audits.settle, name="settle_audit"),
+    path("audits/<int:number>/", audits.answer, name="answer_audit"),
     path("t/<str:token>/", tracking.page, name="tracking"),
     path("t/<str:token>/reply/", tracking.reply, name="tracking_reply"),
     path("t/<str:token>/rate/", tracking.rate, name="tracking_rate"),

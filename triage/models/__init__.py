@@ -2,6 +2,7 @@
 
 from triage.models.actions import Action, ActionLink
 from triage.models.analysis import Analysis, SearchText, Tagging
+from triage.models.audits import Audit, AuditAnswer, AuditedItem
 from triage.models.embeddings import Embedding
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
@@ -21,6 +22,9 @@ __all__ = [
     "ActionLink",
     "Analysis",
     "Artefact",
+    "Audit",
+    "AuditAnswer",
+    "AuditedItem",
     "BackTest",
     "ChangedDay",
     "Embedding",

@@ -49,6 +49,7 @@ class Event(models.Model):
         CUSTOMER_TOLD = "customer_told", "told the customer"
         SCORE = "score", "rated how we handled it"
         DISMISSED = "dismissed", "turned the proposal down"
+        AUDITED = "audited", "labelled in the weekly audit"
         UNDONE = "undone", "took back"
 
     class Source(models.TextChoices):

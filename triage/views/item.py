@@ -56,6 +56,7 @@ PHRASES = {
     "customer_told": ("mail", "told the customer"),
     "score": ("user", "rated how we handled it: {value} of 5"),
     "dismissed": ("cross", "turned the proposal down"),
+    "audited": ("check", "labelled it in the weekly audit, blind"),
     "undone": ("retry", "took the last decision back"),
 }
 """Icon and words of each kind of event; the words are filled from its data."""
