@@ -10,7 +10,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 from feedback_portal.refusals import Refused, answer
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'{events};"
     " form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors {ancestors}"
 )
 # Public pages are kept out of shared caches as well: a tracking page is a secret, a form holds a token.
@@ -32,7 +32,10 @@ class ResponseHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         ancestors = getattr(response, "frame_ancestors", "'none'")
-        response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY.format(ancestors=ancestors))
+        events = getattr(response, "events_source", "")
+        response.setdefault(
+            "Content-Security-Policy", CONTENT_SECURITY_POLICY.format(ancestors=ancestors, events=f" {events}".rstrip())
+        )
         if ancestors == "'none'":
             response.setdefault("X-Frame-Options", "DENY")
         response.setdefault("X-Content-Type-Options", "nosniff")

@@ -24,6 +24,8 @@ from feedback_portal.pending import PendingWork, backlog
 STUCK_AFTER_SECONDS = 15 * 60
 # Counted in the database by every process alike: the model that counts, by channel.
 _FORGED = "intake.ForgedCalls"
+# How the process that listens for the workbench is called in the database.
+_EVENTS = "triage.listening.NAME"
 # Tells whether what compares sentences by meaning works here.
 _ENCODER = "triage.embeddings.state"
 _MODELS = "triage.promotion.in_words"
@@ -56,6 +58,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "ready": database.ok,
         "database": database.found,
         "broker": broker.found,
+        "live": _live().found if database.ok else "",
         "oldest_due_seconds": {name: round(state["oldest_due_seconds"], 1) for name, state in stages.items()},
         "parked": {name: state["parked"] for name, state in stages.items()},
     }
@@ -100,6 +103,7 @@ def checks() -> list[Check]:
         _mail(),
         _encoder(),
         Check("models", True, import_string(_MODELS)()),
+        _live(),
         *(_stage(stage.name, stage.model) for stage in PIPELINE),
     ]
     return found
@@ -177,6 +181,21 @@ def _broker() -> Check:
         "Start Redis or correct REDIS_URL, with maxmemory-policy noeviction. Nothing is lost meanwhile.",
         probe,
     )
+
+
+def _live() -> Check:
+    """Never a failure: without it the pages of the workbench ask by themselves. Counted in the database, where it listens."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
+            [import_string(_EVENTS)],
+        )
+        count = cursor.fetchone()[0]
+    if not count:
+        return Check(
+            "live", True, "nobody listens", "Start the event process, or pages learn of changes after 20 seconds."
+        )
+    return Check("live", True, "1 process listens" if count == 1 else f"{count} processes listen")
 
 
 def _mail() -> Check:

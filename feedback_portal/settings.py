@@ -140,6 +140,8 @@ ALLOWED_HOSTS = env_list(
 )
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if SERVED_SECURELY else []
 TRUSTED_PROXIES = env_number("PORTAL_TRUSTED_PROXIES", 0)
+# Where the event process listens when no proxy puts it behind the portal's own address: another port of the same host.
+EVENTS_PORT = env_number("PORTAL_EVENTS_PORT", 0)
 METRICS_TOKEN = os.environ.get("PORTAL_METRICS_TOKEN", "")
 # Systems inside our own network, or on ports of their own, that the portal may call all the same.
 OUTGOING_ALLOW = env_list("PORTAL_OUTGOING_ALLOW", [])

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from intake import privacy
 from intake.models import Submission
 from triage import embeddings, gathering
+from triage.bulletins import tell_changed
 from triage.models import Analysis, Event, Mention, Notification, SearchText, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.models.learning import Field, mark_for_training
@@ -58,6 +59,7 @@ def erase(submission: Submission, *, at: datetime, said: str = _BY_THEMSELVES, s
                 item_id=item, ticket=tickets[0], type=Event.Type.NOTED, source=source, data=note, occurred_at=at
             )
             mark_changed([tickets[0].received_at])
+            tell_changed((ticket.pk, [ticket.team_id]) for ticket in tickets)
 
 
 def erase_mails(addresses: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
 from feedback_portal.refusals import NotFound, Refused
 from triage import lifecycle
+from triage.bulletins import tell_changed
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Event, Tagging, Ticket
 from triage.models.events import mark_changed
@@ -117,6 +118,7 @@ def _apply(
     if origin == Event.Source.PERSON and by.user:
         mark_for_training(field for kind, _ in events if (field := TEACHES.get(kind)))
     mark_changed([ticket.received_at])
+    tell_changed([(ticket.pk, (before["team_id"], ticket.team_id))])
 
 
 def _set(ticket: Ticket, *, statuses: list[str], **changes: Any) -> None:
@@ -165,7 +167,7 @@ def take_back(ticket: Ticket, *, by: Actor, at: datetime) -> int:
     if last.occurred_at < at - UNDO_WITHIN:
         raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
     done = list(ticket.events.filter(version=last.version).order_by("id"))
-    before = last.data["before"]
+    before, was_with = last.data["before"], ticket.team_id
     _set(ticket, statuses=Status.values, **{name: before[name] for name in (*_STATE, "explanation") if name in before})
     _restore_tags(ticket, done, at)
     _restore_links(ticket, done, at)
@@ -175,6 +177,7 @@ def take_back(ticket: Ticket, *, by: Actor, at: datetime) -> int:
     )
     mark_for_training(field for each in done if (field := TEACHES.get(each.type)))
     mark_changed([ticket.received_at])
+    tell_changed([(ticket.pk, (was_with, ticket.team_id))])
     return last.version
 
 

@@ -11,6 +11,7 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import embeddings, erasing, gathering, learned, notifications, withdrawing
+from triage.bulletins import tell_arrived, tell_changed
 from triage.deadlines import Deadlines
 from triage.models import Analysis, Event, Mention, Pattern, ShadowMatch, Tagging, Ticket
 from triage.models.events import mark_changed
@@ -125,6 +126,7 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     ShadowMatch.objects.bulk_create((row for each in drafts for row in each.watched), ignore_conflicts=True)
     mark_for_refinement(_not_encoded(texts))
     mark_changed(item.received_at for item in items)
+    tell_arrived(ticket.team_id for each in drafts for ticket in (each.ticket, *each.beside))
     notifications.write_receipts(items, at=at)
     gathering.gather_later(items)
 
@@ -182,6 +184,7 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
         ]
     )
     mark_changed(item.received_at for item in changed)
+    tell_changed((ticket.pk, [ticket.team_id]) for ticket in tickets)
     gathering.gather_later(changed)
 
 

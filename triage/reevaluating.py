@@ -21,6 +21,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.pending import Drained, drain
 from feedback_portal.refusals import NotAllowed
 from triage import embeddings
+from triage.bulletins import tell_changed
 from triage.journal import NotNow
 from triage.lifecycle import Status
 from triage.models import Event, ModelVersion, Reevaluation, ReevaluationBatch, Rule, Tagging, Ticket
@@ -275,6 +276,7 @@ def _move(changes: Sequence[Change], run: Reevaluation, *, at: datetime) -> list
     done = [change for change in changes if change.ticket.pk in changed]
     Event.objects.bulk_create(_event(change, run, at) for change in done)
     mark_changed(change.ticket.received_at for change in done)
+    tell_changed((change.ticket.pk, (change.ticket.team_id, change.routing.team.pk)) for change in done)
     return sorted(changed)
 
 
@@ -330,6 +332,11 @@ def _put_back(batch: ReevaluationBatch, *, at: datetime) -> list[int]:
         for event in done
     )
     mark_changed(event.ticket.received_at for event in done if event.ticket is not None)
+    tell_changed(
+        (event.ticket.pk, (event.ticket.team_id, event.data["before"]["team_id"]))
+        for event in done
+        if event.ticket is not None
+    )
     return sorted(back)
 
 

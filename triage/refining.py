@@ -15,6 +15,7 @@ from django.db import connection
 
 from feedback_portal.pending import Drained, drain
 from intake.models import FeedbackItem
+from triage.bulletins import tell_arrived, tell_changed
 from triage.lifecycle import Status
 from triage.models import Analysis, Event, Refinement, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
@@ -140,6 +141,7 @@ class _Change:
         self.taken: list[Tagging] = []
         self.ticket: Ticket | None = None
         self.came_from = ""
+        self.left: int | None = None
         self.beside: list[Ticket] = []
 
     def tags(self, drafted: Sequence[Tagging], standing: Mapping[int, Tagging]) -> None:
@@ -166,7 +168,7 @@ class _Change:
         if all(getattr(first, name) == getattr(new, name) for name in _PLACED):
             return
         if new.team_id != first.team_id:
-            self.came_from = first.team.slug
+            self.came_from, self.left = first.team.slug, first.team_id
         if any(getattr(first, name) != getattr(new, name) for name in _DECISIVE):
             first.version += 1
         for name in _PLACED:
@@ -192,6 +194,13 @@ def _write(changes: Sequence[_Change], tickets: Mapping[int, Sequence[Ticket]], 
         [event for change in changes for event in _told(change, tickets[change.item][0], slugs, at=at)]
     )
     mark_changed(change.ticket.received_at for change in changes if change.ticket and change.came_from)
+    tell_changed(
+        (ticket.pk, (ticket.team_id, change.left))
+        for change in changes
+        for ticket in tickets[change.item]
+        if change.ticket or change.put or change.taken
+    )
+    tell_arrived(ticket.team_id for change in changes for ticket in change.beside)
 
 
 def _told(change: _Change, ticket: Ticket, slugs: Mapping[int, str], *, at: datetime) -> Iterator[Event]:

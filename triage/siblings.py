@@ -12,6 +12,7 @@ from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError
 from intake.cleaning import clean_text
 from intake.models import FeedbackItem
+from triage.bulletins import tell_arrived
 from triage.deadlines import Deadlines
 from triage.journal import NotNow, touch
 from triage.lifecycle import Resolution
@@ -62,6 +63,7 @@ def split(ticket: Ticket, *, by: Actor, at: datetime, team: str, text: str = "",
     if note := clean_text(note if isinstance(note, str) else "", longest=LONGEST_NOTE):
         told["text"] = note
     touch(ticket, [(Event.Type.SPLIT, told)], by=by, at=at)
+    tell_arrived([target.pk])
 
 
 def take_back(ticket: Ticket, done: Sequence[Event]) -> None:

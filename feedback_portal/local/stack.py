@@ -39,6 +39,7 @@ class Stack:
         self.web_socket = _listen(host, port)
         self.port: int = self.web_socket.getsockname()[1]
         self.wanted_port = port
+        self.events_socket = _listen(host, _events_port(self.port))
         self.environment = {"PYTHONUNBUFFERED": "1"}
 
     async def boot(self) -> None:
@@ -50,7 +51,9 @@ class Stack:
         self._mail_sink_address()
         await asyncio.gather(self._migrate(), self._static_files(), self._encoder())
         running.announce(self.layout.state, {**os.environ, **self.environment})
-        await asyncio.gather(self._start_mail_sink(), self.supervisor.start(self._web()))
+        await asyncio.gather(
+            self._start_mail_sink(), self.supervisor.start(self._web()), self.supervisor.start(self._events())
+        )
         self._say(f"The portal is on {self.base_url} after {time.monotonic() - began:.1f} s.")
         await self._first_owner()
         await asyncio.gather(*(self.supervisor.start(service) for service in self._workers()))
@@ -64,6 +67,9 @@ class Stack:
         shown = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 (read, not bound)
         self.base_url = os.environ.get("PORTAL_BASE_URL") or f"http://{shown}:{self.port}"
         self.environment |= {"PORTAL_BASE_URL": self.base_url, "PORTAL_PORT": str(self.port)}
+        # Behind a proxy of somebody's own, only they know whether it passes on another port.
+        if not os.environ.get("PORTAL_BASE_URL"):
+            self.environment["PORTAL_EVENTS_PORT"] = str(self.events_socket.getsockname()[1])
 
     async def _database(self) -> None:
         postgres = Postgres(self.layout)
@@ -135,6 +141,13 @@ class Stack:
         argv = ["-m", "gunicorn", *argv, "--no-control-socket", "feedback_portal.wsgi:application"]
         return replace(self._python("web", *argv, sockets=(number,)), ready=self._web_answers)
 
+    def _events(self) -> Service:
+        """One process, for one ear hears for all who are connected. It answers at a port of its own: see `triage.asgi`."""
+        number = self.events_socket.fileno()
+        options = ["--bind", f"fd://{number}", "--worker-class", "asgi", "--workers", "1", "--graceful-timeout", "1"]
+        argv = ["-m", "gunicorn", *options, "--log-level", "warning", "--no-control-socket", "triage.asgi:application"]
+        return self._python("events", *argv, sockets=(number,))
+
     def _workers(self) -> list[Service]:
         celery = ["-m", "celery", "--quiet", "-A", "feedback_portal"]
         queues = ",".join(dict.fromkeys(stage.queue for stage in PIPELINE))
@@ -182,6 +195,14 @@ class Stack:
 
     def _say(self, text: str) -> None:
         self.supervisor.say("portal", text)
+
+
+def _events_port(web: int) -> int:
+    """The one that is asked for, else the next after the portal's own."""
+    raw = os.environ.get("PORTAL_EVENTS_PORT") or "0"
+    if not raw.isdigit() or int(raw) > 65_535:
+        raise CannotStart(f"PORTAL_EVENTS_PORT is {raw!r}: write a number from 1 to 65535.")
+    return int(raw) or min(web + 1, 65_535)
 
 
 def _with_statements_of(service: Service, *, milliseconds: int) -> Service:

@@ -43,7 +43,7 @@ def after(words: list[str], option: str) -> str:
 
 def test_the_processes_of_the_production_shape_are_all_there() -> None:
     assert set(SERVICES) == {
-        *("proxy", "migrate", "web", "relay", "beat", "db", "broker"),
+        *("proxy", "migrate", "web", "events", "relay", "beat", "db", "broker"),
         *(f"worker-{stage.queue}" for stage in PIPELINE),
     }
 
@@ -54,9 +54,9 @@ def test_every_command_and_module_that_is_named_exists() -> None:
         assert line[2] in get_commands()
     for line in by_program("celery"):
         assert importlib.import_module(after(line, "-A")).celery.app is app
-    (line,) = by_program("gunicorn")
-    module, _, attribute = line[-1].partition(":")
-    assert callable(getattr(importlib.import_module(module), attribute))
+    for line in by_program("gunicorn"):
+        module, _, attribute = line[-1].partition(":")
+        assert callable(getattr(importlib.import_module(module), attribute))
 
 
 def test_every_queue_of_the_pipeline_has_a_worker() -> None:

@@ -76,6 +76,7 @@ class Proxy:
             "/etc/nginx/": f"{nginx}/",
             "127.0.0.1:8081": f"127.0.0.1:{free_port()}",
             "web:8000": f"127.0.0.1:{web}",
+            "events:8000": f"127.0.0.1:{web}",
             "root /srv/portal;": f"root {folder};",
             "http {": "http {"
             + "".join(

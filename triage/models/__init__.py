@@ -8,6 +8,7 @@ from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
+from triage.models.presence import Presence
 from triage.models.reevaluations import Reevaluation, ReevaluationBatch
 from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, ShadowMatch
 from triage.models.targets import Target
@@ -36,6 +37,7 @@ __all__ = [
     "NotTheSame",
     "Notification",
     "Pattern",
+    "Presence",
     "Reevaluation",
     "ReevaluationBatch",
     "Refinement",
