@@ -456,6 +456,7 @@ triage = [
     path("triage/", workbench, name="workbench"),
     path("triage/bulk/", undo),
     path("triage/undo/", undo),
+    path("settings/absences/", refuse, name="absences"),
     path("triage/<reference>/decide/", decide, name="decide"),
     path("triage/<reference>/<verb>/", verb, name="verb"),
 ]
