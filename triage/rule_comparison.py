@@ -72,6 +72,10 @@ class Comparison:
         self._old_team, self._new_team = (_team(one, teams) for one in (old, new))
         self._others = sorted((one for one in others if _team(one, teams)), key=lambda one: one.place)
         self._set = RuleSet(one.rule for one in self._others)
+        # Where both versions hold in one place, only rules before it matter; they are most items of most edits.
+        stays = old is not None and new is not None and old.place == new.place and self._old_team and self._new_team
+        self._before = [one for one in self._others if new is not None and one.place < new.place] if stays else None
+        self._before_set = RuleSet(one.rule for one in self._before or ())
         self.looked_at = 0
         self.held_before = self.held_after = 0
         self.before, self.after = Record(), Record()
@@ -79,7 +83,6 @@ class Comparison:
         self.earlier: Counter[str] = Counter()
         self.took: Counter[str] = Counter()
         self.gave: Counter[str] = Counter()
-        self.shared: Counter[str] = Counter()
         self.newly: list[int] = []
         self.no_longer: list[int] = []
 
@@ -96,42 +99,40 @@ class Comparison:
             self._compare(past, held, holds)
 
     def _compare(self, past: Past, held: bool, holds: bool) -> None:
-        other = self._first_other(past.facts)
-        won_before = held and bool(self._old_team) and _is_first(self._old, other)
-        won_after = holds and bool(self._new_team) and _is_first(self._new, other)
-        elsewhere = other.rule.act("route") if other else None
-        rest = str(elsewhere.argument) if elsewhere else self._otherwise(past)
-        before = self._old_team if won_before else rest
-        after = self._new_team if won_after else rest
-        decided = past.decided
-        if won_before:
-            self.before.count(before, decided)
-        if won_after:
-            self.after.count(after, decided)
-        if other is not None:
-            if holds and self._new_team and not won_after:
+        if held and holds and self._before is not None:
+            other = _first(self._before, self._before_set, past.facts)
+            if other is not None:
                 self.earlier[other.name] += 1
-            if won_after and not won_before:
-                self.took[other.name] += 1
-            if won_before and not won_after:
-                self.gave[other.name] += 1
-            if won_after and rest != after:
-                self.shared[other.name] += 1
+                return
+            won_before = won_after = True
+            before, after = self._old_team, self._new_team
+        else:
+            other = _first(self._others, self._set, past.facts)
+            won_before = held and bool(self._old_team) and _is_first(self._old, other)
+            won_after = holds and bool(self._new_team) and _is_first(self._new, other)
+            elsewhere = other.rule.act("route") if other else None
+            rest = str(elsewhere.argument) if elsewhere else self._otherwise(past)
+            before = self._old_team if won_before else rest
+            after = self._new_team if won_after else rest
+        if won_before:
+            self.before.count(before, past.decided)
+        if won_after:
+            self.after.count(after, past.decided)
+        if other is not None:
+            self.earlier[other.name] += holds and bool(self._new_team) and not won_after
+            self.took[other.name] += won_after and not won_before
+            self.gave[other.name] += won_before and not won_after
         if before != after:
             move = self.moves[before, after]
             move.count += 1
-            move.decided += bool(decided)
-            move.right_before += decided == before
-            move.right_after += decided == after
+            move.decided += bool(past.decided)
+            move.right_before += past.decided == before
+            move.right_after += past.decided == after
             _sample(move.items, past.item)
-
-    def _first_other(self, facts: Facts) -> Standing | None:
-        found = next(self._set.matching(facts), None)
-        return self._others[found[0]] if found else None
 
     def told(self) -> dict[str, Any]:
         """As it is stored and answered. Moves are ordered by size; `earlier` are rules that decide before the new version,
-        `took` and `gave` those that lose items to it or get them, `shared` those that would send its items elsewhere."""
+        `took` and `gave` those that lose items to it or get them."""
         moves = sorted(self.moves.items(), key=lambda one: (-one[1].count, one[0]))
         return {
             "looked_at": self.looked_at,
@@ -149,7 +150,6 @@ class Comparison:
             "earlier": _named(self.earlier),
             "took": _named(self.took),
             "gave": _named(self.gave),
-            "shared": _named(self.shared),
             "newly": self.newly,
             "no_longer": self.no_longer,
         }
@@ -158,6 +158,11 @@ class Comparison:
 def _team(one: Standing | None, teams: frozenset[str]) -> str:
     act = one.rule.act("route") if one else None
     return str(act.argument) if act and act.argument in teams else ""
+
+
+def _first(ordered: Sequence[Standing], compiled: RuleSet, facts: Facts) -> Standing | None:
+    found = next(compiled.matching(facts), None)
+    return ordered[found[0]] if found else None
 
 
 def _is_first(one: Standing | None, other: Standing | None) -> bool:
@@ -171,4 +176,4 @@ def _sample(samples: list[int], item: int) -> None:
 
 def _named(counted: Mapping[str, int]) -> list[dict[str, Any]]:
     ordered = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
-    return [{"rule": name, "count": count} for name, count in ordered[:MOST_NAMED]]
+    return [{"rule": name, "count": count} for name, count in ordered[:MOST_NAMED] if count]

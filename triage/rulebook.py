@@ -30,6 +30,7 @@ def create_rule(given: Any, *, by: Actor, at: datetime, first: bool = False) -> 
     values = inputs.read(given, _RULE, required=("name", "definition"))
     with transaction.atomic():
         if first:
+            _all_held()
             Rule.objects.update(position=F("position") + STEP)
             values["position"] = 0
         elif "position" not in values:
@@ -71,7 +72,7 @@ def move_rule(rule: Rule, *, up: bool, by: Actor, at: datetime) -> bool:
     """Change places with the rule before or after it; False where there is none. Only the moved one counts an edit."""
     may_write(by)
     with transaction.atomic():
-        ordered = list(Rule.objects.select_for_update().order_by("position", "pk"))
+        ordered = sorted(_all_held(), key=lambda one: (one.position, one.pk))
         index = next((index for index, one in enumerate(ordered) if one.pk == rule.pk), None)
         if index is None:
             raise NotFound("This rule is gone. Look at the list as it is now.")
@@ -104,6 +105,11 @@ def restore_version(rule: Rule, number: int, *, by: Actor, at: datetime, version
         raise NotFound("There is no such version of this rule.")
     values = {"name": earlier.name, "definition": earlier.definition}
     return change_rule(rule, values, by=by, at=at, version=version)
+
+
+def _all_held() -> list[Rule]:
+    """Every rule, locked until the transaction ends; always in one order, or two who move rules would wait for each other."""
+    return list(Rule.objects.select_for_update().order_by("pk"))
 
 
 def may_write(by: Actor) -> None:

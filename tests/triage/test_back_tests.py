@@ -354,13 +354,14 @@ def test_rules_moved_by_several_at_once_keep_one_order() -> None:
         rulebook.create_rule({"name": f"R{n}", "definition": rule(when("rating", "is", n))}, by=ada, at=AT)
         for n in range(1, 6)
     ]
-    gate = threading.Barrier(4)
+    gate, finished = threading.Barrier(4), []
 
     def shove(number: int) -> None:
         try:
             gate.wait()
             for _ in range(3):
                 rulebook.move_rule(Rule.objects.get(pk=made[number].pk), up=bool(number % 2), by=ada, at=AT)
+            finished.append(number)
         finally:
             connections.close_all()
 
@@ -370,5 +371,6 @@ def test_rules_moved_by_several_at_once_keep_one_order() -> None:
     for thread in threads:
         thread.join()
 
+    assert sorted(finished) == [0, 1, 2, 3]
     places = list(Rule.objects.values_list("position", flat=True))
     assert len(set(places)) == 5

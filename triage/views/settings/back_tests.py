@@ -69,10 +69,8 @@ def back_test_shown(found: BackTest) -> dict[str, Any]:
         }
         for move in result["moves"]
     ]
-    conflicts = {name: result[name] for name in ("earlier", "took", "gave", "shared")}
     shown["result"] = {
         **result,
-        **conflicts,
         "moves": moves,
         "newly": items(result["newly"]),
         "no_longer": items(result["no_longer"]),
