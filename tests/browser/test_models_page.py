@@ -14,6 +14,7 @@ from triage.models import ModelVersion, Refinement
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
+expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -50,13 +51,13 @@ def test_corrections_lead_to_a_better_model_and_a_click_leads_back(
     newest = ModelVersion.objects.active().get(field="topic")
     topics = page.locator("#topic")
     topics.get_by_text(f"Version {newest.pk} is in use").wait_for()
-    assert topics.get_by_role("heading", name="Learning curve").is_visible()
+    expect(topics.get_by_role("heading", name="Learning curve")).to_be_visible()
     assert_accessible(page)
 
     topics.get_by_role("button", name="Go back to it").click()
 
     page.get_by_text("It stays until you let it go.").wait_for()
-    assert topics.get_by_text("pinned", exact=True).is_visible()
+    expect(topics.get_by_text("pinned", exact=True)).to_be_visible()
     assert ModelVersion.objects.active().get(field="topic").corrections == 0
     assert Refinement.objects.exists()
     assert_accessible(page)
