@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 
+from intake.models import Form
 from tests import conftest_services
+from tests.makers import actor, make_person, make_team, make_ticket
+from triage.decisions import decide
+from triage.models import Event, Ticket
 
 
 @pytest.mark.django_db
@@ -20,6 +25,24 @@ def test_the_database_is_the_tests_own_and_was_copied_from_a_migrated_one() -> N
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('fsync')")
         assert cursor.fetchone() == ("off",)
+
+
+@pytest.mark.parametrize("small", [conftest_services.SMALL, 0], ids=["row by row", "as Django does"])
+def test_what_a_test_committed_is_gone_and_a_new_portal_is_furnished(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    ines = make_person("Ines", make_team("quality"))
+    made = make_ticket("Water under the machine", team=make_team("quality"))
+    decide(
+        made.reference, "note", by=actor(ines), at=made.received_at, text="It is wet."
+    )  # an event refuses to be deleted
+    Form.objects.update(slug="changed")
+    monkeypatch.setattr(conftest_services, "SMALL", small)
+    call_command("flush", interactive=False, verbosity=0)
+
+    assert not Ticket.objects.exists()
+    assert not Event.objects.exists()
+    assert Form.objects.get().slug == "feedback"
 
 
 def test_each_worker_has_its_own_number_of_the_broker() -> None:
