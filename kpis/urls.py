@@ -9,6 +9,7 @@ app_name = "kpis"
 urlpatterns = [
     path("kpis/", views.show_dashboard, name="dashboard"),
     path("kpis/backlog/", views.list_backlog, name="backlog"),
+    path("kpis/audits/", views.show_audits, name="audits"),
     path("kpis/<slug:slug>/", views.show_kpi, name="kpi"),
     path("kpis/<slug:slug>/items/", views.list_items, name="items"),
     path("settings/models/", views.show_models, name="models"),

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up
 from feedback_portal.api import after, cursor_of
+from feedback_portal.refusals import NotAllowed
 from intake.models import FeedbackItem
-from kpis import backlog, model_page, recording
+from kpis import audit_results, backlog, model_page, recording
 from kpis.charts import draw
 from kpis.dashboard import backlog_url, compared, dashboard
 from kpis.definitions.base import Kpi
@@ -23,6 +24,7 @@ from kpis.questions import Question, ask, in_order, kpi_called, side_asked
 from kpis.recording import Dimension, Reading
 from kpis.trends import trend, weeks_around
 from kpis.words import change_in_words, interval_in_words, plainly, unit_of, value_in_words
+from triage import track_record
 from triage.models import Ticket
 
 ITEMS_A_PAGE = 50
@@ -134,6 +136,19 @@ def show_models(request: HttpRequest) -> HttpResponse:
     """What the learned models are worth; they are chosen by triage's own buttons."""
     require_set_up(request)
     return render(request, "kpis/models.html", model_page.page())
+
+
+@login_required
+@require_safe
+def show_audits(request: HttpRequest) -> HttpResponse:
+    """How often suggestions are kept, and what the weekly audits found."""
+    actor, at = actor_of(request), timezone.now()
+    if not actor.may_steer:
+        raise NotAllowed(
+            "Leads, managers and administrators see what audits found. Ask one of them, or label items yourself."
+        )
+    found = {"results": audit_results.results(by=actor, at=at), "records": track_record.records(at=at)}
+    return render(request, "kpis/audits.html", found)
 
 
 def _asked(request: HttpRequest, *, looks_back: bool = False) -> Question:

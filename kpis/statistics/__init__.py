@@ -37,6 +37,7 @@ from kpis.statistics.intervals import (
     rate_ratio_wald,
     wilson,
 )
+from kpis.statistics.labelling import kappa_interval, rogan_gladen, weighted_share
 from kpis.statistics.lifecycle import lifecycle
 from kpis.statistics.scores import nps, nps_difference
 from kpis.statistics.series import change_point, interrupted_time_series, seasonal_indices
@@ -59,6 +60,7 @@ __all__ = [
     "individuals_chart",
     "interrupted_time_series",
     "kaplan_meier",
+    "kappa_interval",
     "laney_p",
     "laney_u",
     "lifecycle",
@@ -73,6 +75,7 @@ __all__ = [
     "poisson_ci",
     "rate_ratio_exact",
     "rate_ratio_wald",
+    "rogan_gladen",
     "run_limits",
     "runs",
     "seasonal_indices",
@@ -80,5 +83,6 @@ __all__ = [
     "standardised_ratio",
     "u_chart",
     "value_of",
+    "weighted_share",
     "wilson",
 ]

@@ -47,12 +47,16 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
     z = two_sided_z(confidence)
     if n == 0:
         return {"estimate": None, "low": None, "high": None}
-    share = successes / n
+    return score_interval(successes / n, n, z=z)
+
+
+def score_interval(share: float, n: float, *, z: float) -> Estimate:
+    """Wilson's interval of a share; `n` need not be whole, as in a weighted sample."""
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     # At the ends the bound is 0 or 1 exactly; rounding would leave 1e-18.
-    low = 0.0 if successes == 0 else max(0.0, middle - reach)
-    high = 1.0 if successes == n else min(1.0, middle + reach)
+    low = 0.0 if share == 0 else max(0.0, middle - reach)
+    high = 1.0 if share == 1 else min(1.0, middle + reach)
     return {"estimate": share, "low": low, "high": high}
 
 
