@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from feedback_portal.accounts.models import Role, Team, User
@@ -335,3 +336,18 @@ def test_evidence_is_marked_and_the_text_stays_whole(marks: list[tuple[int, int]
 
     assert "".join(part["text"] for part in cut) == "hello world"
     assert [part["text"] for part in cut if part["marked"]] == marked
+
+
+def test_a_verbs_page_of_its_own_leads_back_to_the_item(client: Client, tariq: User) -> None:
+    """In the workbench's sheet the script swaps what changed; a page that was opened by itself has nothing to swap."""
+    ticket = make_ticket(team=make_team("quality"))
+    client.force_login(tariq)
+    address = reverse("triage:verb", args=[ticket.reference, "tag"])
+
+    assert "hx-post" not in client.get(address).content.decode().partition("<form")[2]
+    assert "hx-post" in client.get(address, headers={"HX-Request": "true"}).content.decode()
+    Topic.objects.create(slug="leak", name="Leak")
+    sent = {"verb": "tag", "version": ticket.version, "topic": "leak"}
+    answer = client.post(reverse("triage:decide", args=[ticket.reference]), sent)
+    assert answer.status_code == 302
+    assert ticket.reference in answer["Location"]
