@@ -19,6 +19,8 @@ from kpis import statistics
 from triage.models import Audit, AuditAnswer, AuditedItem, Ticket, Topic
 
 QUARTER = timedelta(days=91)
+FEWEST_OF_A_LANGUAGE = 200
+"""So many items of a language must be labelled before its sentiment is put right by them."""
 FEWEST = 10
 """Of fewer there is no rate, only how many of how many."""
 MOST_ROWS = 200
@@ -32,6 +34,7 @@ STRATA = {
 }
 _NOTHING = "\N{EN DASH}"
 _State = AuditedItem.State
+_CLEAR = frozenset({"neg", "neu", "pos"})
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Share:
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
+    worth: float = 0.0
+    """How many equally weighted items the sample is worth."""
 
     @property
     def words(self) -> str:
@@ -111,6 +116,18 @@ class Miss:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """The share of items of one language that sound negative (or positive), as the portal saw it and put right for how often it
+    is wrong about that; `about` says why there is no such share."""
+
+    language: str
+    name: str
+    seen: str
+    share: Share | None
+    about: str = ""
+
+
+@dataclass(frozen=True)
 class Results:
     weeks: Sequence[Week]
     labelled: int
@@ -120,6 +137,7 @@ class Results:
     strata: Sequence[tuple[str, Share]]
     teams: Sequence[Row]
     topics: Sequence[Row]
+    sounds: Sequence[Sound]
     misses: Sequence[Miss] = field(default_factory=list)
 
 
@@ -130,6 +148,7 @@ class _Labelled:
     weight: float
     machine: Mapping[str, Any]
     label: Mapping[str, Any]
+    language: str
 
 
 def results(*, by: Actor, at: datetime) -> Results:
@@ -159,6 +178,7 @@ def results(*, by: Actor, at: datetime) -> Results:
             [(set(each.machine.get("topics", ())), set(each.label["topics"]), each.weight) for each in labelled],
             [(set(first), set(second)) for first, second in by_topics],
         ),
+        sounds=_sounds(audits, labelled),
         misses=_misses(labelled, topics, teams, by=by),
     )
 
@@ -182,9 +202,9 @@ def _labelled(audits: Sequence[Audit]) -> list[_Labelled]:
     }
     rows = AuditedItem.objects.filter(audit__in=audits, label__isnull=False, item__submission__gone_at=None)
     return [
-        _Labelled(item, stratum, weights.get((audit, stratum), 1.0), machine, label or {})
-        for audit, item, stratum, machine, label in rows.order_by("pk").values_list(
-            "audit_id", "item_id", "stratum", "machine", "label"
+        _Labelled(item, stratum, weights.get((audit, stratum), 1.0), machine, label or {}, language)
+        for audit, item, stratum, machine, label, language in rows.order_by("pk").values_list(
+            "audit_id", "item_id", "stratum", "machine", "label", "item__analysis__language"
         )
     ]
 
@@ -226,7 +246,42 @@ def _share(seen: Iterable[tuple[bool, float]]) -> Share:
     pairs = list(seen)
     hits = [hit for hit, _ in pairs]
     found = statistics.weighted_share(hits, [weight for _, weight in pairs])
-    return Share(sum(hits), len(hits), found["estimate"], found["low"], found["high"])
+    return Share(sum(hits), len(hits), found["estimate"], found["low"], found["high"], found["n"])
+
+
+def _sounds(audits: Sequence[Audit], labelled: Sequence[_Labelled]) -> list[Sound]:
+    """By language, those that most items are in first; of items whose sentiment the portal could tell."""
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for audit in audits:
+        for language, counts in audit.sentiments.items():
+            seen[language].update({name: count for name, count in counts.items() if name in _CLEAR})
+    known: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
+    for each in labelled:
+        machine, people = each.machine.get("sentiment"), each.label.get("sentiment")
+        if machine in _CLEAR and people:
+            known[each.language].append((machine, people, each.weight))
+    languages = sorted(known, key=lambda language: (-seen[language].total(), language))[:MOST_ROWS]
+    return [
+        _sound(language, name, seen[language], known[language]) for language in languages for name in ("neg", "pos")
+    ]
+
+
+def _sound(language: str, name: str, seen: Counter[str], known: Sequence[tuple[str, str, float]]) -> Sound:
+    all_seen, n = seen.total(), len(known)
+    sees = f"{100 * seen[name] / all_seen:.0f}%" if all_seen else _NOTHING
+    label = "Negative" if name == "neg" else "Positive"
+    found = _share((machine == name, weight) for machine, people, weight in known if people == name)
+    passed = _share((machine != name, weight) for machine, people, weight in known if people != name)
+    if n < FEWEST_OF_A_LANGUAGE or not all_seen or found.estimate is None or passed.estimate is None:
+        return Sound(language, label, sees, None, f"needs {FEWEST_OF_A_LANGUAGE} labelled items, has {n}")
+    right = statistics.rogan_gladen(
+        {"estimate": seen[name] / all_seen, "n": all_seen},
+        sensitivity={"estimate": found.estimate, "n": found.worth},
+        specificity={"estimate": passed.estimate, "n": passed.worth},
+    )
+    if right["estimate"] is None:
+        return Sound(language, label, sees, None, "not measurable: the portal is wrong too often about this")
+    return Sound(language, label, sees, Share(n, n, right["estimate"], right["low"], right["high"]))
 
 
 def _weeks(audits: Sequence[Audit]) -> list[Week]:

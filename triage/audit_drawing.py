@@ -53,6 +53,7 @@ def draw(first_day: date, *, seed: int, size: int, at: datetime) -> Audit | None
             audit = Audit.objects.create(
                 first_day=first_day,
                 seed=seed,
+                sentiments=_sentiments(first_day),
                 strata={name: {"arrived": arrived[name], "drawn": drawn[name]} for name in sorted(arrived)},
                 drawn_at=at,
             )
@@ -78,11 +79,25 @@ def allot(arrived: Mapping[str, int], size: int) -> dict[str, int]:
 
 
 def _lots(first_day: date, *, seed: int, most: int) -> Sequence[_Lot]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOTS, {**_week(first_day), "seed": str(seed), "most": most})
+        return [_Lot(*row) for row in cursor.fetchall()]
+
+
+def _sentiments(first_day: date) -> dict[str, dict[str, int]]:
+    """How many items of the week sounded how, by language."""
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(_SENTIMENTS, _week(first_day))
+        for language, sentiment, count in cursor.fetchall():
+            found[language][sentiment] = count
+    return found
+
+
+def _week(first_day: date) -> dict[str, datetime]:
     zone = get_default_timezone()
     since, until = (datetime.combine(day, time.min, tzinfo=zone) for day in (first_day, first_day + WEEK))
-    with connection.cursor() as cursor:
-        cursor.execute(_LOTS, {"since": since, "until": until, "seed": str(seed), "most": most})
-        return [_Lot(*row) for row in cursor.fetchall()]
+    return {"since": since, "until": until}
 
 
 def _said(items: Sequence[int]) -> dict[int, dict[str, object]]:
@@ -99,13 +114,20 @@ def _said(items: Sequence[int]) -> dict[int, dict[str, object]]:
     return {item: {"topics": sorted(topics[item]), "sentiment": sentiments.get(item, "none")} for item in items}
 
 
-_LOTS = """
+_ARRIVED = """
+    intake_feedbackitem f JOIN intake_submission s ON s.id = f.submission_id AND s.gone_at IS NULL
+        AND f.received_at >= %(since)s AND f.received_at < %(until)s AND NOT f.is_test AND (f.text <> '' OR f.title <> '')
+"""
+
+_SENTIMENTS = f"""
+SELECT a.language, a.sentiment, count(*) FROM {_ARRIVED} JOIN triage_analysis a ON a.item_id = f.submission_id GROUP BY 1, 2
+"""
+
+_LOTS = f"""
 WITH placed AS (
     SELECT DISTINCT ON (e.item_id) e.item_id AS item, coalesce(e.data->>'by', '') AS stratum, e.data->>'team' AS team
-    FROM intake_feedbackitem f
-        JOIN intake_submission s ON s.id = f.submission_id AND s.gone_at IS NULL
+    FROM {_ARRIVED}
         JOIN triage_event e ON e.item_id = f.submission_id AND e.type = 'routed' AND e.source IN ('rule', 'model', 'system')
-    WHERE f.received_at >= %(since)s AND f.received_at < %(until)s AND NOT f.is_test AND (f.text <> '' OR f.title <> '')
     ORDER BY e.item_id, e.id DESC
 ), lots AS (
     SELECT *, md5(%(seed)s || ' ' || item) AS lot, count(*) OVER (PARTITION BY stratum) AS arrived FROM placed

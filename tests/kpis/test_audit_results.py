@@ -159,6 +159,24 @@ class TestResults:
 
         assert results(by=lena, at=NOW).labelled == 2
 
+    def test_sentiment_is_put_right_once_enough_of_a_language_is_labelled(
+        self, lena: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("kpis.audit_results.FEWEST_OF_A_LANGUAGE", 20)
+        week = audit(rule=(20, 20))
+        Audit.objects.update(sentiments={"en": {"neg": 300, "neu": 400, "pos": 300, "none": 5000}, "de": {"neg": 5}})
+        # Of ten negative ones it finds nine, of ten others it takes two for negative.
+        for machine, people in [("neg", "neg")] * 9 + [("neu", "neg")] + [("neg", "neu")] * 2 + [("neu", "neu")] * 8:
+            labelled(week, machine={"sentiment": machine}, label={"topics": [], "sentiment": people})
+
+        negative, positive = results(by=lena, at=NOW).sounds
+
+        assert (negative.language, negative.name, negative.seen) == ("en", "Negative", "30%")
+        assert negative.share is not None
+        assert negative.share.estimate == pytest.approx((0.3 + 0.8 - 1) / (0.9 + 0.8 - 1))
+        # Nobody called any of them positive, so how often it finds one that is there is not known.
+        assert (positive.share, positive.seen) == (None, "30%")
+
     def test_where_it_was_wrong_is_listed_for_whoever_may_see_it(self, lena: Actor) -> None:
         week = audit(rule=(2, 2))
         right = {"team": "quality", "topics": ["leak"]}

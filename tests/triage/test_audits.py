@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import Role, Team, User
 from feedback_portal.refusals import BadInput, NotAllowed, NotFound, Refused
-from tests.makers import AT, actor, make_person, make_team, make_ticket
+from tests.makers import AT, actor, make_item, make_person, make_team, make_ticket
 from triage import audits
 from triage.audit_drawing import allot, draw, last_week
 from triage.audits import Said
@@ -89,7 +89,7 @@ class TestWhatIsDrawn:
         week = [placed(quality, at=AT - timedelta(days=2, hours=11)), placed(quality, at=AT + timedelta(days=4))]
         for days in (-4, 5):
             placed(quality, at=AT + timedelta(days=days))
-        make_ticket(team=quality)  # nobody placed it yet
+        make_item(at=AT)  # nobody placed it yet
         stars = placed(quality)  # nothing to read
         type(stars.item).objects.filter(pk=stars.item_id).update(text="", rating_scale="csat5", rating_value=3)
         test = placed(quality)
@@ -98,6 +98,7 @@ class TestWhatIsDrawn:
         type(gone.item.submission).objects.filter(pk=gone.item_id).update(gone_at=AT)
 
         assert {each.item_id for each in drawn().items.all()} == {ticket.item_id for ticket in week}
+        assert Audit.objects.get().sentiments == {"en": {"neg": 2}}
         assert last_week(NEXT) == MONDAY
 
     def test_the_same_seed_draws_the_same_and_another_seed_others(self, quality: Team) -> None:

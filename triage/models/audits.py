@@ -17,6 +17,8 @@ class Audit(models.Model):
     seed = models.BigIntegerField()
     # Who placed an item is its stratum: {"rule": {"arrived": 812, "drawn": 12}, …}.
     strata = models.JSONField(default=dict)
+    # What the portal had said of all that arrived: {"en": {"neg": 310, "neu": 95, "pos": 120, "none": 12}, …}.
+    sentiments = models.JSONField(default=dict)
     drawn_at = models.DateTimeField(db_default=Now())
     # From then on nobody answers any more, and what was found teaches the models.
     closed_at = models.DateTimeField(null=True, blank=True)
