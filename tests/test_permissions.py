@@ -39,6 +39,8 @@ GET: dict[str, tuple[int, ...]] = {
     "sign-in/<str:token>/": OPEN,
     "sign-out/": (405,) * 6,
     "triage/": STAFF,
+    "triage/next/": (302, 405, 405, 405, 405, 405),
+    "triage/presence/": (302, 405, 405, 405, 405, 405),
     "triage/bulk/": (302, 405, 405, 405, 405, 405),
     "triage/files/<uuid:public_id>/": (302, 404, 404, 404, 404, 404),
     "triage/<str:reference>/": (302, 404, 302, 302, 302, 302),

@@ -194,11 +194,15 @@ def untag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
         raise NotNow(f'It is not tagged "{node.name}".')
 
 
-def tags(ticket: Ticket, *, by: Actor, at: datetime, topics: Sequence[str]) -> None:
-    """Set the item's topics to exactly these, as one decision. None at all says that no topic fits, which is learned from too."""
+def tags(ticket: Ticket, *, by: Actor, at: datetime, topics: Sequence[str], were: Sequence[str] | None = None) -> None:
+    """Set the item's topics to exactly these, as one decision. None at all says that no topic fits, which is learned from too.
+    With `were`, the topics that the decider saw there, only what they put on or took off is done: a colleague's stay."""
     there = _standing(ticket)
     standing = {each.topic.slug for each in there}
     wanted = {_topic(slug).slug for slug in topics}
+    if were is not None:
+        there = [each for each in there if each.topic.slug in were]
+        wanted = (wanted - set(were)) | (standing - (set(were) - wanted))
     events: list[tuple[str, dict[str, Any]]] = []
     events += [(Event.Type.TAGGED, {"topic": slug}) for slug in sorted(wanted - standing)]
     events += [(Event.Type.UNTAGGED, {"topic": slug}) for slug in sorted(standing - wanted)]

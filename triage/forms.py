@@ -22,10 +22,14 @@ class Call:
 def arguments_of(verb: str, given: QueryDict, *, zone: tzinfo) -> Call:
     """The call a form means. A form has a few words of its own: `ask` is a reply that waits, `release` a claim again."""
     name, read = _FORMS.get(verb, (verb, lambda given, zone: {}))
-    version = given.get("version", "")
+    # What only adds something takes nothing away from whoever was quicker, so it may stand on an older state.
+    version = "" if verb in _ADDS else given.get("version", "")
     if version and not (version.isdecimal() and len(version) < 10):
         raise BadInput("The form is damaged. Reload the page and decide again.")
     return Call(name, read(given, zone), int(version) if version else None)
+
+
+_ADDS = frozenset({"note", "tag"})
 
 
 def _until(given: QueryDict, zone: tzinfo) -> dict[str, Any]:
@@ -59,7 +63,13 @@ _FORMS: Mapping[str, tuple[str, Callable[[QueryDict, tzinfo], dict[str, Any]]]] 
     "dismiss": ("dismiss", lambda given, zone: {"because": given.get("because", "")}),
     "assign": ("assign", lambda given, zone: {"assignee": given.get("assignee", "")}),
     "release": ("claim", lambda given, zone: {}),
-    "tag": ("tags", lambda given, zone: {"topics": given.getlist("topic")[:100]}),
+    "tag": (
+        "tags",
+        lambda given, zone: {
+            "topics": given.getlist("topic")[:100],
+            "were": given.getlist("were")[:100] if "were" in given else None,
+        },
+    ),
     "severity": ("severity", lambda given, zone: {"value": given.get("value", "")}),
     "note": ("note", lambda given, zone: {"text": given.get("text", "")}),
     "reply": ("reply", lambda given, zone: {"text": given.get("text", "")}),

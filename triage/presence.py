@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError
 from triage.bulletins import tell_present
 from triage.models import Presence, Ticket
@@ -46,12 +47,15 @@ def say(ticket: Ticket, doing: str, *, by: Actor, at: datetime) -> None:
             tell_present(ticket.pk, ticket.team_id)
 
 
-def leave(ticket: Ticket, *, by: Actor) -> None:
+def leave(reference: str, *, by: Actor) -> None:
     """They opened another ticket, or closed the page."""
     with transaction.atomic():
-        left, _ = Presence.objects.filter(ticket=ticket, person=by.user).delete()
-        if left:
-            tell_present(ticket.pk, ticket.team_id)
+        at_it = (
+            Presence.objects.filter(ticket=ticket_number(reference), person=by.user).select_related("ticket").first()
+        )
+        if at_it is not None:
+            at_it.delete()
+            tell_present(at_it.ticket_id, at_it.ticket.team_id)
 
 
 def others(actor: Actor, *, at: datetime, tickets: Iterable[int] | None = None) -> dict[int, list[Presence]]:

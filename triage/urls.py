@@ -38,6 +38,8 @@ app_name = "triage"
 
 urlpatterns = [
     path("triage/", workbench.workbench, name="workbench"),
+    path("triage/next/", workbench.claim_next, name="claim_next"),
+    path("triage/presence/", workbench.say_presence, name="presence"),
     path("triage/bulk/", workbench.bulk, name="bulk"),
     path("triage/files/<uuid:public_id>/", attachments.attachment, name="attachment"),
     path("triage/<str:reference>/", workbench.ticket, name="ticket"),

@@ -130,7 +130,7 @@
   let deciding = false; // a second press while the first is on its way is not a second decision
 
   // What a timer or scrolling asked for changes neither the notice, nor the item, nor where the list stands.
-  const inBackground = (target) => ["new", "more", "rule-told", "back-test"].includes(target.id);
+  const inBackground = (target) => ["more", "rule-told", "back-test"].includes(target.id);
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.elt.matches("[data-decides]")) return;
@@ -229,6 +229,8 @@
     mark(shown());
     const notice = byId("failed").content.firstElementChild.cloneNode(true);
     const answer = new DOMParser().parseFromString(xhr?.response || "", "text/html");
+    const conflict = $("[data-conflict]", answer);
+    if (conflict) return dispute(conflict);
     const text = $("[data-refusal]", answer)?.textContent;
     if (text) {
       $("[data-title]", notice).textContent = $("h1", answer).textContent + ".";
@@ -244,6 +246,25 @@
     const place = byId("sheet")?.open ? $(".sheet-body") : $(".talk") || byId("main");
     place.prepend(notice);
     notice.focus();
+  }
+  /* Somebody was quicker: theirs stays with Enter, mine is done all the same with Shift Enter. */
+  function dispute(conflict) {
+    $("[data-conflict]")?.remove();
+    (byId("sheet")?.open ? $(".sheet-body") : $(".talk") || byId("main")).prepend(conflict);
+    htmx.process(conflict);
+    $("[data-keep]", conflict).addEventListener("click", (event) => {
+      const row = linkIn(rowOf(shown()));
+      if (row) event.preventDefault();
+      byId("sheet").close();
+      conflict.remove();
+      row?.click();
+    });
+    conflict.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || (event.target !== conflict && !event.shiftKey)) return;
+      event.preventDefault();
+      event.shiftKey ? conflict.requestSubmit() : $("[data-keep]", conflict).click();
+    });
+    conflict.focus();
   }
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 

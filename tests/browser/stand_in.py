@@ -192,15 +192,19 @@ def item(request: HttpRequest, reference: str | None) -> dict[str, Any] | None:
     }
 
 
+def nobody(request: HttpRequest) -> HttpResponse:
+    return render(request, "triage/_present.html")
+
+
 def workbench(request: HttpRequest) -> HttpResponse:
     first = next(iter(left()), None)
     reference = request.GET.get("item", first)
     shown = queue(request, reference)
     context = {"user": ADA, "query": _query(request), "queue": shown, **_BULK}
     target = request.htmx.target  # type: ignore[attr-defined]
-    if target == "new":
+    if target == "live":
         fresh = {"label": "4 new since you started", "url": "/triage/"}
-        return render(request, "triage/_new_bar.html", {"queue": {"new": fresh, "poll_url": ""}})
+        return render(request, "triage/_live.html", {"queue": {"new": fresh}})
     if target == "more":
         older = [row(reference, current=None) | {"reference": reference + "0"} for reference in TITLES]
         return render(
@@ -455,6 +459,8 @@ MAIL = {
 triage = [
     path("triage/", workbench, name="workbench"),
     path("triage/bulk/", undo),
+    path("triage/next/", undo, name="claim_next"),
+    path("triage/presence/", nobody, name="presence"),
     path("triage/undo/", undo),
     path("settings/absences/", refuse, name="absences"),
     path("triage/<reference>/decide/", decide, name="decide"),

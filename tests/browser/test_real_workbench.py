@@ -65,7 +65,7 @@ def test_a_colleague_who_was_faster_is_named(page: "Page", tickets: list[Ticket]
     page.keyboard.press("c")
     page.locator(".talk [role=alert]").wait_for()
 
-    page.get_by_role("button", name="Show it as it is now").click()
+    page.get_by_role("link", name="Keep it so").click()
     page.locator("#item input[name=version][value='7']").first.wait_for(state="attached")
     page.keyboard.press("c")
     page.locator("#verb-release").wait_for()

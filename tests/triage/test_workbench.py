@@ -118,7 +118,7 @@ def test_a_stale_click_is_409_and_says_who(desk: Client, quality: Team) -> None:
     )
 
     assert response.status_code == 409
-    assert "Mina triaged it" in response.content.decode()
+    assert "Mina decided that it is for quality" in response.content.decode()
 
 
 def test_a_form_with_a_mistake_comes_back_with_what_was_typed(desk: Client, quality: Team) -> None:
@@ -287,7 +287,7 @@ def test_what_came_in_since_waits_in_the_bar(desk: Client, quality: Team) -> Non
     poll = desk.get("/triage/").context["queue"]["poll_url"]
     fresh(quality)
 
-    bar = desk.get(poll, headers={"HX-Request": "true", "HX-Target": "new"}).content.decode()
+    bar = desk.get(poll, headers={"HX-Request": "true", "HX-Target": "live"}).content.decode()
 
     assert "1 new since you started" in bar
 

@@ -76,6 +76,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
     return {
         "reference": ticket.reference,
         "version": ticket.version,
+        "seen": ticket.events.order_by("-id").values_list("pk", flat=True).first() or 0,
         "title": about.headline,
         "is_chosen": is_chosen,
         "verbs": verbs(ticket, actor),
@@ -167,27 +168,27 @@ def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, 
     )
     if hidden:
         events = events.exclude(~Q(type__in=FOR_EVERY_TEAM), ticket__in=hidden)
-    shown = []
-    for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS]):
-        icon, phrase = PHRASES.get(event.type, ("info", event.get_type_display()))
-        words = {name: _worded(value) for name, value in event.data.items() if name != "before"}
-        if event.type == Event.Type.ASSIGNED and not event.data.get("to"):
-            phrase = "let it go"
-        if event.type == Event.Type.UNTAGGED and not event.data.get("topic"):
-            phrase = "said that no topic fits"
-        if event.type == Event.Type.DISMISSED and "item" in event.data:
-            phrase = "said that {from} says something else"
-        shown.append(
-            {
-                "icon": icon,
-                "actor": _who(event),
-                "phrase": phrase.format_map(_Words(words)),
-                "at": event.occurred_at,
-                "note": event.data.get("text") or event.data.get("reason") or "",
-                "is_internal": event.type == Event.Type.NOTED,
-            }
-        )
-    return shown
+    return [entry(event) for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS])]
+
+
+def entry(event: Event) -> dict[str, Any]:
+    """One event in words: who, what they did, when. Its person, key, item and customer must be loaded."""
+    icon, phrase = PHRASES.get(event.type, ("info", event.get_type_display()))
+    words = {name: _worded(value) for name, value in event.data.items() if name != "before"}
+    if event.type == Event.Type.ASSIGNED and not event.data.get("to"):
+        phrase = "let it go"
+    if event.type == Event.Type.UNTAGGED and not event.data.get("topic"):
+        phrase = "said that no topic fits"
+    if event.type == Event.Type.DISMISSED and "item" in event.data:
+        phrase = "said that {from} says something else"
+    return {
+        "icon": icon,
+        "actor": _who(event),
+        "phrase": phrase.format_map(_Words(words)),
+        "at": event.occurred_at,
+        "note": event.data.get("text") or event.data.get("reason") or "",
+        "is_internal": event.type == Event.Type.NOTED,
+    }
 
 
 def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list[tuple[int, int]]:

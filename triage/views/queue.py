@@ -25,7 +25,7 @@ from triage.views.rail import MOST_COUNTED, capped
 PAGE = 50
 ARRIVAL_ORDER = ("-received_at", "-id")
 SOON = timedelta(hours=2)
-_TABS = (("mine", "For me"), ("unclaimed", "Unclaimed"), ("all", "Everything"))
+TABS = (("mine", "For me"), ("unclaimed", "Unclaimed"), ("all", "Everything"))
 _MOST_TAGS = 3
 
 
@@ -43,7 +43,7 @@ class Asked:
         tab, since = query.get("tab", ""), query.get("since", "")
         return cls(
             query.get("q", "").strip(),
-            tab if tab in dict(_TABS) else "all",
+            tab if tab in dict(TABS) else "all",
             query.get("after", ""),
             int(since) if since.isdecimal() and len(since) < 19 else 0,
         )
@@ -63,11 +63,12 @@ def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dic
         found = matching(query, actor, at=at)
     except SearchError as error:
         problems, found = [error.message], Ticket.objects.none()
-    tabs = {name: _in_tab(found, name, actor) for name, _ in _TABS}
+    tabs = {name: in_tab(found, name, actor) for name, _ in TABS}
     order = QUEUE_ORDER if not mentions_status(query) else ARRIVAL_ORDER
     rows, next_cursor = _page(tabs[asked.tab], order, asked.cursor)
     counts = {name: tabs[name][:MOST_COUNTED].count() for name in tabs}
-    newest = max((ticket.pk for ticket in rows), default=0)
+    # Of all tickets, for the page shows the most urgent and not the newest.
+    newest = Ticket.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     return {
         "title": "Triage",
         "total_label": f"{capped(counts[asked.tab])} {'to decide' if order == QUEUE_ORDER else 'found'}",
@@ -83,7 +84,7 @@ def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dic
                 "url": asked.url(tab="" if name == "all" else name),
                 "current": name == asked.tab,
             }
-            for name, label in _TABS
+            for name, label in TABS
         ],
         "groups": groups(rows, asked, at=at, current=current, by_urgency=order == QUEUE_ORDER),
         "next_url": asked.url(after=next_cursor) if next_cursor else "",
@@ -91,14 +92,16 @@ def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dic
         "empty_note": _empty_note(asked, counts),
         "empty_links": _empty_links(asked, counts, problems),
         "new": None,
-        "poll_url": asked.url(since=str(newest)) if order == QUEUE_ORDER else "",
+        "poll_url": asked.url(since=str(newest)),
     }
 
 
 def new_since(asked: Asked, actor: Actor, *, at: datetime) -> dict[str, Any]:
     """The context of `_new_bar.html`: how many tickets came in since, without moving the list."""
-    found = _in_tab(matching(search.parse(asked.q), actor, at=at), asked.tab, actor).filter(pk__gt=asked.since)
-    count = found[:MOST_COUNTED].count()
+    query = search.parse(asked.q)
+    found = in_tab(matching(query, actor, at=at), asked.tab, actor).filter(pk__gt=asked.since)
+    # Among what was searched by its state the newest are no news.
+    count = 0 if mentions_status(query) else found[:MOST_COUNTED].count()
     label = f"{capped(count)} new since you started"
     return {
         "new": {"label": label, "url": asked.url()} if count else None,
@@ -149,6 +152,7 @@ def row(
         "suggestion": _chip(ticket, poor),
         "due": due(ticket, at=at),
         "assignee": _face(ticket),
+        "here": [],
     }
 
 
@@ -190,7 +194,7 @@ def _page(found: QuerySet[Ticket], order: tuple[str, ...], cursor: str) -> tuple
     return rows[:PAGE], cursor_of(rows[PAGE - 1], order=order) if more else ""
 
 
-def _in_tab(found: QuerySet[Ticket], tab: str, actor: Actor) -> QuerySet[Ticket]:
+def in_tab(found: QuerySet[Ticket], tab: str, actor: Actor) -> QuerySet[Ticket]:
     if tab == "mine":
         return found.filter(team__in=actor.team_ids)
     return found.filter(assignee=None) if tab == "unclaimed" else found

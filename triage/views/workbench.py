@@ -18,14 +18,15 @@ from django.views.decorators.vary import vary_on_headers
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import decisions, duplicates, improvements
+from triage import claiming, decisions, duplicates, improvements, presence
 from triage.forms import arguments_of
+from triage.journal import StaleTicket
 from triage.lifecycle import OPEN, Resolution
 from triage.models import Action, Tagging, Ticket, Topic
 from triage.track_record import not_worth_proposing
-from triage.views import whom
+from triage.views import live, whom
 from triage.views.item import item as item_context
-from triage.views.queue import PAGE, Asked, due, new_since, queue, row
+from triage.views.queue import PAGE, Asked, due, queue, row
 from triage.views.rail import MOST_COUNTED, capped
 
 FORMS = ("route", "split", "assign", "resolve", "snooze", "tag", "merge", "link_action", "note", "reply", "ask")
@@ -68,9 +69,10 @@ _OUTCOMES = {
 def workbench(request: HttpRequest) -> HttpResponse:
     actor, at, asked = actor_of(request), timezone.now(), Asked.of(request.GET)
     target = request.headers.get("HX-Target", "") if request.headers.get("HX-Request") else ""
-    if target == "new":
-        return render(request, "triage/_new_bar.html", {"queue": new_since(asked, actor, at=at)})
     chosen = request.GET.get("item", "")
+    if target == "live":
+        news = live.news(asked, actor, at=at, item=chosen, seen=request.GET.get("seen", ""))
+        return render(request, "triage/_live.html", news)
     context: dict[str, Any] = {"query": asked.q, "item": None}
     if target != "item":
         context |= _list(asked, actor, at=at, current=chosen)
@@ -82,7 +84,10 @@ def workbench(request: HttpRequest) -> HttpResponse:
         return render(request, "triage/_queue.html", context)
     if target == "item":
         return render(request, "triage/_item.html", context)
-    return render(request, "triage/workbench.html", context | {"toast": _toast(request)})
+    events = live.events_address(request)
+    page = render(request, "triage/workbench.html", context | {"toast": _toast(request), "events_url": events})
+    page.events_source = events.removesuffix(live.EVENTS) if events.startswith("http") else ""  # type: ignore[attr-defined]
+    return page
 
 
 @login_required
@@ -116,6 +121,8 @@ def decide(request: HttpRequest, reference: str) -> HttpResponse:
         # An action is not the ticket's, so linking one is a verb of improvements.
         do = improvements.answer if call.verb == "link_action" else partial(decisions.decide, verb=call.verb)
         decided = do(reference, by=actor, at=at, version=call.version, **call.arguments)
+    except StaleTicket as refused:
+        return _conflict(request, refused, actor, at=at)
     except BadInput as refused:
         if verb not in FORMS:
             raise
@@ -151,6 +158,47 @@ def bulk(request: HttpRequest) -> HttpResponse:
     context = _list(asked, actor, at=at)
     context |= {"query": asked.q, "item": _open("", context["queue"], actor, at=at), "toast": {"sentence": sentence}}
     return render(request, "triage/_decided.html", context)
+
+
+@login_required
+@require_POST
+def claim_next(request: HttpRequest) -> HttpResponse:
+    """The most urgent ticket that nobody has or looks at becomes this person's, and is opened."""
+    actor, at = actor_of(request), timezone.now()
+    mine = claiming.claim_next(by=actor, at=at)
+    return _decided(request, mine, f"{mine.reference} is yours", actor, at=at)
+
+
+@login_required
+@require_POST
+def say_presence(request: HttpRequest) -> HttpResponse:
+    """A page says where its reader is and what they do there; `left` is where they were before. Answered by who else is about."""
+    actor, at = actor_of(request), timezone.now()
+    if left := request.POST.get("left", ""):
+        presence.leave(left, by=actor)
+    if reference := request.POST.get("item", ""):
+        presence.say(decisions.find(reference, by=actor), request.POST.get("doing", ""), by=actor, at=at)
+    return render(request, "triage/_present.html", live.present(actor, at=at, item=reference))
+
+
+def _conflict(request: HttpRequest, refused: StaleTicket, actor: Actor, *, at: datetime) -> HttpResponse:
+    """Somebody was quicker: what they did, and the same decision once more for whoever still wants it."""
+    reference = refused.extra["current"]["reference"]
+    again = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name not in {"version", "csrfmiddlewaretoken"}
+        for value in values
+    ]
+    context = {
+        "sentence": live.last_deed(reference, actor, at=at) or refused.message,
+        "reference": reference,
+        "version": refused.extra["current"]["version"],
+        "again": again,
+        "drafts": request.POST.get("verb") in {"reply", "ask", "note"},
+        "keep_url": Asked.of(request.POST).url(item=reference),
+    }
+    return render(request, "triage/conflict.html", context, status=409)
 
 
 def _decided(
@@ -197,8 +245,10 @@ def _toast(request: HttpRequest) -> dict[str, str] | None:
 
 
 def _list(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dict[str, Any]:
+    listed = queue(asked, actor, at=at, current=current)
+    live.show_present(listed, actor, at=at)
     return {
-        "queue": queue(asked, actor, at=at, current=current),
+        "queue": listed,
         "query": asked.q,
         "bulk_url": reverse("triage:bulk"),
         "teams": Team.objects.filter(is_active=True).order_by("name").values("slug", "name"),
@@ -209,12 +259,16 @@ def _open(reference: str, listed: dict[str, Any] | None, actor: Actor, *, at: da
     """The item to show: the one asked for, else the first of the list. One that is gone for this reader is simply not shown,
     unless it was asked for by name."""
     if reference:
-        return item_context(decisions.find(reference, by=actor), actor, at=at, is_chosen=True)
+        return _item(decisions.find(reference, by=actor), actor, at=at, is_chosen=True)
     rows = [each for group in (listed or {}).get("groups", []) for each in group["rows"]]
     if not rows:
         return None
     rows[0]["is_current"] = True
-    return item_context(decisions.find(rows[0]["reference"], by=actor), actor, at=at, is_chosen=False)
+    return _item(decisions.find(rows[0]["reference"], by=actor), actor, at=at, is_chosen=False)
+
+
+def _item(found: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict[str, Any]:
+    return item_context(found, actor, at=at, is_chosen=is_chosen) | {"here": live.at_item(found, actor, at=at)}
 
 
 def _form(
