@@ -147,7 +147,7 @@
     // The form whose answer is awaited must stay: htmx finds no region from an element that has left the page.
     if (deciding && target.id !== "queue") return event.preventDefault();
     const sheet = byId("sheet");
-    $(".notice[role=alert]", sheet.open ? sheet : document)?.remove();
+    $(".notice[role=alert]:not([data-conflict])", sheet.open ? sheet : document)?.remove();
     if (!posts) return;
     deciding = true;
     wanted = null;
