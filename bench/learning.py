@@ -38,7 +38,12 @@ def main() -> None:
     take_in(later, "learning-before")
     told = {"before": right(later, labels, "learning-before")}
 
-    chosen = [item for item in first if labels[item["id"]]["topic"]]
+    tagged = tags("learning-first")
+    chosen = [
+        item
+        for item in first
+        if labels[item["id"]]["topic"] and tagged.get(item["id"]) != {slug(labels[item["id"]]["topic"])}
+    ]
     random.Random(7).shuffle(chosen)
     began = time.monotonic()
     with browser(given.pictures) as page:
@@ -96,6 +101,16 @@ def right(items: Sequence[dict[str, Any]], labels: dict[str, Any], channel: str)
     }
 
 
+def tags(channel: str) -> dict[str, set[str]]:
+    from triage.models import Tagging
+
+    found: dict[str, set[str]] = {}
+    rows = Tagging.objects.standing().filter(item__channel__slug=channel)
+    for item, topic in rows.values_list("item__submission__external_id", "topic__slug"):
+        found.setdefault(item, set()).add(topic)
+    return found
+
+
 def correct(page: Any, channel: str, item: dict[str, Any], label: dict[str, Any]) -> None:
     from triage.models import Ticket
 
@@ -106,12 +121,12 @@ def correct(page: Any, channel: str, item: dict[str, Any], label: dict[str, Any]
     for box in page.locator("input[name=topic]").all():
         box.set_checked(box.get_attribute("value") == slug(label["topic"]))
     page.get_by_role("button", name="Set tags").click()
-    page.wait_for_url("**/triage/?**")
+    page.wait_for_url(lambda address: "/tag/" not in address and "/decide/" not in address)
     if ticket.team.name != label["team"]:
         page.goto(f"/triage/{ticket.reference}/route/")
         page.get_by_role("radio", name=label["team"]).first.check()
         page.get_by_role("button", name="Route", exact=True).click()
-        page.wait_for_url("**/triage/?**")
+        page.wait_for_url(lambda address: "/route/" not in address and "/decide/" not in address)
 
 
 def train(page: Any) -> None:
