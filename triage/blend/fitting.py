@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from triage.blend.base import Example, Unlearnable
 from triage.blend.copies import groups_of
-from triage.blend.model import Blend, Mode, candidates, meaningful, unseen_meaning, unseen_words, zero_shot
+from triage.blend.model import Blend, Mode, candidates, meaningful, zero_shot
 from triage.blend.parts import Linear, learn_meaning, learn_words, spread_out
 from triage.blend.pooling import pool
 from triage.blend.promises import threshold
 from triage.blend.vocabulary import Matrix, Vocabulary, rarity_of, weighted
-from triage.blend.zero_shot import Floats, log_softmax, stacked
+from triage.blend.zero_shot import Floats, stacked
 from triage.taggers.base import Taxonomy, Text
 from triage.taggers.language import detect
 
@@ -136,7 +136,7 @@ def _words(lesson: _Lesson, learn: Numbers, ask: Numbers) -> tuple[Numbers, Floa
         if len(ask)
         else np.empty((0, len(known)))
     )
-    return columns, rarity, learned, spread_out(scores, known.tolist(), number, unseen=unseen_words())
+    return columns, rarity, learned, spread_out(scores, known.tolist(), number)
 
 
 def _meaning(lesson: _Lesson, learn: Numbers, ask: Numbers) -> tuple[Linear, Floats]:
@@ -145,13 +145,10 @@ def _meaning(lesson: _Lesson, learn: Numbers, ask: Numbers) -> tuple[Linear, Flo
     row_of = {int(row): at for at, row in enumerate(lesson.meaningful)}
     vectors = lesson.vectors[[row_of[int(row)] for row in learn]]
     learned = learn_meaning(vectors, places, len(known), lesson.weights[learn])
-    often = np.bincount(places).tolist()
     scores = (
-        log_softmax(learned.scores(lesson.vectors[[row_of[int(row)] for row in ask]]))
-        if len(ask)
-        else np.empty((0, len(known)))
+        learned.scores(lesson.vectors[[row_of[int(row)] for row in ask]]) if len(ask) else np.empty((0, len(known)))
     )
-    return learned, spread_out(scores, known.tolist(), number, unseen=unseen_meaning(often))
+    return learned, spread_out(scores, known.tolist(), number)
 
 
 def _out_of_fold(lesson: _Lesson, number: int, *, with_meaning: bool) -> list[Floats]:
@@ -186,16 +183,7 @@ def _mode(
     from triage.evaluation import metrics
 
     places = [labels.index(label) for label in seen]
-    unseen = [unseen_words(), unseen_meaning(np.bincount(lesson.truths).tolist())]
-    parts = np.stack(
-        [
-            zero,
-            *(
-                spread_out(each[rows], places, len(labels), unseen=least)
-                for each, least in zip(out, unseen, strict=False)
-            ),
-        ]
-    )
+    parts = np.stack([zero, *(spread_out(each[rows], places, len(labels)) for each in out)])
     truths = np.array(places)[lesson.truths[rows]]
     pooled = pool(parts, truths, lesson.weights[rows])
     logs = pooled.log_probabilities(parts)

@@ -129,11 +129,10 @@ class Blend:
         vectors = np.empty((0, 0))
         if self.labels:
             features = self.vocabulary.weights(texts, self._rarity)
-            parts["labels_words"] = self._spread(self.words.scores(features), place, unseen=unseen_words())
+            parts["labels_words"] = self._spread(self.words.scores(features), place)
         if self.meaning is not None and name == "meaning":
             vectors = stacked([text.vector for text in texts])
-            scores = log_softmax(self.meaning.scores(vectors))
-            parts["labels_embedding"] = self._spread(scores, place, unseen=unseen_meaning(self.counts))
+            parts["labels_embedding"] = self._spread(self.meaning.scores(vectors), place)
         stack = np.stack(list(parts.values()))
         bias = np.zeros(len(place.labels))
         bias[list(place.theirs)] = mode.pool.bias[list(place.mine)]
@@ -239,8 +238,8 @@ class Blend:
         pairs = [(number, labels.index(label)) for number, label in enumerate(self.labels) if label in labels]
         return _Place(labels, tuple(mine for mine, _ in pairs), tuple(theirs for _, theirs in pairs))
 
-    def _spread(self, scores: Floats, place: _Place, *, unseen: float) -> Floats:
-        return spread_out(scores[:, list(place.mine)], place.theirs, len(place.labels), unseen=unseen)
+    def _spread(self, scores: Floats, place: _Place) -> Floats:
+        return spread_out(scores[:, list(place.mine)], place.theirs, len(place.labels))
 
     @cached_property
     def _rarity(self) -> Floats:
@@ -286,16 +285,6 @@ def zero_shot(texts: Sequence[Text], taxonomy: Taxonomy, labels: Sequence[str], 
             logs[:, topics[0]] if len(topics) == 1 else np.log(np.exp(logs[:, topics]).sum(axis=1) + 1e-12)
         )
     return odds
-
-
-def unseen_words() -> float:
-    """What a support vector machine would say of a label it has no example of."""
-    return -1.0
-
-
-def unseen_meaning(counts: Sequence[int]) -> float:
-    """As if half an example had been seen of it."""
-    return float(np.log(0.5 / (sum(counts) + len(counts))))
 
 
 def _verdict(label: str, best: float, in_scope: float, mode: Mode) -> tuple[Verdict, str | None]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from triage.blend.zero_shot import Floats, log_softmax
 
 # How strongly the weights are held to where they begin (the taxonomy alone), and the biases to none, in examples.
-_HOLD_WEIGHTS: Final = 1.0
-_HOLD_BIASES: Final = 2.0
+_HOLD_WEIGHTS: Final = 3.0
+_HOLD_BIASES: Final = 8.0
 
 
 @dataclass(frozen=True)
