@@ -18,7 +18,7 @@ from triage.taggers.language import UNKNOWN, detect
 
 MOST_WORDS: Final = 5
 MOST_NEIGHBOURS: Final = 3
-_NEAREST: Final = 5
+NEAREST: Final = 5
 # The encoder reads English; a vector of anything else says little.
 _READ_BY_ENCODER: Final = frozenset({"en", UNKNOWN, ""})
 # What the taxonomy gives "none of these", before corrections tell how common that is.
@@ -214,7 +214,7 @@ class Blend:
 
     def _near(self, vectors: Floats) -> list[tuple[Neighbour, ...]]:
         likeness = vectors.astype(np.float32) @ self._examples.T
-        most = min(_NEAREST, len(self.keys))
+        most = min(NEAREST, len(self.keys))
         nearest = np.argpartition(-likeness, most - 1, axis=1)[:, :most]
         found = []
         for row, columns in enumerate(nearest):

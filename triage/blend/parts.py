@@ -20,6 +20,7 @@ _WORDS_STRICTNESS: Final = 0.2
 # 1 would make every label count the same however rare, 0 every example.
 _BALANCE: Final = 1.0
 _MOST_STEPS: Final = 60
+_CLOSE_ENOUGH: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def learn_words(features: Any, labels: NDArray[np.intp], number: int, weights: F
     # Not above: it takes half a second, and only whoever trains needs it.
     from sklearn.svm import LinearSVC
 
-    model = LinearSVC(C=_WORDS_STRICTNESS, random_state=0)
+    model = LinearSVC(C=_WORDS_STRICTNESS, random_state=0, tol=_CLOSE_ENOUGH)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"

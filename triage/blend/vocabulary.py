@@ -17,7 +17,7 @@ from triage.words import SENTENCE_ENDS
 
 Matrix = Any  # scipy.sparse.csr_matrix, which has no types
 
-MOST_TERMS: Final = 40_000
+MOST_TERMS: Final = 25_000
 """Of either half; the commonest are kept."""
 _SHORTEST_PIECE, _LONGEST_PIECE = 3, 5
 _LONGEST_WORD = 40
