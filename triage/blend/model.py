@@ -1,8 +1,9 @@
 """A learned blend: what it keeps, and how it answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from triage.blend.base import NONE, Neighbour, Prediction, Verdict
 from triage.blend.parts import Linear, spread_out
 from triage.blend.pooling import Pool
-from triage.blend.vocabulary import Matrix, Vocabulary
+from triage.blend.vocabulary import NO_PIECES, Matrix, Vocabulary, weighted
 from triage.blend.zero_shot import Floats, ZeroShot, log_softmax, stacked
 from triage.taggers.base import Evidence, Taxonomy, Text
 from triage.taggers.language import UNKNOWN, detect
@@ -128,7 +129,8 @@ class Blend:
         features: Matrix | None = None
         vectors = np.empty((0, 0))
         if self.labels:
-            features = self.vocabulary.weights(texts, self._rarity)
+            counts = self.vocabulary.counts(texts)
+            features = weighted(counts, self._rarity, terms=len(self.vocabulary.terms))
             parts["labels_words"] = self._spread(self.words.scores(features), place)
         if self.meaning is not None and name == "meaning":
             vectors = stacked([text.vector for text in texts])
@@ -179,38 +181,38 @@ class Blend:
             why_not=why_not,
         )
 
-    def _said(self, text: Text, label: str, features: Matrix) -> list[Evidence]:
-        """The words that speak for the label most, by exactly what they add to its score."""
+    def _said(self, text: Text, label: str, features: Matrix) -> Iterator[Evidence]:
+        """The words, and pairs of neighbours, that speak for the label most, by exactly what they add to its score."""
         if label not in self.labels:
-            return []
-        weights = self.words.weights[:, self.labels.index(label)].astype(np.float64)
-        adds = dict(zip(features.indices.tolist(), (features.data * weights[features.indices]).tolist(), strict=True))
-        stems = text.stems
-        found: dict[int, float] = {}
+            return
         terms = len(self.vocabulary.terms)
-        often: dict[int, int] = {}
-        for word in text.words.folded:
-            for piece in self.vocabulary.pieces_of(word):
-                often[piece] = often.get(piece, 0) + 1
-        for place, stem in enumerate(stems):
-            column = self.vocabulary.term(stem)
-            gain = adds.get(column, 0.0) if column is not None else 0.0
-            gain += sum(
-                adds.get(terms + piece, 0.0) / often[piece]
-                for piece in self.vocabulary.pieces_of(text.words.folded[place])
-            )
-            found[place] = gain
-        top = sorted(found, key=lambda place: (-found[place], place))
-        said: list[Evidence] = []
-        seen: set[str] = set()
-        for place in top:
-            if found[place] <= 0 or len(said) == MOST_WORDS:
-                break
-            word = text.words.folded[place]
-            if word not in seen:
-                seen.add(word)
-                said.append(Evidence(word, round(found[place], 4), text.span(place, place + 1)))
-        return said
+        adds = np.zeros(len(self.vocabulary))
+        adds[features.indices] = features.data * self.words.weights[features.indices, self.labels.index(label)]
+        folded, stems = text.words.folded, text.stems
+        places: dict[str, int] = {}
+        for place, word in enumerate(folded):
+            places.setdefault(word, place)
+        pieces = [self.vocabulary.pieces_of(word) for word in places]
+        often = np.bincount(np.concatenate([self.vocabulary.pieces_of(word) for word in folded] + [NO_PIECES]))
+        whose = np.repeat(np.arange(len(pieces)), [len(each) for each in pieces])
+        flat = np.concatenate([*pieces, NO_PIECES])
+        gains = np.bincount(whose, adds[terms + flat] / often[flat], minlength=len(pieces)).tolist()
+        found: list[tuple[float, int, int]] = []
+        for gain, place in zip(gains, places.values(), strict=True):
+            column = self.vocabulary.term(stems[place])
+            found.append((gain + (adds[column] if column is not None else 0.0), place, place + 1))
+        for place, (one, other) in enumerate(pairwise(stems)):
+            column = self.vocabulary.term(f"{one} {other}")
+            if column is not None and adds[column] > 0:
+                found.append((adds[column], place, place + 2))
+        taken: set[str] = set()
+        for gain, first, last in sorted(found, key=lambda each: (-each[0], each[1], each[2])):
+            if gain <= 0 or len(taken) == MOST_WORDS:
+                return
+            says = " ".join(folded[first:last])
+            if says not in taken:
+                taken.add(says)
+                yield Evidence(says, round(float(gain), 4), text.span(first, last))
 
     def _near(self, vectors: Floats) -> list[tuple[Neighbour, ...]]:
         likeness = vectors.astype(np.float32) @ self._examples.T

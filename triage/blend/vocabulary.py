@@ -4,12 +4,12 @@ Weights are (1 + log times) x idf, each of the two halves at length 1 (sublinear
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain, pairwise
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from triage.taggers.base import Text
@@ -22,6 +22,7 @@ MOST_TERMS: Final = 25_000
 _SHORTEST_PIECE, _LONGEST_PIECE = 3, 5
 _LONGEST_WORD = 40
 _MOST_REMEMBERED = 50_000
+NO_PIECES = np.empty(0, np.int32)
 
 
 class Vocabulary:
@@ -32,7 +33,7 @@ class Vocabulary:
         self.pieces = tuple(pieces)
         self._terms = {term: number for number, term in enumerate(self.terms)}
         self._pieces = {piece: number for number, piece in enumerate(self.pieces)}
-        self._of_word: dict[str, tuple[int, ...]] = {}
+        self._of_word: dict[str, NDArray[np.int32]] = {}
 
     @classmethod
     def of(cls, texts: Sequence[Text]) -> "Vocabulary":
@@ -70,26 +71,22 @@ class Vocabulary:
         counts.sum_duplicates()
         return counts
 
-    def weights(self, texts: Sequence[Text], rarity: NDArray[np.float64]) -> Matrix:
-        return weighted(self.counts(texts), rarity, terms=len(self.terms))
-
     def term(self, said: str) -> int | None:
         """The column of a stem or a pair of stems."""
         return self._terms.get(said)
 
-    def pieces_of(self, word: str) -> tuple[int, ...]:
+    def pieces_of(self, word: str) -> NDArray[np.int32]:
         """The pieces of a folded word by their place among the pieces, with repetition."""
         known = self._of_word.get(word)
         if known is None:
-            known = tuple(self._pieces[piece] for piece in _pieces(word) if piece in self._pieces)
+            known = np.array([self._pieces[piece] for piece in _pieces(word) if piece in self._pieces], np.int32)
             if len(self._of_word) < _MOST_REMEMBERED:
                 self._of_word[word] = known
         return known
 
     def _pieces_by_word(self, words: Sequence[str]) -> Matrix:
         each = [self.pieces_of(word) for word in words]
-        ends = np.cumsum([0, *map(len, each)])
-        return _rows(list(chain.from_iterable(each)), ends.tolist(), len(self.pieces))
+        return _rows(np.concatenate([*each, NO_PIECES]), np.cumsum([0, *map(len, each)]), len(self.pieces))
 
 
 def rarity_of(counts: Matrix, groups: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -134,9 +131,11 @@ def _commonest(spread: Counter[str]) -> list[str]:
     return sorted(often[:MOST_TERMS])
 
 
-def _rows(columns: Iterable[int], ends: Sequence[int], width: int) -> Matrix:
+def _rows(columns: ArrayLike, ends: ArrayLike, width: int) -> Matrix:
     """One row for each run of columns, each worth one."""
-    numbers = np.fromiter(columns, np.int32)
-    rows = sparse.csr_matrix((np.ones(len(numbers)), numbers, np.asarray(ends, np.int32)), shape=(len(ends) - 1, width))
+    numbers = np.asarray(columns, np.int32)
+    rows = sparse.csr_matrix(
+        (np.ones(len(numbers)), numbers, np.asarray(ends, np.int32)), shape=(np.size(ends) - 1, width)
+    )
     rows.sum_duplicates()
     return rows
