@@ -163,4 +163,5 @@ def _stored(one: Suggestion) -> dict[str, Any]:
             {"says": each.says, "weight": round(each.weight, 4), "span": list(each.span) if each.span else None}
             for each in one.evidence[:_MOST_EVIDENCE]
         ],
+        **({"grounds": dict(one.grounds)} if one.grounds else {}),
     }

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from triage.blend import Example, fit
 from triage.taggers import Taxonomy, Text, Topic, taggers
 from triage.taggers.topics import LEAST_CONFIDENCE, MOST_SUGGESTIONS, rank
 
@@ -107,3 +111,37 @@ def test_suggestions_come_surest_first_and_do_not_depend_on_the_batch(texts: lis
         assert sure == sorted(sure, reverse=True)
         assert len(sure) <= MOST_SUGGESTIONS
         assert all(LEAST_CONFIDENCE <= each < 1 for each in sure)
+
+
+def test_what_people_corrected_is_learned_and_says_what_it_rests_on() -> None:
+    said = {
+        "seal-leak": "my worktop is soaked",
+        "broken-lid": "its bonnet popped away",
+        "manual": "no leaflet in the box",
+    }
+    whens = ["today", "again", "since monday", "as before", "in may", "once more"]
+    examples = [Example(f"\n{text} {when}", label) for label, text in said.items() for when in whens]
+    learned = replace(SHOP, learned={"topic": fit(examples, SHOP)})
+    assert best("Sadly the bonnet popped", taxonomy=SHOP) is None
+    [[first, *others]] = taggers.get("topics").tag([Text(1, text="Sadly the bonnet popped")], learned)
+    assert first.value == "broken-lid"
+    assert '"bonnet' in first.reason
+    assert first.grounds["decision"] in {"auto", "suggest", "abstain"}
+    assert set(first.grounds["parts"]) == {"zero_shot", "labels_words"}
+    assert first.confidence + sum(other.confidence for other in others) <= 1
+    assert taggers.get("topics").tag([Text(1)], learned) == [[]]
+
+
+def test_a_text_is_placed_by_its_meaning_where_it_is_encoded() -> None:
+    axes = np.eye(len(SHOP.topics), dtype=np.float32)
+    vectors = {
+        saying: axis
+        for topic, axis in zip(SHOP.topics, axes, strict=True)
+        for saying in (topic.name, topic.description, *topic.keywords)
+    }
+    encoded = replace(SHOP, vectors=vectors)
+    text = Text(1, text="It is not what I hoped for when I opened it", vector=axes[3])
+    [[first, *_]] = taggers.get("topics").tag([text], encoded)
+    assert first.value == SHOP.topics[3].slug
+    assert first.grounds["why_not"]
+    assert taggers.get("topics").tag([replace(text, vector=None)], encoded) == [[]]

@@ -2,7 +2,7 @@
 
 from triage.blend.base import NONE, Example, Neighbour, Prediction, Unlearnable, Verdict
 from triage.blend.fitting import LEAST_EXAMPLES, MOST_EXAMPLES, fit
-from triage.blend.model import Blend, Mode
+from triage.blend.model import Blend, Mode, meaningful
 
 __all__ = [
     "LEAST_EXAMPLES",
@@ -16,4 +16,5 @@ __all__ = [
     "Unlearnable",
     "Verdict",
     "fit",
+    "meaningful",
 ]

@@ -170,12 +170,15 @@ class Blend:
         label = place.labels[order[0]]
         in_scope = best * (sum(one.cosine for one in near) / len(near) if near else 1.0)
         verdict, why_not = _verdict(label, best, in_scope, mode)
+        words = () if features is None else tuple(self._said(text, label, features))
+        if verdict == "auto" and not words and not near:
+            verdict, why_not = "suggest", "Nothing in it speaks for the likeliest, which is only the commonest."
         return Prediction(
             probabilities=tuple((place.labels[number], float(shares[number])) for number in order),
             verdict=verdict,
             threshold=mode.thresholds.get("auto"),
             parts=parts,
-            words=() if features is None else tuple(self._said(text, label, features)),
+            words=words,
             neighbours=near[:MOST_NEIGHBOURS],
             in_scope=in_scope,
             why_not=why_not,

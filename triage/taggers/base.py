@@ -102,6 +102,8 @@ class Suggestion:
     reason: str
     evidence: tuple[Evidence, ...] = ()
     score: float | None = None
+    grounds: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """What else is known of how it came about, as JSON: the parts of a learned model, the nearest examples, the runners-up."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
-"""Topics of the organisation's taxonomy, by its own words and, once there are corrections, by what was learned from them."""
+"""Topics of the organisation's taxonomy: by its own words, by what texts mean where they have been encoded, and by what was
+learned from people's corrections once there are some."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from triage.blend import NONE, Prediction, keywords
-from triage.taggers.base import Suggestion, Tagger, Taxonomy, Text, taggers
+from triage import blend
+from triage.blend import keywords
+from triage.taggers.base import Evidence, Suggestion, Tagger, Taxonomy, Text, taggers
 
 MOST_SUGGESTIONS: Final = 5
 LEAST_CONFIDENCE: Final = 0.1
+_MOST_SAID: Final = 3
 
 
 @taggers.register
@@ -17,44 +20,35 @@ class Topics(Tagger):
     kind = "topic"
 
     def tag(self, batch: Sequence[Text], taxonomy: Taxonomy) -> list[list[Suggestion]]:
-        if (learned := taxonomy.learned.get("topic")) is not None:
-            names = {topic.slug: topic.name for topic in taxonomy.topics}
-            return [list(_learned(said, names)) for said in learned.predict(batch, taxonomy)]
         index = taxonomy.derive(keywords.TopicIndex)
-        return [list(_suggest(text, index)) for text in batch]
-
-
-def _learned(said: Prediction, names: Mapping[str, str]) -> Iterator[Suggestion]:
-    """What was learned, as far as it is worth showing; the words are those that speak for the likeliest topic."""
-    for place, (slug, probability) in enumerate(said.probabilities[: MOST_SUGGESTIONS + 1]):
-        if probability < LEAST_CONFIDENCE:
-            return
-        if slug == NONE:
-            continue
-        evidence = said.words if place == 0 else ()
-        words = ", ".join(f'"{one.says}"' for one in evidence[:3])
-        yield Suggestion(
-            kind="topic",
-            value=slug,
-            confidence=probability,
-            reason=f"Items like this one were tagged {names[slug]}" + (f": {words}." if words else "."),
-            evidence=evidence,
-        )
+        if not index.topics:
+            return [[] for _ in batch]
+        learned = taxonomy.learned.get("topic")
+        model = learned or blend.Blend.day_one("topic")
+        # With nothing learned and nothing encoded the words have their own, better tried, measure of confidence.
+        asked = [
+            text for text in batch if text.words.folded and (learned or blend.meaningful(text, taxonomy, field="topic"))
+        ]
+        answers = dict(zip(map(id, asked), model.predict(asked, taxonomy), strict=True))
+        return [
+            list(_blended(text, answers[id(text)], index) if id(text) in answers else _by_words(text, index))
+            for text in batch
+        ]
 
 
 def rank(text: Text, taxonomy: Taxonomy) -> list[tuple[str, float]]:
-    """Every topic the text shares anything with and the confidence in it, surest first, however small."""
+    """Every topic the text shares any word with and the confidence in it by words alone, surest first, however small."""
     index = taxonomy.derive(keywords.TopicIndex)
     return [(index.topics[topic].slug, confidence) for topic, confidence in index.confidences(index.features(text))]
 
 
-def _suggest(text: Text, index: keywords.TopicIndex) -> Iterator[Suggestion]:
+def _by_words(text: Text, index: keywords.TopicIndex) -> Iterator[Suggestion]:
     features = index.features(text)
     for topic, confidence in index.confidences(features, most=MOST_SUGGESTIONS):
         if confidence < LEAST_CONFIDENCE:
             return
         evidence = tuple(keywords.evidence(text, index.speaking(features, topic)))
-        said = ", ".join(f'"{one.says}"' for one in evidence[:3]) or "words of its branch"
+        said = _quoted(evidence) or "words of its branch"
         yield Suggestion(
             kind="topic",
             value=index.topics[topic].slug,
@@ -62,3 +56,61 @@ def _suggest(text: Text, index: keywords.TopicIndex) -> Iterator[Suggestion]:
             reason=f"The text speaks of {index.topics[topic].name}: {said}.",
             evidence=evidence,
         )
+
+
+def _blended(text: Text, prediction: blend.Prediction, index: keywords.TopicIndex) -> Iterator[Suggestion]:
+    features = index.features(text)
+    numbers = {topic.slug: number for number, topic in enumerate(index.topics)}
+    for label, share in prediction.probabilities[:MOST_SUGGESTIONS]:
+        if share < LEAST_CONFIDENCE:
+            return
+        if label == blend.NONE:
+            continue
+        likeliest = label == prediction.label
+        by_taxonomy = tuple(keywords.evidence(text, index.speaking(features, numbers[label])))
+        evidence = _together(prediction.words if likeliest else (), by_taxonomy)
+        if likeliest and not evidence and text.vector is None:
+            return  # nothing speaks for it but that it is common
+        yield Suggestion(
+            kind="topic",
+            value=label,
+            confidence=share,
+            reason=_reason(index.topics[numbers[label]].name, label, evidence, prediction),
+            evidence=evidence,
+            grounds=_grounds(prediction) if likeliest else {},
+        )
+
+
+def _reason(name: str, label: str, evidence: Sequence[Evidence], prediction: blend.Prediction) -> str:
+    if said := _quoted(evidence):
+        return f"The text speaks of {name}: {said}."
+    alike = sum(each.label == label for each in prediction.neighbours)
+    if alike:
+        return f"Of the {len(prediction.neighbours)} nearest items that people have placed, {alike} went to {name}."
+    if label == prediction.label:
+        return f"Its meaning is closest to {name}."
+    return f"What people have placed so far makes {name} the next likeliest."
+
+
+def _grounds(prediction: blend.Prediction) -> Mapping[str, object]:
+    """How the likeliest label came about, as it is stored with the decision."""
+    return {
+        "decision": prediction.verdict,
+        "threshold": prediction.threshold,
+        "parts": dict(prediction.parts),
+        "neighbours": [
+            {"item": each.key, "cosine": round(each.cosine, 3), "label": each.label} for each in prediction.neighbours
+        ],
+        "runner_up": [[label, round(share, 4)] for label, share in prediction.probabilities[1:3]],
+        "why_not": prediction.why_not,
+    }
+
+
+def _together(learned: Sequence[Evidence], by_taxonomy: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """What was learned first, and of the taxonomy's words those it does not name."""
+    places = {each.span for each in learned}
+    return (*learned, *(each for each in by_taxonomy if each.span not in places))[: 2 * keywords.MOST_EVIDENCE]
+
+
+def _quoted(evidence: Sequence[Evidence]) -> str:
+    return ", ".join(f'"{one.says}"' for one in evidence[:_MOST_SAID])
