@@ -155,7 +155,7 @@ GET: dict[str, tuple[int, ...]] = {
     "hooks/<str:key>/": GONE,  # a key is a channel's, and this world has no channel that is called
     "kpis/": STEER,
     "kpis/backlog/": STEER,
-    "kpis/audits/": STEER,
+    "kpis/audit-results/": STEER,
     "kpis/<slug:slug>/": STEER,
     "kpis/<slug:slug>/items/": STEER,
     "api/schema/": OPEN,

@@ -16,7 +16,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
-from triage import duplicates, lifecycle, merging, notifications, proposals, siblings
+from triage import duplicates, lifecycle, merging, notifications, proposals, siblings, track_record
 from triage.deadlines import Deadlines, topics_of
 from triage.journal import NotNow, Said, StaleTicket, move, stale, summary, take_back, touch
 from triage.lifecycle import Resolution, Status, Verb, WhyNot, WhyRouted
@@ -97,7 +97,7 @@ def dismiss(ticket: Ticket, *, by: Actor, at: datetime, because: str = "") -> No
     said = {name: ticket.explanation.get(name) for name in ("by", "rule", "topic")}
     if because:
         said |= {"because": because, "reason": f"{WhyNot(because).label}."}
-    answers = proposals.turned_down(ticket, _standing(ticket), because=because)
+    answers = proposals.turned_down(ticket, track_record.named(_standing(ticket), at=at), because=because)
     events = [(Event.Type.DISMISSED, said | {"answers": answers})]
     # What is no spam stands where its severity puts it; out of the way was only for spam.
     rank = ticket.severity - 1 if ticket.explanation.get("by") == "spam" else ticket.rank
@@ -110,7 +110,7 @@ def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:
         raise NotNow(f"{ticket.reference} was decided already. Route it if it should go elsewhere.")
     kept = _standing(ticket)
     said = _triage(ticket, kept=True)
-    said["answers"] += proposals.tags(kept[: proposals.MOST_TAGS], kept=True)
+    said["answers"] += proposals.tags(track_record.named(kept, at=at), kept=True)
     said["topics"] = sorted(each.topic.slug for each in kept)
     move(ticket, Verb.ROUTE, [(Event.Type.TRIAGED, said)], by=by, at=at)
 

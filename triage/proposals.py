@@ -140,11 +140,12 @@ def tags(taggings: Iterable[Tagging], *, kept: bool) -> list[dict[str, Any]]:
 
 
 def turned_down(ticket: Ticket, taggings: Iterable[Tagging], *, because: str) -> list[dict[str, Any]]:
-    """What "not this" answers: the team unless its reason names the tags; nothing while nobody can tell."""
+    """What "not this" answers: the team unless its reason names the tags, of which `taggings` were shown; nothing while nobody
+    can tell."""
     if because == WhyNot.CANNOT_TELL:
         return []
     if because == WhyNot.WRONG_TAGS:
-        return tags(list(taggings)[:MOST_TAGS], kept=False)
+        return tags(taggings, kept=False)
     proposed = placing(ticket)
     return [proposed.answered(kept=False)] if proposed else []
 

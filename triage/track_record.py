@@ -12,7 +12,7 @@ Proposals that turned out worse than `WORTH_PROPOSING` are not shown as such; de
 them, so a kind that gets better comes back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,8 +20,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Sum
 
-from triage.models import Event, TrackRecord
-from triage.proposals import ABOUT, BANDS, Kind, Proposal, band_words
+from triage.models import Event, Tagging, TrackRecord
+from triage.proposals import ABOUT, BANDS, MOST_TAGS, Kind, Proposal, band_words, of_tag
 
 WINDOW = timedelta(days=90)
 SETTLES = timedelta(days=14)
@@ -116,6 +116,13 @@ def not_worth_proposing(*, at: datetime) -> frozenset[Key]:
         .filter(answers__gte=ENOUGH, kept__lt=WORTH_PROPOSING * F("answers"))
     )
     return frozenset((kind, about, band) for kind, about, band, _, _ in rows)
+
+
+def named(taggings: Sequence[Tagging], *, at: datetime) -> list[Tagging]:
+    """The tags that a proposal names, of those that stand, surest first: without those that are mostly turned down."""
+    poor = not_worth_proposing(at=at)
+    proposed = ((tagging, of_tag(tagging)) for tagging in taggings)
+    return [tagging for tagging, tag in proposed if tag is None or key_of(tag) not in poor][:MOST_TAGS]
 
 
 def key_of(proposal: Proposal) -> Key:

@@ -102,6 +102,6 @@ def test_the_pages_of_the_audit_are_accessible(
 
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
-        for address in ("/audits/", "/audits/settle/", "/kpis/audits/"):
+        for address in ("/audits/", "/audits/settle/", "/kpis/audit-results/"):
             page.goto(address)
             assert_accessible(page)

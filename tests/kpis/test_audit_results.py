@@ -201,12 +201,12 @@ class TestThePage:
         return client
 
     def test_it_shows_audits_and_records(self, desk: Client) -> None:
-        assert "No audit yet" in desk.get("/kpis/audits/").content.decode()
+        assert "No audit yet" in desk.get("/kpis/audit-results/").content.decode()
         labelled(audit(rule=(1, 1)), machine={"team": "quality"}, label={"team": "quality", "topics": []})
         TrackRecord.objects.create(day=NOW.date(), kind="team", band=90, kept=383, answers=412)
         TrackRecord.objects.create(day=NOW.date(), kind="rule", about="<b>Water</b>", kept=3, answers=40)
 
-        html = desk.get("/kpis/audits/").content.decode()
+        html = desk.get("/kpis/audit-results/").content.decode()
 
         assert "Team as learned from corrections, 90 to 95% sure" in html
         assert "Kept 93 times in 100" in html
@@ -222,7 +222,7 @@ class TestThePage:
                 ticket = labelled(week, machine={"team": "quality"}, label={"team": "logistics", "topics": ["leak"]})
                 said(ticket, ("quality", ["leak"]), ("logistics", ["leak"]))
             with CaptureQueriesContext(connection) as spent:
-                desk.get("/kpis/audits/")
+                desk.get("/kpis/audit-results/")
             return len(spent)
 
         assert cost(2) == cost(18)

@@ -273,6 +273,18 @@ class TestWhatIsShown:
         assert 'id="accept-button"' not in page
         assert "Proposed: " not in page
 
+    def test_tags_that_are_mostly_turned_down_are_not_named_nor_answered(
+        self, desk: Client, quality: Team, tariq: User, leak: Topic
+    ) -> None:
+        lid = Topic.objects.create(slug="lid", name="Lid")
+        ticket = make_ticket(team=quality, explanation=learned(0.93))
+        for topic, sure in ((leak, 0.4), (lid, 0.8)):
+            Tagging.objects.create(item=ticket.item, topic=topic, source="model", confidence=sure)
+        self.had(17, 30, kind="topic", band=0)
+
+        assert "Keep it with Quality, tagged “Lid”" in self.card(desk, ticket)
+        assert answers(do(ticket, "accept", tariq)) == [("team", "", True), ("topic", "lid", True)]
+
     def test_safety_is_shown_whatever_its_record(self, desk: Client, quality: Team) -> None:
         self.had(1, 30)
 

@@ -8,8 +8,8 @@ from typing import Any
 from feedback_portal.accounts.models import Team
 from triage.lifecycle import Resolution, Status, WhyNot
 from triage.models import Analysis, Tagging, Ticket
-from triage.proposals import MOST_TAGS, Kind, Proposal, placing
-from triage.track_record import Record, record_of
+from triage.proposals import Kind, Proposal, placing
+from triage.track_record import Record, named, record_of
 
 REASONS = [{"value": value, "label": label} for value, label in WhyNot.choices]
 
@@ -25,7 +25,7 @@ def suggestion(
         return None
     record = record_of(proposed, at=at) if proposed is not None else Record()
     if proposed is None or is_safety or proposed.team == ticket.team.slug:
-        sentence, reasons = _keep(ticket, taggings, analysis)
+        sentence, reasons = _keep(ticket, named(taggings, at=at), analysis)
         accept = [("verb", "accept")]
     elif proposed.kind == Kind.SPAM:
         sentence, reasons = "Close it as spam", [str(ticket.explanation.get("spam", ""))]
@@ -64,7 +64,7 @@ def shown(ticket: Ticket) -> Proposal | None:
 
 
 def _keep(ticket: Ticket, taggings: Sequence[Tagging], analysis: Analysis | None) -> tuple[str, list[str]]:
-    tags = [tagging.topic.name for tagging in taggings[:MOST_TAGS]]
+    tags = [tagging.topic.name for tagging in taggings]
     sentence = f"Keep it with {ticket.team}" + (f", tagged “{'”, “'.join(tags)}”" if tags else "")
     reasons = [str(ticket.explanation.get("reason", ""))]
     reasons += [str(tagging.evidence.get("reason", "")) for tagging in taggings[:1]]
