@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from triage.blend import NONE, Blend, Example, Prediction, Unlearnable, fit
+from triage.blend.copies import groups_of
+from triage.blend.promises import threshold, wilson_lower
 from triage.taggers import Taxonomy, Text, Topic
 
 SHOP = Taxonomy(
@@ -189,3 +191,93 @@ def test_bytes_that_are_no_model_are_refused_in_a_sentence(blend: Blend) -> None
     ]:
         with pytest.raises(Unlearnable, match="cannot be read"):
             Blend.from_bytes(hostile)
+
+
+def test_a_promise_is_kept_on_what_was_never_seen() -> None:
+    """Every fifth label is wrong, so nothing may promise nine in ten of all; what it does set must keep it."""
+    chance = np.random.default_rng(3)
+
+    def said(label: str) -> str:
+        other = str(chance.choice([each for each in SAID if each]))
+        spoken = other if chance.random() < 0.2 else label
+        sure = " ".join(chance.permutation(SAID[spoken][0].split())) if chance.random() < 0.6 else "it is bad"
+        return f"{sure} {chance.choice(WHEN)} {chance.integers(1000)}"
+
+    labels = [str(chance.choice([each for each in SAID if each])) for _ in range(900)]
+    taught = [Example(f"\n{said(label)}", label, key=number) for number, label in enumerate(labels[:600])]
+    learned = fit(taught, SHOP, promises={"auto": 0.75, "suggest": 0.5})
+    asked = [Text(number, text=said(label)) for number, label in enumerate(labels[600:])]
+    answers = learned.predict(asked, SHOP)
+    kept = [
+        answer.label == label for answer, label in zip(answers, labels[600:], strict=True) if answer.verdict == "auto"
+    ]
+    assert 60 < len(kept) < 280
+    assert sum(kept) / len(kept) >= 0.72
+
+
+@pytest.mark.parametrize(
+    ("rights", "promise", "expected"),
+    [
+        ([True] * 20, 0.9, 0.81),  # Wilson's lower bound of 20 out of 20 is .952
+        ([True] * 14, 0.9, None),  # too few to promise anything
+        ([True] * 20 + [False] * 20, 0.9, 0.8),  # one wrong of 21 still keeps it (.899 does not)
+        ([False] * 40, 0.5, None),
+    ],
+)
+def test_a_threshold_is_the_lowest_that_keeps_its_promise(
+    rights: list[bool], promise: float, expected: float | None
+) -> None:
+    confidences = 1 - np.arange(len(rights)) / 100
+    found = threshold(np.array(rights), confidences, promise=promise)
+    if expected is None:
+        assert found is None
+    else:
+        assert found is not None
+        kept = int((confidences >= found).sum())
+        assert wilson_lower(sum(rights[:kept]), kept) >= promise
+        assert wilson_lower(sum(rights[: kept + 1]), kept + 1) < promise or kept == len(rights)
+
+
+def test_equally_sure_answers_are_never_parted() -> None:
+    rights = np.array([True] * 30 + [False] * 30)
+    assert threshold(rights, np.full(60, 0.7), promise=0.9) is None
+
+
+def test_near_copies_fall_into_one_group() -> None:
+    letter = (
+        "I am writing about the kettle that you sent me, since its lid does not close and the seal is worn. Please help"
+    )
+    texts = [
+        Text(1, text=letter),
+        Text(2, text=f"{letter}, Ana."),
+        Text(3, text="The courier never came to us at all today"),
+    ]
+    groups = groups_of([*texts, Text(4, text=letter.upper())], ["", "", "", ""])
+    assert groups[0] == groups[1] == groups[3] != groups[2]
+    assert len(set(groups_of(texts, ["a", "b", "a"]).tolist())) == 1
+
+
+def test_what_is_unlike_everything_is_not_set(seeing: Blend) -> None:
+    far = np.zeros(8, np.float32)
+    far[7] = 1
+    [prediction] = seeing.predict(
+        [Text(1, text="The cover has snapped off and it will not close", vector=far)], WITH_VECTORS
+    )
+    assert prediction.verdict == "abstain"
+    assert prediction.why_not == "It is unlike any labelled item."
+
+
+def test_other_languages_are_read_by_their_words_alone(seeing: Blend) -> None:
+    text = Text(
+        1, text="Der Deckel ist abgebrochen und die Dichtung ist auch nicht mehr gut", vector=vector_of("lid", 3)
+    )
+    [prediction] = seeing.predict([text], WITH_VECTORS)
+    assert "labels_embedding" not in prediction.parts
+    assert prediction.neighbours == ()
+
+
+def test_every_answer_names_a_word_a_neighbour_or_why_it_is_none(blend: Blend, seeing: Blend) -> None:
+    for model, taxonomy in ((blend, SHOP), (seeing, WITH_VECTORS), (Blend.day_one("topic"), SHOP)):
+        for text in ("", "...", "cover", "the courier", "zzz zzz", "\U0001f600"):
+            [prediction] = model.predict([Text(1, text=text, vector=vector_of("lid", 1))], taxonomy)
+            assert prediction.words or prediction.neighbours or prediction.why_not

@@ -118,3 +118,31 @@ def test_a_line_beyond_the_bound_is_refused_before_it_is_held(tmp_path: Path) ->
 def test_every_task_names_its_label() -> None:
     assert {"topic"} <= {task.slug for task in tasks.all()}
     assert all(task.label for task in tasks.all())
+
+
+def test_what_was_taught_and_where_teams_are_the_labels(tmp_path: Path, data: Path) -> None:
+    said = {"quality": "a puddle under it", "shop": "the till took too much"}
+    taxonomy = [{"id": "wet", "name": "Puddles", "team": "quality"}, {"id": "till", "name": "Till", "team": "shop"}]
+    (tmp_path / "teams.json").write_text(json.dumps(taxonomy))
+    rows = [{"text": f"{text} {number}", "team": team} for team, text in said.items() for number in range(12)]
+    train = tmp_path / "train.jsonl"
+    train.write_text("\n".join(json.dumps(row) for row in rows))
+    arguments = ("route", train, "--train", train, "--taxonomy", tmp_path / "teams.json", "--json", "--without-encoder")
+    figures = json.loads(evaluate(*arguments))
+    assert figures["accuracy"] == 1.0
+    assert figures["model"] == "words + 24 examples"
+    few = json.loads(evaluate("topic", data, "--train", data, "--json", "--without-encoder"))
+    assert few["model"] == "words"  # two examples are too few to learn from, and no reason to refuse
+
+
+def test_what_no_topic_covers_counts_for_what_is_out_of_scope_alone(tmp_path: Path, data: Path) -> None:
+    path = tmp_path / "more.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in [*ROWS, {"text": "hello there", "topic": "oos"}]))
+    figures = json.loads(evaluate("topic", path, "--json", "--without-encoder"))
+    assert (figures["n"], figures["accuracy"], figures["out_of_scope_n"]) == (2, 1.0, 1.0)
+    assert figures["out_of_scope_auroc"] == 1.0
+
+
+def test_separation_is_the_chance_of_being_in_order() -> None:
+    assert metrics.separation([3, 2], [1, 2]) == (1 + 1 + 1 + 0.5) / 4
+    assert metrics.caught([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [0, 1.5, 2.5], lost=0.1) == pytest.approx(2 / 3)

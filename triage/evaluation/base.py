@@ -33,12 +33,16 @@ class Unmeasurable(Exception):
 
 
 class Answer(NamedTuple):
-    """What a task says of one item ("" where it says nothing), how sure it is, from 0 to 1, and how much the item is like
-    what the task knows."""
+    """What a task says of one item ("" where it says nothing), and how sure it is, from 0 to 1."""
 
     label: str
     confidence: float
     in_scope: float = 1.0
+    """How much the item is like what the task knows."""
+    is_set: bool = False
+    """Whether it is sure enough to act on, by the promise it makes."""
+    others: tuple[str, ...] = ()
+    """The next likely labels."""
 
 
 @dataclass(frozen=True)

@@ -46,31 +46,56 @@ class Learned(Labelling):
             for number, (text, label) in enumerate(zip(texts, labels, strict=True))
         ]
         try:
-            model = fit(examples, taxonomy, field=self.field) if examples else Blend.day_one(self.field)
-        except Unlearnable as no:
-            raise Unmeasurable(str(no)) from None
+            model = fit(examples, taxonomy, field=self.field)
+        except Unlearnable:  # too little to go by, so the taxonomy is
+            model = Blend.day_one(self.field)
 
         def answer(texts: Sequence[Text]) -> list[Answer]:
-            return [Answer(each.label, each.confidence, each.in_scope) for each in model.predict(texts, taxonomy)]
+            return [
+                Answer(
+                    each.label,
+                    each.confidence,
+                    each.in_scope,
+                    is_set=each.verdict == "auto",
+                    others=tuple(label for label, _ in each.probabilities[1:3]),
+                )
+                for each in model.predict(texts, taxonomy)
+            ]
 
-        parts = ["words", *(["meaning"] if vectors else []), *([f"{len(examples)} examples"] if examples else [])]
+        parts = [
+            "words",
+            *(["meaning"] if vectors else []),
+            *([f"{sum(model.counts)} examples"] if model.labels else []),
+        ]
         return " + ".join(parts), answer
 
     def figures(self, truths: Sequence[str], answers: Sequence[Answer], ground: Ground) -> Measured:
         known = self.known(ground.taxonomy)
         inside = [number for number, truth in enumerate(truths) if truth in known]
         outside = [answer for truth, answer in zip(truths, answers, strict=True) if truth not in known]
-        figures = figures_of([truths[number] for number in inside], [answers[number] for number in inside])
-        if not outside:
-            return figures
-        high, low = [answers[number].in_scope for number in inside], [answer.in_scope for answer in outside]
+        right, given = [truths[number] for number in inside], [answers[number] for number in inside]
+        figures = figures_of(right, given)
+        is_set = [truth == answer.label for truth, answer in zip(right, given, strict=True) if answer.is_set]
         more = {
-            "out_of_scope_n": float(len(outside)),
-            "out_of_scope_auroc": metrics.separation(high, low),
-            "out_of_scope_caught": metrics.caught(high, low, lost=0.1),
-            "none_recall": sum(answer.label == NONE for answer in outside) / len(outside),
+            "in_top_3": _share(
+                [truth in (answer.label, *answer.others) for truth, answer in zip(right, given, strict=True)]
+            ),
+            "set_coverage": len(is_set) / max(len(given), 1),
+            "set_accuracy": _share(is_set),
         }
+        if outside:
+            high, low = [answer.in_scope for answer in given], [answer.in_scope for answer in outside]
+            more |= {
+                "out_of_scope_n": float(len(outside)),
+                "out_of_scope_auroc": metrics.separation(high, low),
+                "out_of_scope_caught": metrics.caught(high, low, lost=0.1),
+                "none_recall": _share([answer.label == NONE for answer in outside]),
+            }
         return replace(figures, more=more)
+
+
+def _share(rights: Sequence[bool]) -> float:
+    return sum(rights) / len(rights) if rights else 0.0
 
 
 @tasks.register
