@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 30_000
 """Milliseconds, for whatever is waited for: a loaded machine is slow, and a condition that holds costs nothing."""
+NOTHING = "/nothing-is-here/"
 
 
 def wait_until(page: "Page", holds: Callable[[], object]) -> None:
@@ -26,17 +27,30 @@ def wait_until(page: "Page", holds: Callable[[], object]) -> None:
 def hold(page: "Page", address: str) -> "list[Route]":
     """Requests to this address wait until the test lets them go. They come in a moment after the page has made them."""
     held: list[Route] = []
+    seen: list[Route] = []
 
     def keep(route: "Route") -> None:
         held.append(route)
 
+    def answer(route: "Route") -> None:
+        seen.append(route)
+        route.fulfill(status=204)
+
+    def is_held() -> bool:
+        let_requests_out(page)
+        return bool(seen)
+
     page.route(address, keep)
+    # A page that is open already hears of it a moment later, and until then its requests pass by.
+    page.route(f"**{NOTHING}", answer)
+    wait_until(page, is_held)
+    page.unroute(f"**{NOTHING}")
     return held
 
 
 def let_requests_out(page: "Page") -> None:
     """Returns when everything that the page has asked for so far is seen by `hold`: a page's requests leave in their order."""
-    page.evaluate("fetch('/nothing-is-here/').then(() => 0)")
+    page.evaluate("(path) => fetch(path).then(() => 0)", NOTHING)
 
 
 def stop_clock(page: "Page") -> None:
