@@ -10,11 +10,12 @@
     const here = form();
     const frame = document.getElementById("preview");
     const number = ++asked;
-    const answer = await fetch(here.dataset.preview, { method: "POST", body: new FormData(here), credentials: "same-origin" }).catch(() => null);
-    // Of two answers the one that was asked for last stands; a page that is gone by now shows nothing.
-    if (!answer?.ok || number !== asked || !frame.contentDocument?.body) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const asking = fetch(here.dataset.preview, { method: "POST", body: new FormData(here), credentials: "same-origin" });
+    const answer = await asking.then((found) => (found.ok ? found.text() : "")).catch(() => "");
     const shown = frame.contentDocument;
+    // Of two answers the one that was asked for last stands; a page that is gone by now shows nothing.
+    if (!answer || number !== asked || !shown?.body) return;
+    const page = new DOMParser().parseFromString(answer, "text/html");
     for (const name of ["lang", "dir"]) shown.documentElement.setAttribute(name, page.documentElement.getAttribute(name) || "");
     shown.body.replaceWith(shown.adoptNode(page.body));
     shown.body.dispatchEvent(new Event("change", { bubbles: true }));
