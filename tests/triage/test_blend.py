@@ -281,3 +281,15 @@ def test_every_answer_names_a_word_a_neighbour_or_why_it_is_none(blend: Blend, s
         for text in ("", "...", "cover", "the courier", "zzz zzz", "\U0001f600"):
             [prediction] = model.predict([Text(1, text=text, vector=vector_of("lid", 1))], taxonomy)
             assert prediction.words or prediction.neighbours or prediction.why_not
+
+
+def test_a_label_whose_examples_have_no_vector_is_one_all_the_same() -> None:
+    """Its people write German, say, which the encoder does not read."""
+    given = [replace(each, vector=None) if each.label == "late" else each for each in examples(vectors=True)]
+    learned = Blend.from_bytes(fit(given, WITH_VECTORS).to_bytes())
+
+    [with_vector, without] = learned.predict(
+        [Text(1, text="the lid is off", vector=vector_of("lid", 1)), Text(2, text="the courier")], WITH_VECTORS
+    )
+    assert with_vector.probabilities[0][0] == "lid"
+    assert {slug for slug, _ in with_vector.probabilities} == {slug for slug, _ in without.probabilities}

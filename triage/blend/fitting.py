@@ -136,13 +136,10 @@ def _words(lesson: _Lesson, learn: Numbers, ask: Numbers) -> tuple[Numbers, Floa
     known, places = np.unique(lesson.truths[learn], return_inverse=True)
     learned = learn_words(
         weighted(lesson.counts[learn][:, columns], rarity, terms=terms), places, len(known), lesson.weights[learn]
-    )
-    scores = (
-        learned.scores(weighted(lesson.counts[ask][:, columns], rarity, terms=terms))
-        if len(ask)
-        else np.empty((0, len(known)))
-    )
-    return columns, rarity, learned, spread_out(scores, known.tolist(), number)
+    ).among(known.tolist(), number)
+    if not len(ask):
+        return columns, rarity, learned, np.empty((0, number))
+    return columns, rarity, learned, learned.scores(weighted(lesson.counts[ask][:, columns], rarity, terms=terms))
 
 
 def _meaning(lesson: _Lesson, learn: Numbers, ask: Numbers) -> tuple[Linear, Floats]:
@@ -150,11 +147,11 @@ def _meaning(lesson: _Lesson, learn: Numbers, ask: Numbers) -> tuple[Linear, Flo
     known, places = np.unique(lesson.truths[learn], return_inverse=True)
     row_of = {int(row): at for at, row in enumerate(lesson.meaningful)}
     vectors = lesson.vectors[[row_of[int(row)] for row in learn]]
-    learned = learn_meaning(vectors, places, len(known), lesson.weights[learn])
-    scores = (
-        learned.scores(lesson.vectors[[row_of[int(row)] for row in ask]]) if len(ask) else np.empty((0, len(known)))
-    )
-    return learned, spread_out(scores, known.tolist(), number)
+    # Labels of which no example has a vector, for want of English, are labels all the same.
+    learned = learn_meaning(vectors, places, len(known), lesson.weights[learn]).among(known.tolist(), number)
+    if not len(ask):
+        return learned, np.empty((0, number))
+    return learned, learned.scores(lesson.vectors[[row_of[int(row)] for row in ask]])
 
 
 def _out_of_fold(lesson: _Lesson, number: int, *, with_meaning: bool) -> list[Floats]:

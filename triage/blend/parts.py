@@ -21,6 +21,8 @@ _WORDS_STRICTNESS: Final = 0.2
 _BALANCE: Final = 1.0
 _MOST_STEPS: Final = 60
 _CLOSE_ENOUGH: Final = 0.05
+# What a machine says where it says no.
+_NO: Final = -1.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class Linear:
         """Of a dense or sparse matrix (texts, features)."""
         scores: Floats = features @ self.weights.astype(np.float64) + self.bias.astype(np.float64)
         return scores
+
+    def among(self, columns: Sequence[int], width: int) -> "Linear":
+        """The same machines at their columns among `width` labels; of the others it always says no."""
+        weights = np.zeros((len(self.weights), width), np.float32)
+        bias = np.full(width, _NO, np.float32)
+        weights[:, list(columns)], bias[list(columns)] = self.weights, self.bias
+        return Linear(weights, bias)
 
 
 def learn_meaning(vectors: Floats, labels: NDArray[np.intp], number: int, weights: Floats) -> Linear:
@@ -90,7 +99,7 @@ def balance(labels: NDArray[np.intp], number: int) -> Floats:
 
 
 def spread_out(scores: Floats, columns: Sequence[int], width: int) -> Floats:
-    """Scores of the labels seen, in their columns among all labels; in the others what a machine says where it says no."""
-    wide = np.full((len(scores), width), -1.0)
+    """Scores of the labels seen, in their columns among all labels; of the others no."""
+    wide = np.full((len(scores), width), _NO)
     wide[:, list(columns)] = scores
     return wide
