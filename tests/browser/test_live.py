@@ -80,7 +80,7 @@ def test_two_people_at_one_ticket_see_each_other_and_lose_nothing(
     his.locator("#compose-text").fill("Please send us the number on the plate.")
     hers.locator("#compose-text").press("Control+Enter")
     his.locator("#changed", has_text="Mina wrote to the customer").wait_for()
-    assert his.locator("#compose-text").input_value() == "Please send us the number on the plate."
+    expect(his.locator("#compose-text")).to_have_value("Please send us the number on the plate.")
 
     # He has not looked and sends his own: he is told first, and does it all the same.
     his.locator("#compose-text").press("Control+Enter")
