@@ -7,7 +7,7 @@ answer, `Labelling` and its `learn`), under `@tasks.register`.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import perf_counter
+from time import process_time
 from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -68,6 +68,7 @@ class Measured:
     accuracy_at_coverage: Mapping[str, float] = field(default_factory=dict)
     items_per_second: float | None = None
     train_seconds: float = 0.0
+    """Both in seconds of one core, so that what else runs on the machine changes them little."""
     model: str = ""
     more: Mapping[str, float] = field(default_factory=dict)
     """Figures of this task alone."""
@@ -116,14 +117,14 @@ class Labelling(Task):
         if self.encodes and ground.encode:
             # The portal keeps the vectors of what it learns from, so encoding those is no part of training.
             ground = replace(ground, encode=_remembering(ground.encode, [*map(text_of, ground.train)], ground.taxonomy))
-        started = perf_counter()
+        started = process_time()
         model, answer = self.learn(ground)
-        trained = perf_counter()
+        trained = process_time()
         answers: list[Answer] = []
         for at in range(0, len(labelled), _AT_ONCE):
             texts = [text_of(record, number) for number, (record, _) in enumerate(labelled[at : at + _AT_ONCE], at)]
             answers += answer(encoded(texts, ground.encode if self.encodes else None))
-        took = perf_counter() - trained
+        took = process_time() - trained
         figures = self.figures([label for _, label in labelled], answers, ground)
         return replace(figures, items_per_second=len(labelled) / took, train_seconds=trained - started, model=model)
 
