@@ -127,9 +127,9 @@ async def _latency(port: int, cookies: Sequence[str], team: int, changes: int) -
 async def idle(port: int, cookies: Sequence[str], seconds: int) -> float:
     """The share of a core that the event process takes while it has only signs of life to send."""
     lines = [await open_stream(port, each) for each in cookies]
-    before = cpu_seconds()
+    before = cpu_seconds(port)
     await asyncio.sleep(seconds)
-    share = (cpu_seconds() - before) / seconds
+    share = (cpu_seconds(port) - before) / seconds
     for _, writer in lines:
         writer.close()
     return share
@@ -144,12 +144,13 @@ async def open_stream(port: int, cookie: str) -> tuple[asyncio.StreamReader, asy
     return reader, writer
 
 
-def cpu_seconds() -> float:
-    """Of all event processes of this machine; Linux only."""
+def cpu_seconds(port: int) -> float:
+    """Of the event process that this portal started, with gunicorn's master; Linux only."""
+    ours = f"PORTAL_EVENTS_PORT={port}\0".encode()
     total = 0
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if APPLICATION in (entry / "cmdline").read_bytes():
+            if APPLICATION in (entry / "cmdline").read_bytes() and ours in (entry / "environ").read_bytes() + b"\0":
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 total += int(fields[11]) + int(fields[12])
         except OSError:

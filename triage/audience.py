@@ -89,9 +89,10 @@ class Audience:
             if reader.until <= now or not reader.offer(BEAT):
                 self._let_go(reader)
 
-    def review(self, sights: "dict[int, Sight]", sessions: Collection[str]) -> None:
-        """People whose rights changed see by the new ones from now on; who was shut out or has signed out is let go."""
-        for reader in list(self.readers):
+    def review(self, asked: Collection[Reader], sights: "dict[int, Sight]", sessions: Collection[str]) -> None:
+        """People whose rights changed see by the new ones from now on; who was shut out or has signed out is let go. Only of
+        those about whom was asked: who came meanwhile has just been looked at."""
+        for reader in [each for each in asked if each in self.readers]:
             if reader.person in sights and reader.session in sessions:
                 reader.sight = sights[reader.person]
             else:

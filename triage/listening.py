@@ -92,7 +92,7 @@ class Ear(threading.Thread):
     def _review(self) -> None:
         readers = list(self._audience.readers)  # a copy, made in one step
         sights = rights_of({reader.person for reader in readers})
-        self._do(self._audience.review, sights, sessions_alive({reader.session for reader in readers}))
+        self._do(self._audience.review, readers, sights, sessions_alive({reader.session for reader in readers}))
 
     def _do(self, act: Callable[..., None], *given: Any) -> None:
         with suppress(RuntimeError):  # the loop has ended, and with it everybody who could be told
