@@ -286,6 +286,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Fields of one name with other choices, each under a name of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "ActionKind": "triage.models.Action.Kind",
+        "SuggestionKind": "triage.proposals.Kind",
+        "ThemeState": "triage.models.Theme.State",
+        "BackTestState": ["waiting", "done", "cancelled", "failed"],
+    },
 }
 
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

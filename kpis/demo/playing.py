@@ -315,7 +315,11 @@ class Player:
                 continue
             at = self._now - timedelta(minutes=part.minutes / 3)
             if part.claimed_by:
-                decisions.assign(ticket, by=self._system, at=at, assignee=part.claimed_by)
+                # Where the portal put it is its own decision, so somebody else of that team may have to take it.
+                crew = list(ticket.team.people.order_by("email").values_list("email", flat=True))
+                if crew:
+                    taker = part.claimed_by if part.claimed_by in crew else crew[0]
+                    decisions.assign(ticket, by=self._system, at=at, assignee=taker)
             else:
                 until = self._now + timedelta(hours=part.snoozed)
                 decisions.snooze(ticket, by=self._actors[organisation.MINA.email], at=at, until=until)

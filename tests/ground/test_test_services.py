@@ -38,7 +38,7 @@ def test_what_a_test_committed_is_gone_and_a_new_portal_is_furnished(
     )  # an event refuses to be deleted
     Form.objects.update(slug="changed")
     monkeypatch.setattr(conftest_services, "SMALL", small)
-    call_command("flush", interactive=False, verbosity=0)
+    call_command("flush", interactive=False, verbosity=0, reset_sequences=False)
 
     assert not Ticket.objects.exists()
     assert not Event.objects.exists()

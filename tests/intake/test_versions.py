@@ -120,7 +120,8 @@ def test_a_body_without_a_version_is_kept_beside_what_stands(channel: Channel) -
 
 def test_replacing_many_takes_as_many_statements_as_replacing_few(channel: Channel) -> None:
     counts = []
-    for many in (2, 20):
+    # The first round is not counted: it is the one in which the portal meets the text that the others share.
+    for many in (1, 2, 20):
         ids = [f"many-{many}-{number}" for number in range(many)]
         receiving.receive_many(channel, [version("old", 1, external_id=each) for each in ids], at=AT)
         work_off()
@@ -129,7 +130,7 @@ def test_replacing_many_takes_as_many_statements_as_replacing_few(channel: Chann
             normalizing.normalize_pending(at=AT)
             pipeline.understand_pending(at=AT)
         counts.append(len(asked))
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,9 +14,9 @@ from django.utils import timezone
 from feedback_portal.accounts.models import Role
 from kpis.definitions import definitions
 from kpis.views import ITEMS_A_PAGE
-from tests.kpis.conftest import SEASON, recount, season, today
-from tests.makers import make_team, make_ticket
-from triage.models import ChangedDay, Ticket
+from tests.kpis.conftest import SEASON, happened, recount, season, today
+from tests.makers import make_channel, make_customer, make_person, make_team, make_ticket
+from triage.models import ChangedDay, Event, Ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -106,14 +106,48 @@ def test_every_number_on_the_dashboard_opens_exactly_its_items(signed_in: SignIn
 @pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
 def test_every_number_of_a_kpi_opens_exactly_its_items(signed_in: SignIn, kpi) -> None:  # type: ignore[no-untyped-def]
     season()
+    outcomes()
     client = signed_in()
-    html = page(client, f"/kpis/{kpi.slug}/")
+    html = page(client, f"/kpis/{kpi.slug}/?from={today() - timedelta(days=60)}&to={today()}")
     assert kpi.definition.replace("'", "&#x27;") in html
     links = re.findall(r'<a class="lk" href="([^"]+/items/[^"]*)">([\d,]+)(?: items?<|<)', html)
     assert len(links) >= 5  # a side at least, two teams, two channels
     for url, number in links:
         said, found = listed(client, url)
         assert said == len(found) == int(number.replace(",", "")), unquote(url)
+
+
+def outcomes() -> None:
+    """What a season of ratings and decisions has none of: other scales, and outcomes that were told, came back, or were proposed."""
+    by = make_person("Tariq")
+    for team, channel in (("quality", "desk"), ("logistics", "form")):
+        for scale, value in (("ces7", 6), ("stars5", 4)):
+            make_ticket(
+                team=make_team(team),
+                at=timezone.now() - timedelta(hours=5),
+                item_channel=make_channel(channel),
+                item_rating_scale=scale,
+                item_rating_value=value,
+            )
+        old = make_ticket(
+            team=make_team(team),
+            at=timezone.now() - timedelta(days=50),
+            item_channel=make_channel(channel),
+            item_customer=make_customer("Bo"),
+        )
+        Event.objects.create(
+            item=old.item,
+            ticket=old,
+            type="triaged",
+            source="person",
+            person=by,
+            data={"kept": True, "proposed_by": "topic"},
+            occurred_at=old.received_at,
+            recorded_at=old.received_at,
+        )
+        for hours, kind in enumerate(("resolved", "customer_told")):
+            happened(old, kind, after=timedelta(hours=hours + 1))
+    recount(52)
 
 
 def test_a_long_list_goes_on_over_pages_without_gap_or_repeat(signed_in: SignIn) -> None:

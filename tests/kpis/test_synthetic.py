@@ -83,7 +83,9 @@ def test_one_ticket_in_ten_is_open_and_the_young_ones_more_often(loaded: dict[st
     opened = Ticket.objects.open()
 
     assert opened.count() == ITEMS / 10
-    assert set(Ticket.objects.values_list("status", flat=True)) == set(Status.values)
+    # Of so few that are open, the rarer ways to be open may be missing.
+    drawn = set(Ticket.objects.values_list("status", flat=True))
+    assert {Status.NEW, Status.OPEN, Status.RESOLVED, Status.CLOSED} <= drawn <= set(Status.values)
     middle = timezone.now() - timedelta(days=DAYS / 2)
     assert opened.filter(received_at__gt=middle).count() > 2 * opened.filter(received_at__lt=middle).count()
 
@@ -93,14 +95,14 @@ def test_a_ticket_is_what_its_events_made_of_it(loaded: dict[str, float]) -> Non
         last=Max("events__version"),
         ended=Count("events", filter=Q(events__type="resolved")),
         reopened=Count("events", filter=Q(events__type="reopened")),
-        merged=Count("events", filter=Q(events__type="merged")),
+        merges=Count("events", filter=Q(events__type="merged")),
         decided=Count("events", filter=Q(events__type__in=["triaged", "merged"])),
     )
     for ticket in told:
         assert ticket.version == (ticket.last or 1)
         assert ticket.decided == (ticket.status != Status.NEW) == (ticket.triaged_at is not None)
-        assert ticket.ended + ticket.merged - ticket.reopened == (ticket.status in DONE)
-        assert ticket.merged == (ticket.resolution == Resolution.DUPLICATE)
+        assert ticket.ended + ticket.merges - ticket.reopened == (ticket.status in DONE)
+        assert ticket.merges == (ticket.resolution == Resolution.DUPLICATE)
     assert not Event.objects.filter(occurred_at__lt=F("item__received_at")).exists()
     assert not Event.objects.filter(occurred_at__gt=timezone.now()).exists()
     assert not Ticket.objects.filter(duplicate_of__duplicate_of__isnull=False).exists()

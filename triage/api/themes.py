@@ -26,7 +26,7 @@ _THEME: dict[str, Any] = {
     "name": serializers.CharField(),
     "is_named": serializers.BooleanField(help_text="Whether a person gave the name."),
     "description": serializers.CharField(),
-    "state": serializers.ChoiceField(choices=Theme.State.values),
+    "state": serializers.ChoiceField(choices=Theme.State.choices),
     "state_at": serializers.DateTimeField(),
     "grew_at": serializers.DateTimeField(allow_null=True),
     "is_frozen": serializers.BooleanField(),
