@@ -6,6 +6,9 @@ from typing import Any
 from feedback_portal.refusals import BadInput, InputError
 from intake.cleaning import clean_line, clean_text
 
+LONGEST_PROSE = 10_000
+"""Characters of a note or a message; what is longer is cut."""
+
 Reader = Callable[[Any], Any]
 """The value something stands for, or `ValueError` with a sentence for its sender."""
 
@@ -46,6 +49,14 @@ def line(longest: int, if_empty: str = "") -> Reader:
 
 def prose(longest: int) -> Reader:
     return lambda given: clean_text(_text(given, longest), longest=longest)
+
+
+def written(text: Any, name: str) -> str:
+    """What somebody wrote, cleaned; `BadInput` at the field `name` where they wrote nothing."""
+    clean = clean_text(text if isinstance(text, str) else "", longest=LONGEST_PROSE)
+    if not clean:
+        raise BadInput("Write something first.", errors=(InputError(name, "Write something first."),))
+    return clean
 
 
 def slug(given: Any) -> str:

@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.codes import ticket_code
+from feedback_portal.codes import ticket_code, ticket_number
+from feedback_portal.refusals import NotFound
 from intake.models import FeedbackItem
 from triage.lifecycle import OPEN, Resolution, Status
 
@@ -17,6 +18,20 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
     def visible_to(self, actor: Actor) -> Self:
         """Tickets that exist for this actor; everything else answers 404."""
         return self if actor.sees_everything else self.filter(team__in=actor.team_ids)
+
+    def for_deciding(self) -> Self:
+        """With everything that a decision looks at."""
+        return self.select_related("team", "stage", "assignee", "item__channel", "item__customer")
+
+    def called(self, reference: str, *, by: Actor) -> "Ticket":
+        """The ticket of this reference, if it exists for this actor; `NotFound` else."""
+        number = ticket_number(reference)
+        ticket = self.for_deciding().visible_to(by).filter(pk=number).first() if number else None
+        if ticket is None:
+            raise NotFound(
+                "There is no such ticket, or it belongs to a team you are not in. Its team can tell you more."
+            )
+        return ticket
 
     def open(self) -> Self:
         return self.filter(status__in=OPEN)
