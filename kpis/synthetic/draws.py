@@ -32,7 +32,8 @@ SLICE = 10_000
 _SHORTEST, _RANGE = 55, 80
 _BY_WEEKDAY = (1.2, 1.15, 1.1, 1.05, 1.0, 0.6, 0.5)
 _BY_HOUR = (1, 1, 1, 1, 1, 2, 4, 7, 10, 11, 10, 9, 8, 9, 9, 9, 8, 8, 9, 10, 9, 7, 4, 2)
-_OPEN = Shares({Status.NEW: 50, Status.OPEN: 30, Status.WAITING: 10, Status.SNOOZED: 10})
+# Of ten that are open; dealt out, not drawn, so that a few hundred items have every kind as well.
+_OPEN = (Status.NEW,) * 5 + (Status.OPEN,) * 3 + (Status.WAITING, Status.SNOOZED)
 _OUTCOMES = Shares(
     {
         Resolution.ANSWERED: 52,
@@ -95,7 +96,7 @@ class Plan:
     seed: str
     at: datetime
     arrivals: Sequence[datetime]
-    still_open: frozenset[int]
+    still_open: Mapping[int, Status]
 
     @classmethod
     def make(cls, *, items: int, days: int, seed: str, at: datetime) -> Self:
@@ -172,17 +173,19 @@ def _arrivals(items: int, days: int, at: datetime, chance: Random) -> list[datet
     return sorted(hour + timedelta(seconds=3600 * chance.random()) for hour in chance.choices(hours, weights, k=items))
 
 
-def _still_open(arrivals: Sequence[datetime], at: datetime, chance: Random) -> frozenset[int]:
-    """Exactly the open share, and the younger an item the likelier it is one of those."""
+def _still_open(arrivals: Sequence[datetime], at: datetime, chance: Random) -> dict[int, Status]:
+    """Exactly the open share and in what way each is open; the younger an item the likelier it is one of those."""
     span = (at - arrivals[0]) / 6
     # Sampling without replacement by weight (Efraimidis and Spirakis 2006): the largest log(u) / weight win.
     keys = [(-chance.expovariate(1) * 2 ** ((at - moment) / span), n) for n, moment in enumerate(arrivals)]
-    return frozenset(n for _, n in heapq.nlargest(round(OPEN_SHARE * len(arrivals)), keys))
+    chosen = [n for _, n in heapq.nlargest(round(OPEN_SHARE * len(arrivals)), keys)]
+    chance.shuffle(chosen)
+    return dict(zip(chosen, itertools.cycle(_OPEN), strict=False))
 
 
 def _fate(n: int, plan: Plan, chance: Random, *, may_repeat: bool) -> tuple[Status, str]:
     if n in plan.still_open:
-        return _OPEN.pick(chance), ""
+        return plan.still_open[n], ""
     is_old = plan.arrivals[n] < plan.at - _CLOSED_AFTER
     status = Status.CLOSED if is_old and chance.random() < 0.7 else Status.RESOLVED
     resolution = _OUTCOMES.pick(chance)
