@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, gammainc
 
 WINDOWS: Final = (1, 3, 7)
 BASELINE: Final = 28
@@ -88,6 +87,8 @@ def _tail(
     count: NDArray[np.float64], mean: NDArray[np.float64], dispersion: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """P(X >= count) where X has this mean and dispersion times it as variance; Poisson where the dispersion is 1."""
+    from scipy.special import betainc, gammainc  # not above: pages show what was found and look for nothing
+
     at_least_one = np.maximum(count, 1)
     over = dispersion > 1 + 1e-6
     size = mean / np.where(over, dispersion - 1, 1.0)

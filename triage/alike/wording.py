@@ -3,14 +3,16 @@
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from triage import lexicon
 from triage.words import SENTENCE_ENDS, stem, words
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 DIMENSIONS: Final = 512
 MOST_WORDS: Final = 400
@@ -112,8 +114,10 @@ def unit(rows: Vector) -> Vector:
     return scaled
 
 
-def weighed(bags: Sequence[Bag]) -> csr_array:
+def weighed(bags: Sequence[Bag]) -> "csr_array":
     """Tf-idf over these bags, rows of length 1."""
+    from scipy.sparse import csr_array  # not above: pages weigh no words, and what serves them is not to load it
+
     numbers = np.concatenate([one.numbers for one in bags]) if bags else np.empty(0, dtype=np.uint32)
     weights = np.concatenate([one.weights for one in bags]).astype(np.float32) if bags else np.empty(0, np.float32)
     starts = np.concatenate([[0], np.cumsum([len(one.numbers) for one in bags])]).astype(np.int64)

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from triage.taggers.base import Text
 from triage.words import SENTENCE_ENDS
@@ -56,6 +55,8 @@ class Vocabulary:
 
     def counts(self, texts: Sequence[Text]) -> Matrix:
         """How often each term and piece stands in each text: (texts, columns), columns in order within a row."""
+        from scipy import sparse  # not above: pages weigh no words, and what serves them is not to load it
+
         words: dict[str, int] = {}
         of_terms: list[int] = []
         of_words: list[int] = []
@@ -92,6 +93,8 @@ class Vocabulary:
 def rarity_of(counts: Matrix, groups: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The columns found in at least two groups of texts, and the inverse document frequency of each. Copies of one text
     (those in one group) count once, so that a form letter does not make its words common."""
+    from scipy import sparse
+
     number = int(groups.max()) + 1 if len(groups) else 0
     belongs = sparse.csr_matrix((np.ones(len(groups)), (groups, np.arange(len(groups)))), shape=(number, len(groups)))
     spread = (belongs @ counts).getnnz(axis=0)
@@ -101,6 +104,8 @@ def rarity_of(counts: Matrix, groups: NDArray[np.intp]) -> tuple[NDArray[np.intp
 
 def weighted(counts: Matrix, rarity: NDArray[np.float64], *, terms: int) -> Matrix:
     """Counts as weights; the first `terms` columns are one half and the rest the other."""
+    from scipy import sparse
+
     data = (1 + np.log(counts.data)) * rarity[counts.indices]
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     half = 2 * row + (counts.indices >= terms)
@@ -133,6 +138,8 @@ def _commonest(spread: Counter[str]) -> list[str]:
 
 def _rows(columns: ArrayLike, ends: ArrayLike, width: int) -> Matrix:
     """One row for each run of columns, each worth one."""
+    from scipy import sparse
+
     numbers = np.asarray(columns, np.int32)
     rows = sparse.csr_matrix(
         (np.ones(len(numbers)), numbers, np.asarray(ends, np.int32)), shape=(np.size(ends) - 1, width)
