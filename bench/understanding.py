@@ -96,7 +96,7 @@ COLUMNS = (
     "macro-F1",
     "ECE",
     "top 3",
-    "accuracy at 80 % · 50 %",
+    "accuracy at 80 · 60 · 50 %",
     "kept at 90 %",
     "set: accuracy @ share",
     "out of scope: AUROC · caught",
@@ -163,7 +163,7 @@ def cells(size: int, measured: Measured, target: tuple[float, float] | None) -> 
     yield f"{measured.macro_f1:.3f}"
     yield f"{measured.ece:.3f}"
     yield f"{measured.more['in_top_3']:.3f}"
-    yield f"{measured.accuracy_at_coverage['0.8']:.3f} · {measured.accuracy_at_coverage['0.5']:.3f}"
+    yield " · ".join(f"{measured.accuracy_at_coverage[share]:.3f}" for share in ("0.8", "0.6", "0.5"))
     yield f"{measured.coverage['0.9']:.0%}"
     yield f"{measured.more['set_accuracy']:.3f} @ {measured.more['set_coverage']:.0%}" if size else ""
     scope = "out_of_scope_auroc" in measured.more

@@ -46,7 +46,11 @@ def test_figures_agree_with_those_counted_by_hand() -> None:
     # Each answer stands alone in its bin: 0.1, 0.2, 0.7 and 0.4 away from what it turned out to be.
     assert figures.ece == pytest.approx(1.4 / 4)
     assert figures.coverage == {"0.8": 0.5, "0.9": 0.5, "0.95": 0.5}
-    assert figures.accuracy_at_coverage == {"0.5": 1.0, "0.8": pytest.approx((2 + 0.2) / 3.2)}
+    assert figures.accuracy_at_coverage == {
+        "0.5": 1.0,
+        "0.6": pytest.approx(2 / 2.4),
+        "0.8": pytest.approx((2 + 0.2) / 3.2),
+    }
 
 
 def test_answers_equally_sure_are_kept_together() -> None:
