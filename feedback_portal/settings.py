@@ -292,6 +292,7 @@ SPECTACULAR_SETTINGS = {
         "SuggestionKind": "triage.proposals.Kind",
         "ThemeState": "triage.models.Theme.State",
         "BackTestState": ["waiting", "done", "cancelled", "failed"],
+        "ReevaluationState": ["running", "done", "taken_back"],
     },
 }
 

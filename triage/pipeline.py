@@ -157,7 +157,11 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     texts = texts_of(changed, encode=len(changed) if len(changed) <= INLINE else 0)
     understood = read(texts, taxonomy=tools.taxonomy)
     analyses = [analysis_of(item, each) for item, each in zip(changed, understood, strict=True)]
-    embeddings.forget_items(item.pk for item in changed)
+    hashes = dict(Analysis.objects.filter(item__in=changed).values_list("item", "text_hash"))
+    # What still says the same keeps its vector: the taggers have just read by it, and the comparing that follows will.
+    embeddings.forget_items(
+        each.item_id for each in analyses if bytes(hashes.get(each.item_id) or b"") != (each.text_hash or b"")
+    )
     Analysis.objects.bulk_update(
         analyses,
         ["language", "sentiment", "sentiment_score", "urgency", "evidence", "versions", "failures", "text_hash"],

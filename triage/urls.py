@@ -5,6 +5,7 @@ from django.urls import path
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, records, tickets
 from triage.api import patterns as api_patterns
+from triage.api import reevaluations as api_reevaluations
 from triage.api import rules as api_rules
 from triage.api import themes as api_themes
 from triage.views import (
@@ -136,6 +137,13 @@ urlpatterns = [
     path("api/v1/rules/preview/", api_rules.RulePreviewView.as_view(), name="api_rule_preview"),
     path("api/v1/rules/back-tests/", api_rules.BackTestsView.as_view(), name="api_back_tests"),
     path("api/v1/rules/back-tests/<int:number>/", api_rules.BackTestView.as_view(), name="api_back_test"),
+    path("api/v1/reevaluations/", api_reevaluations.ReevaluationsView.as_view(), name="api_reevaluations"),
+    path(
+        "api/v1/reevaluations/preview/",
+        api_reevaluations.ReevaluationPreviewView.as_view(),
+        name="api_reevaluation_preview",
+    ),
+    path("api/v1/reevaluations/<int:number>/", api_reevaluations.ReevaluationView.as_view(), name="api_reevaluation"),
     path("api/v1/rules/<int:number>/", api_rules.RuleView.as_view(), name="api_rule"),
     path("api/v1/rules/<int:number>/versions/", api_rules.RuleVersionsView.as_view(), name="api_rule_versions"),
     path("api/v1/rules/<int:number>/shadow/", api_rules.RuleShadowView.as_view(), name="api_rule_shadow"),

@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.conf import LazySettings
 from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -19,6 +20,8 @@ from triage import embeddings, encoder, erasing, pipeline
 from triage.embeddings import Near, normalised, text_hash, vectors_of
 from triage.encoder import Encoder, Vector
 from triage.models import Analysis, Embedding
+from triage.taggers.base import Text
+from triage.taggers.topics import Topics
 
 pytestmark = pytest.mark.django_db
 
@@ -205,3 +208,27 @@ def test_items_understood_before_there_were_vectors_are_told_theirs(encoded: lis
     import_module("triage.migrations.0010_which_vector_is_an_items").fill(apps, None)
     assert bytes(Analysis.objects.get(item=item).text_hash or b"") == text_hash("Lid\nThe lid broke.")
     assert Analysis.objects.get(item=erased).text_hash is None
+
+
+def test_what_changed_is_read_again_by_its_vector_which_stays_where_the_words_do(
+    encoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same, other = understood("It leaks", title="Kettle"), understood("It drips")
+    read: list[bool] = []
+
+    def tag(self: Topics, batch: list[Text], taxonomy: object) -> list[list[object]]:
+        read.extend(text.vector is not None for text in batch)
+        return [[] for _ in batch]
+
+    monkeypatch.setattr(Topics, "tag", tag)
+    FeedbackItem.objects.filter(pk=same.pk).update(product="K2")
+    FeedbackItem.objects.filter(pk=other.pk).update(text="It leaks and drips")
+    before = list(encoded)
+    Arrival.objects.filter(item__in=[same, other]).update(completed_at=None, next_attempt_at=Now())
+
+    pipeline.understand_pending(at=timezone.now())
+
+    assert read == [True, True]
+    assert encoded == [*before, "It leaks and drips"]
+    assert Embedding.objects.count() == 2
+    assert vectors_of([pipeline.text_of(same).whole], encode=0)[0] is not None

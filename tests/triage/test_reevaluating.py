@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from feedback_portal.accounts.models import Role, Team, User
+from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import NotAllowed, Refused
 from tests.makers import AT, actor, make_person, make_team, make_ticket
@@ -271,3 +271,35 @@ def test_the_page_shows_starts_and_takes_back(rule: Rule, quality: Team) -> None
     reevaluating.reevaluate_pending(at=LATER)
     assert state(ticket)["team__slug"] == "quality"
     assert "taken back by Ada: 1 put back" in client.get("/settings/reevaluation/").content.decode()
+
+
+def test_a_program_starts_a_run_watches_it_and_takes_it_back(rule: Rule, quality: Team) -> None:
+    ticket = make_ticket("A wet box", team=quality)
+    _, secret = ApiKey.issue("set-up", scopes=[Scope.ADMIN])
+    client = Client(headers={"authorization": f"Bearer {secret}"})
+    address = "/api/v1/reevaluations/"
+    assert client.get(f"{address}preview/").json() == {
+        "looked_at": 1,
+        "untouched": 1,
+        "moves": [{"from": "Quality", "to": "Logistics", "count": 1}],
+        "other": 0,
+    }
+
+    asked = client.post(address, {"because": "boxes are theirs"}, content_type="application/json")
+
+    assert (asked.status_code, asked.json()["state"], asked.json()["looked_at"]) == (202, "running", 0)
+    reevaluating.reevaluate_pending(at=LATER)
+    run = client.get(f"{address}{asked.json()['id']}/").json()
+    assert (run["state"], run["because"], run["total"], run["moved"]) == ("done", "boxes are theirs", 1, 1)
+    assert client.delete(f"{address}{run['id']}/").json()["state"] == "running"
+    reevaluating.reevaluate_pending(at=LATER)
+    assert client.get(address).json()["results"][0] | {"asked_at": "", "undone_at": ""} == run | {
+        "state": "taken_back",
+        "put_back": 1,
+        "asked_at": "",
+        "undone_at": "",
+    }
+    assert state(ticket)["team__slug"] == "quality"
+    assert client.post(address, {"why": "x"}, content_type="application/json").status_code == 400
+    _, weak = ApiKey.issue("reader", scopes=[Scope.TICKETS_READ])
+    assert client.get(address, headers={"authorization": f"Bearer {weak}"}).status_code == 403
