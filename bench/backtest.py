@@ -36,9 +36,9 @@ def main() -> None:
     from feedback_portal.accounts.models import Role, Team, User
     from feedback_portal.accounts.permissions import Actor
     from intake.models import FeedbackItem
-    from triage import back_testing
     from triage.models import Rule, Topic
-    from triage.rule_comparison import Standing
+    from triage.rulebook import back_testing
+    from triage.rulebook.comparison import Standing
 
     teams = list(Team.objects.filter(is_active=True, tickets__isnull=False).distinct().values_list("slug", flat=True))
     topics = list(Topic.objects.filter(is_active=True).values_list("slug", flat=True))

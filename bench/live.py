@@ -94,7 +94,7 @@ def latency(port: int, cookies: Sequence[str], team: int, changes: int) -> tuple
 
 
 async def _latency(port: int, cookies: Sequence[str], team: int, changes: int) -> tuple[float, float]:
-    from triage.bulletins import tell_arrived
+    from triage.live.bulletins import tell_arrived
 
     received: list[float] = []
     lines = [await open_stream(port, each) for each in cookies]

@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument("--teams", type=int, default=24)
     options = parser.parse_args()
     from kpis.synthetic.vocabulary import Vocabulary
-    from triage.facts import Facts
-    from triage.rule_sets import RuleSet
+    from triage.rules.facts import Facts
+    from triage.rules.sets import RuleSet
 
     chance, words = Random("rules"), Vocabulary("1")
 
@@ -69,8 +69,8 @@ def main() -> None:
 
 
 def rules(count, teams, words, chance):  # type: ignore[no-untyped-def]
-    from triage.conditions import Condition
     from triage.rules import Act, All, Rule
+    from triage.rules.conditions import Condition
 
     def said() -> str:
         return words.words[int(3_000 * chance.random()) + 200]

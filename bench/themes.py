@@ -25,8 +25,8 @@ from sklearn.metrics import v_measure_score
 from triage import encoder
 from triage.alike import clusters, copies
 from triage.alike.clusters import FOUNDS, MERGE, MERGE_BY_WORDS, NEAR, NEAR_BY_WORDS
+from triage.alike.growth import COOL_DOWN, NEEDS_DAYS, growth
 from triage.alike.wording import bag, joined
-from triage.growth import COOL_DOWN, NEEDS_DAYS, growth
 
 
 def main() -> None:

@@ -25,10 +25,10 @@ STUCK_AFTER_SECONDS = 15 * 60
 # Counted in the database by every process alike: the model that counts, by channel.
 _FORGED = "intake.ForgedCalls"
 # How the process that listens for the workbench is called in the database.
-_EVENTS = "triage.listening.NAME"
+_EVENTS = "triage.live.listening.NAME"
 # Tells whether what compares sentences by meaning works here.
-_ENCODER = "triage.embeddings.state"
-_MODELS = "triage.promotion.in_words"
+_ENCODER = "triage.understanding.embeddings.state"
+_MODELS = "triage.learning.promotion.in_words"
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from django.urls import reverse
 from feedback_portal.accounts.models import Team
 from feedback_portal.pending import backlog
 from kpis.charts import PERCENT, Chart, LineChart, Point, Table, draw
-from triage import embeddings
-from triage.corrections import corrections
-from triage.figures import NEEDS_EXAMPLES
-from triage.learning import FEWEST_CORRECTIONS, FEWEST_LABELS
+from triage.evaluation.figures import NEEDS_EXAMPLES
+from triage.learning.corrections import corrections
+from triage.learning.training import FEWEST_CORRECTIONS, FEWEST_LABELS
 from triage.models import ModelVersion, Refinement, Topic, Training
 from triage.models.learning import Field
+from triage.understanding import embeddings
 
 VERSIONS = 20
 """The newest, which is how many can be taken into use again."""

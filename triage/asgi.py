@@ -21,9 +21,9 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.db import close_old_connections  # noqa: E402
 
-from triage.audience import HELLO, Audience  # noqa: E402
-from triage.listening import Ear  # noqa: E402
-from triage.watchers import Watcher, watcher_of  # noqa: E402
+from triage.live.audience import HELLO, Audience  # noqa: E402
+from triage.live.listening import Ear  # noqa: E402
+from triage.live.watchers import Watcher, watcher_of  # noqa: E402
 
 PATH = "/triage/events/"
 

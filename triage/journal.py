@@ -14,8 +14,8 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
 from feedback_portal.refusals import NotFound, Refused
 from triage import lifecycle
-from triage.bulletins import tell_changed
 from triage.lifecycle import Status, Verb
+from triage.live.bulletins import tell_changed
 from triage.models import ActionLink, Event, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.models.learning import TEACHES, mark_for_training

@@ -10,17 +10,19 @@ from django.db import connection
 from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
-from triage import embeddings, erasing, gathering, learned, notifications, withdrawing
-from triage.bulletins import tell_arrived, tell_changed
+from triage import notifications, withdrawing
 from triage.deadlines import Deadlines
+from triage.live.bulletins import tell_arrived, tell_changed
 from triage.models import Analysis, Event, Mention, Pattern, ShadowMatch, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.models.learning import mark_for_refinement
+from triage.persons import erasing
 from triage.routing import Foreseen, Router, Routing, facts_of, foresee
-from triage.shadowing import Shadows
+from triage.rulebook.shadowing import Shadows
 from triage.taggers.base import Taxonomy, Text
-from triage.taxonomy import active_topics, taxonomy_of, with_meaning
-from triage.understanding import (
+from triage.themes import gathering
+from triage.understanding import embeddings, learned
+from triage.understanding.reading import (
     WORTH_SHOWING,
     Understanding,
     analysis_of,
@@ -30,6 +32,7 @@ from triage.understanding import (
     taggings_of,
     text_of,
 )
+from triage.understanding.taxonomy import active_topics, taxonomy_of, with_meaning
 
 BATCH = 200
 INLINE = 32

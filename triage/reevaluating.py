@@ -20,15 +20,15 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.pending import Drained, drain
 from feedback_portal.refusals import NotAllowed
-from triage import embeddings
-from triage.bulletins import tell_changed
 from triage.journal import NotNow
 from triage.lifecycle import Status
+from triage.live.bulletins import tell_changed
 from triage.models import Event, ModelVersion, Reevaluation, ReevaluationBatch, Rule, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.pipeline import Tools
 from triage.routing import Clues, Routing, facts_of, foresee
-from triage.understanding import text_of
+from triage.understanding import embeddings
+from triage.understanding.reading import text_of
 
 BATCH = 200
 MOST = 200_000

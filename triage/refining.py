@@ -15,8 +15,8 @@ from django.db import connection
 
 from feedback_portal.pending import Drained, drain
 from intake.models import FeedbackItem
-from triage.bulletins import tell_arrived, tell_changed
 from triage.lifecycle import Status
+from triage.live.bulletins import tell_arrived, tell_changed
 from triage.models import Analysis, Event, Refinement, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.pipeline import Draft, Toolbox, draft, routed, split, texts_of

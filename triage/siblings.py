@@ -12,10 +12,10 @@ from feedback_portal.codes import ticket_number
 from feedback_portal.refusals import BadInput, InputError
 from intake.cleaning import clean_text
 from intake.models import FeedbackItem
-from triage.bulletins import tell_arrived
 from triage.deadlines import Deadlines
 from triage.journal import NotNow, touch
 from triage.lifecycle import Resolution
+from triage.live.bulletins import tell_arrived
 from triage.models import Event, Tagging, Ticket
 
 LONGEST_QUOTE = 2000

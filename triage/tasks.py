@@ -6,25 +6,12 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from triage import (
-    audit_drawing,
-    audits,
-    back_testing,
-    decisions,
-    embeddings,
-    gathering,
-    grouping,
-    learning,
-    notifications,
-    pipeline,
-    promotion,
-    reevaluating,
-    refining,
-    rule_proposals,
-    shadowing,
-    theme_growth,
-    track_record,
-)
+from triage import decisions, notifications, pipeline, reevaluating, refining, track_record
+from triage.learning import audit_drawing, audits, promotion, training
+from triage.rulebook import back_testing, shadowing
+from triage.rulebook import proposals as rule_proposals
+from triage.themes import gathering, grouping, life
+from triage.understanding import embeddings
 
 
 @shared_task
@@ -44,7 +31,7 @@ def refine_pending() -> dict[str, int]:
 
 @shared_task
 def train_pending() -> dict[str, int]:
-    return learning.train_pending(at=timezone.now()).as_dict()
+    return training.train_pending(at=timezone.now()).as_dict()
 
 
 @shared_task
@@ -84,7 +71,7 @@ def regroup_themes() -> int:
 
 @shared_task
 def judge_themes() -> int:
-    return theme_growth.judge(at=timezone.now())
+    return life.judge(at=timezone.now())
 
 
 @shared_task

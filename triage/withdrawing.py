@@ -6,9 +6,10 @@ from django.db import connection
 
 from intake import importing
 from intake.models import FeedbackItem, Import
-from triage import embeddings, gathering
 from triage.models import Analysis, Event, Mention, Notification, SearchText, Tagging, Ticket
 from triage.models.events import mark_changed
+from triage.themes import gathering
+from triage.understanding import embeddings
 
 # What only a person does; a rule or the model may have done the rest by itself.
 _BY_PEOPLE = ("person", "customer")

@@ -27,7 +27,8 @@ from kpis.demo.door import Door
 from kpis.demo.fates import Fates, Step
 from kpis.demo.story import Said, Teller
 from kpis.demo.voices import Voices
-from triage import decisions, improvements, notifications, pipeline
+from triage import decisions, notifications, pipeline
+from triage.improving import improvements
 from triage.lifecycle import Status
 from triage.models import Action, Notification, Tagging, Ticket
 

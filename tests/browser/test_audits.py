@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import Role
 from tests.makers import make_person, make_team, make_ticket
-from triage.audit_drawing import draw, last_week
+from triage.learning.audit_drawing import draw, last_week
 from triage.models import AuditAnswer, AuditedItem, Event, Topic, TrackRecord
 
 if TYPE_CHECKING:

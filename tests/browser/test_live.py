@@ -11,7 +11,8 @@ from django.utils import timezone
 from feedback_portal.accounts.models import Team, User
 from tests.makers import actor, make_person, make_team, make_ticket
 from tests.triage.events_process import EventsProcess, events_process
-from triage import bulletins, decisions
+from triage import decisions
+from triage.live import bulletins
 from triage.models import Event, Ticket
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from django.test import Client
 
 from tests.bakery import arrive, chance, correct, found_right, mixed, open_bakery, train
 from tests.makers import actor, make_person
-from triage import learned
 from triage.models import ModelVersion, Refinement
+from triage.understanding import learned
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page

@@ -12,8 +12,8 @@ from feedback_portal.accounts.models import ApiKey, Role, User
 from intake import receiving
 from intake.models import Form, Place
 from tests.makers import actor, make_channel, make_customer, make_person, make_team, make_ticket
-from triage import improvements
 from triage.decisions import decide
+from triage.improving import improvements
 from triage.models import Action, Notification, Rule, Ticket, Topic
 
 if TYPE_CHECKING:

@@ -12,8 +12,10 @@ from django.utils import timezone
 from feedback_portal import health
 from tests.bakery import AT, arrive, chance, correct, mixed, open_bakery, train
 from tests.makers import actor, make_person
-from triage import finding, learned, refining, search
+from triage import finding, refining
+from triage.finding import search
 from triage.models import ModelVersion, Refinement, Tagging, Ticket, Topic, Training
+from triage.understanding import learned
 
 pytestmark = pytest.mark.django_db
 

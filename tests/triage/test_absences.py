@@ -10,8 +10,8 @@ from django.utils import timezone
 from feedback_portal.accounts.models import Absence, Role, Team, User
 from feedback_portal.refusals import BadInput, NotFound
 from tests.makers import AT, actor, make_person, make_team, make_ticket
-from triage import absences
 from triage.decisions import decide
+from triage.routing import absences
 
 pytestmark = pytest.mark.django_db
 

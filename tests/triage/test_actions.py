@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.refusals import BadInput, NotFound
 from tests.makers import AT, actor, make_customer, make_person, make_team, make_ticket
-from triage import decisions, improvements
-from triage.improvements import NotThisStep, StaleAction
+from triage import decisions
+from triage.improving import improvements
+from triage.improving.improvements import NotThisStep, StaleAction
 from triage.models import Action, ActionLink, ChangedDay, Event, Notification
 
 pytestmark = pytest.mark.django_db

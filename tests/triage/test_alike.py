@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from triage.alike import clusters, copies, likely, naming, wording
-from triage.growth import NEEDS_DAYS, growth
+from triage.alike.growth import NEEDS_DAYS, growth
 
 TEXT = "Since the second week there is a puddle of water under the machine every single morning"
 

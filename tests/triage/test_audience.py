@@ -2,8 +2,8 @@
 
 import asyncio
 
-from triage.audience import BEAT, LONGEST, MOST_EACH, MOST_WAITING, Audience, Reader
-from triage.bulletins import MOST_TICKETS, Bulletin, Sight
+from triage.live.audience import BEAT, LONGEST, MOST_EACH, MOST_WAITING, Audience, Reader
+from triage.live.bulletins import MOST_TICKETS, Bulletin, Sight
 
 QUALITY = Sight(False, frozenset({1}))
 LOGISTICS = Sight(False, frozenset({2}))

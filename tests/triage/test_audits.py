@@ -14,11 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from feedback_portal.accounts.models import Role, Team, User
 from feedback_portal.refusals import BadInput, NotAllowed, NotFound, Refused
 from tests.makers import AT, actor, make_item, make_person, make_team, make_ticket
-from triage import audits
-from triage.audit_drawing import allot, draw, last_week
-from triage.audits import Said
-from triage.corrections import corrections
 from triage.decisions import decide
+from triage.learning import audits
+from triage.learning.audit_drawing import allot, draw, last_week
+from triage.learning.audits import Said
+from triage.learning.corrections import corrections
 from triage.models import Analysis, Audit, AuditAnswer, AuditedItem, Event, Tagging, Ticket, Topic, Training
 
 pytestmark = pytest.mark.django_db

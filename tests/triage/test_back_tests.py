@@ -13,10 +13,11 @@ from feedback_portal.accounts.models import Role
 from feedback_portal.refusals import BadInput, NotAllowed
 from intake.models import Account, Customer, FeedbackItem
 from tests.makers import AT, actor, make_channel, make_customer, make_item, make_person, make_team, make_ticket
-from triage import back_testing, past_facts, rulebook
+from triage import rulebook
 from triage.models import Analysis, BackTest, Rule, Tagging, Ticket, Topic
-from triage.past_filters import could_hold
 from triage.routing import Router, facts_of
+from triage.rulebook import back_testing, past_facts
+from triage.rulebook.past_filters import could_hold
 from triage.rules import parse
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, NotFound, Refused
 from tests.makers import AT, actor, make_customer, make_item, make_person, make_team, make_ticket
 from triage import decisions
-from triage.corrections import corrections
 from triage.decisions import NotNow, StaleTicket, decide
+from triage.learning.corrections import corrections
 from triage.models import ChangedDay, Event, Notification, Tagging, Ticket, Topic
 
 pytestmark = pytest.mark.django_db

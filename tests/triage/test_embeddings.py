@@ -16,12 +16,14 @@ from django.utils import timezone
 
 from intake.models import Arrival, FeedbackItem
 from tests.makers import make_item, make_team
-from triage import embeddings, encoder, erasing, pipeline
-from triage.embeddings import Near, normalised, text_hash, vectors_of
+from triage import encoder, pipeline
 from triage.encoder import Encoder, Vector
 from triage.models import Analysis, Embedding
+from triage.persons import erasing
 from triage.taggers.base import Text
 from triage.taggers.topics import Topics
+from triage.understanding import embeddings
+from triage.understanding.embeddings import Near, normalised, text_hash, vectors_of
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,10 @@ from django.utils import timezone
 from feedback_portal.accounts.models import Membership, Role, Team
 from tests.makers import actor, make_person, make_team, make_ticket
 from tests.triage.events_process import EventsProcess, Stream, cookies_of, events_process, listeners
-from triage import bulletins, decisions, presence
+from triage import decisions
+from triage.live import bulletins, presence
+from triage.live.watchers import rights_of, sessions_alive
 from triage.models import Ticket
-from triage.watchers import rights_of, sessions_alive
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

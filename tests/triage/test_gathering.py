@@ -9,8 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from feedback_portal.accounts.models import Team
 from intake.models import FeedbackItem
 from tests.makers import AT, actor, make_customer, make_person, make_team, make_ticket
-from triage import decisions, duplicates, erasing, gathering, grouping
+from triage import decisions, duplicates
 from triage.models import Gathering, LikelyDuplicate, Theme, ThemeMember, Wording
+from triage.persons import erasing
+from triage.themes import gathering, grouping
 
 pytestmark = pytest.mark.django_db
 

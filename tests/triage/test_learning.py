@@ -17,12 +17,15 @@ from feedback_portal.refusals import NotAllowed
 from intake.models import Arrival
 from tests.bakery import WORLD, arrive, chance, correct, found_right, mixed, open_bakery, saying, train
 from tests.makers import actor, make_item, make_person, make_ticket
-from triage import decisions, embeddings, erasing, learned, learning, pipeline, promotion, refining
-from triage.corrections import corrections, labelled
+from triage import decisions, pipeline, refining
+from triage.learning import promotion, training
+from triage.learning.corrections import corrections, labelled
 from triage.models import Event, ModelVersion, Refinement, Tagging, Ticket, Topic, Training
 from triage.models.learning import Field, mark_for_training
+from triage.persons import erasing
 from triage.taggers.base import Text
 from triage.tasks import train_everything, train_pending
+from triage.understanding import embeddings, learned
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -470,16 +473,16 @@ class TestAtOnce:
     def test_a_correction_made_during_the_training_is_learned_next(
         self, corrected: int, tariq: Actor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        whole = learning.train
+        whole = training.train
 
         def while_somebody_corrects(field: str, *, at: datetime) -> Any:
             trained = whole(field, at=at)
-            monkeypatch.setattr(learning, "train", whole)
+            monkeypatch.setattr(training, "train", whole)
             ticket = make_ticket("The bun is charred")
             decisions.decide(ticket.reference, "tag", by=tariq, at=AT, topic="crust")
             return trained
 
-        monkeypatch.setattr(learning, "train", while_somebody_corrects)
+        monkeypatch.setattr(training, "train", while_somebody_corrects)
 
         train()
 
@@ -497,7 +500,7 @@ class TestAtOnce:
         def dies(field: str, *, at: datetime) -> Any:
             raise Killed
 
-        monkeypatch.setattr(learning, "train", dies)
+        monkeypatch.setattr(training, "train", dies)
         with pytest.raises(Killed):
             train()
         monkeypatch.undo()

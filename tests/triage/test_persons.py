@@ -42,8 +42,9 @@ from kpis import recording
 from kpis.models import Measurement
 from kpis.periods import local_day
 from tests.makers import actor, make_channel, make_customer, make_person, make_team
-from triage import decisions, person_export, persons, pipeline
+from triage import decisions, persons, pipeline
 from triage.models import Event, Notification, Ticket
+from triage.persons import person_export
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

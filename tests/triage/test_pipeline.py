@@ -12,7 +12,8 @@ from feedback_portal.accounts.models import Role, Stage, Team
 from feedback_portal.accounts.permissions import Actor
 from intake.models import Account, Arrival, FeedbackItem
 from tests.makers import make_channel, make_customer, make_item, make_person, make_team
-from triage import decisions, finding, pipeline, search
+from triage import decisions, finding, pipeline
+from triage.finding import search
 from triage.models import (
     Analysis,
     ChangedDay,

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import Team
 from tests.makers import AT, actor, make_person, make_team, make_ticket
-from triage import claiming, decisions, presence
+from triage import claiming, decisions
 from triage.decisions import NotNow
+from triage.live import presence
 from triage.models import Event, Presence, Tagging, Ticket, Topic
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from feedback_portal.accounts.models import Team
 from intake.models import Arrival
 from tests.makers import actor, make_item, make_person, make_team
-from triage import decisions, embeddings, pipeline, refining
+from triage import decisions, pipeline, refining
 from triage.models import ChangedDay, Event, Refinement, Rule, Tagging, Ticket, Topic
 from triage.models.learning import mark_for_refinement
+from triage.understanding import embeddings
 
 pytestmark = pytest.mark.django_db
 
@@ -170,7 +171,7 @@ def test_a_rule_that_holds_only_now_sends_it_to_a_second_team_once(leak: Topic) 
 
 
 def test_an_erased_item_is_not_read_again(leak: Topic) -> None:
-    from triage import erasing
+    from triage.persons import erasing
 
     [item] = taken_in("A puddle")
     erasing.erase(Ticket.objects.get().item.submission, at=AT)

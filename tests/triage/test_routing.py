@@ -8,10 +8,10 @@ import pytest
 
 from feedback_portal.accounts.models import Absence, Team
 from tests.makers import AT, make_person, make_team
-from triage.facts import Facts
 from triage.models import Rule
 from triage.routing import OUT_OF_THE_WAY, Clues, Foreseen, Router
-from triage.workload import Crew, Person
+from triage.routing.workload import Crew, Person
+from triage.rules.facts import Facts
 
 QUALITY, BILLING, LOGISTICS = (
     Team(pk=number, slug=name.lower(), name=name) for number, name in enumerate(("Quality", "Billing", "Logistics"), 1)

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from tests.triage.test_rules import asked, rule
 from tests.triage.test_rules import facts as any_facts
 from tests.triage.test_rules import rules as any_rule
-from triage import rule_drafts, rules
-from triage.facts import Facts
-from triage.rule_drafts import Draft, DraftAct, Node
+from triage import rules
+from triage.rules import drafts
+from triage.rules.drafts import Draft, DraftAct, Node
+from triage.rules.facts import Facts
 
 NESTED = rule(
     {
@@ -38,7 +39,7 @@ NESTED = rule(
 def form(draft: Draft, **more: str) -> QueryDict:
     """The draft as a browser sends it."""
     sent = QueryDict(mutable=True)
-    for number, _, node in rule_drafts.walk(draft.when):
+    for number, _, node in drafts.walk(draft.when):
         sent[f"kind-{number}"] = node.kind
         if node.kind == "condition":
             sent[f"field-{number}"], sent[f"name-{number}"], sent[f"op-{number}"] = node.field, node.name, node.op
@@ -51,16 +52,16 @@ def form(draft: Draft, **more: str) -> QueryDict:
 
 
 def test_a_stored_rule_goes_through_the_form_unchanged() -> None:
-    draft = rule_drafts.of(NESTED)
+    draft = drafts.of(NESTED)
 
-    assert rule_drafts.settled(draft) == draft
-    assert rule_drafts.read(form(draft)).definition() == NESTED
+    assert drafts.settled(draft) == draft
+    assert drafts.read(form(draft)).definition() == NESTED
 
 
 @settings(deadline=None, max_examples=60)
 @given(any_rule, any_facts)
 def test_every_rule_means_the_same_after_the_form(one: rules.Rule, seen: Facts) -> None:
-    again = rules.parse(rule_drafts.read(form(rule_drafts.of(rules.dump(one)))).definition())
+    again = rules.parse(drafts.read(form(drafts.of(rules.dump(one)))).definition())
 
     assert again.when.holds(seen) is one.when.holds(seen)
     assert again.then == one.then
@@ -84,21 +85,21 @@ def test_every_rule_means_the_same_after_the_form(one: rules.Rule, seen: Facts) 
     ],
 )
 def test_each_button_changes_the_tree_where_it_stands(press: str, conditions: int) -> None:
-    changed = rule_drafts.changed(rule_drafts.of(NESTED), press)
+    changed = drafts.changed(drafts.of(NESTED), press)
 
-    assert sum(node.kind == "condition" for _, _, node in rule_drafts.walk(changed.when)) == conditions
+    assert sum(node.kind == "condition" for _, _, node in drafts.walk(changed.when)) == conditions
 
 
 def test_acts_are_added_and_removed() -> None:
-    draft = rule_drafts.changed(Draft(), "add_act")
+    draft = drafts.changed(Draft(), "add_act")
     assert [act.verb for act in draft.then] == ["route", "also"]
-    assert rule_drafts.changed(draft, "remove_act 0").then == (DraftAct("also"),)
+    assert drafts.changed(draft, "remove_act 0").then == (DraftAct("also"),)
 
 
 def test_a_question_that_the_new_field_does_not_know_is_replaced_with_its_first() -> None:
     typed = Draft(Node(kind="all", parts=(Node(field="rating", op="contains", values=("x",)), Node(field="no such"))))
 
-    rating, unknown = rule_drafts.settled(typed).when.parts
+    rating, unknown = drafts.settled(typed).when.parts
 
     assert (rating.op, rating.values) == ("is", ())
     assert unknown.field == "text"
@@ -111,7 +112,7 @@ def test_what_is_wrong_is_found_under_the_number_of_its_node() -> None:
             parts=(Node(values=("a",)), Node(kind="not", parts=(Node(field="rating", op="is", values=("x",)),))),
         )
     ).definition()
-    paths = {path: number for number, path, _ in rule_drafts.walk(rule_drafts.of(NESTED).when)}
+    paths = {path: number for number, path, _ in drafts.walk(drafts.of(NESTED).when)}
 
     with pytest.raises(rules.RuleError) as refused:
         rules.parse(typed)
@@ -129,6 +130,6 @@ def test_a_form_made_to_hurt_is_read_to_its_bounds() -> None:
     for place in range(5_000):
         sent[f"kind-0.{place}"] = "condition"
 
-    draft = rule_drafts.read(sent)
+    draft = drafts.read(sent)
 
-    assert sum(1 for _ in rule_drafts.walk(draft.when)) <= rule_drafts.MOST_NODES
+    assert sum(1 for _ in drafts.walk(draft.when)) <= drafts.MOST_NODES

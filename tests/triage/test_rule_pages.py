@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import Role, Team, User
 from tests.makers import AT, actor, make_person, make_team, make_ticket
-from triage import back_testing, rulebook
+from triage import rulebook
 from triage.models import BackTest, Rule, RuleProposal, ShadowMatch, Topic
+from triage.rulebook import back_testing
 
 pytestmark = pytest.mark.django_db
 
@@ -117,7 +118,7 @@ class TestTheEditor:
         assert '<textarea name="value-0.0"' not in shown
 
     def test_every_field_is_offered(self, client: Client, ines: User) -> None:
-        from triage.facts import FIELDS
+        from triage.rules.facts import FIELDS
 
         shown = page(client, "/settings/rules/new/")
         assert [name for name in (*FIELDS, "context.", "entity.") if f'<option value="{name}"' not in shown] == []

@@ -6,9 +6,10 @@ import pytest
 
 from feedback_portal.accounts.models import Role
 from tests.makers import AT, actor, make_item, make_person, make_team, make_ticket
-from triage import rule_mining, rule_proposals
 from triage.models import Analysis, Rule, RuleProposal, Tagging, Topic
-from triage.rule_mining import Example, better_bound, features, interval
+from triage.rulebook import proposals as rule_proposals
+from triage.rules import mining
+from triage.rules.mining import Example, better_bound, features, interval
 
 
 def example(item: int, text: str, *, placed: str = "service", decided: str = "service", **more: object) -> Example:
@@ -20,7 +21,7 @@ def test_a_word_that_leads_people_elsewhere_becomes_a_rule_with_its_effect_on_th
     examples = [example(n, "the drip tray broke", decided="quality") for n in range(40)]
     examples += [example(n, "how do I pay the invoice") for n in range(40, 80)]
 
-    found = rule_mining.new_rules(examples)
+    found = mining.new_rules(examples)
 
     assert [(one.team, one.effect.right, one.effect.decided, one.effect.fixes, one.effect.breaks) for one in found] == [
         ("quality", 20, 20, 20, 0)
@@ -31,7 +32,7 @@ def test_a_word_that_leads_people_elsewhere_becomes_a_rule_with_its_effect_on_th
 
 def test_what_only_looks_right_in_one_half_is_not_proposed() -> None:
     examples = [example(n, "the drip tray broke", decided="quality" if n % 2 == 0 else "service") for n in range(60)]
-    assert rule_mining.new_rules(examples) == []
+    assert mining.new_rules(examples) == []
 
 
 def test_noise_is_not_proposed() -> None:
@@ -41,7 +42,7 @@ def test_noise_is_not_proposed() -> None:
         example(n, " ".join(chance.choices(words, k=8)), decided=chance.choice(["service", "quality", "sales"]))
         for n in range(2_000)
     ]
-    assert rule_mining.new_rules(examples) == []
+    assert mining.new_rules(examples) == []
 
 
 def test_a_topic_that_people_put_on_gets_the_word_for_it_and_one_they_take_off_loses_it() -> None:
@@ -49,7 +50,7 @@ def test_a_topic_that_people_put_on_gets_the_word_for_it_and_one_they_take_off_l
     examples += [example(n, "a wet blanket", given=["leaks"], removed=["leaks"]) for n in range(40, 80)]
     examples += [example(n, "all is fine") for n in range(80, 100)]
 
-    found = rule_mining.keywords(examples, {"leaks": ["wet"]})
+    found = mining.keywords(examples, {"leaks": ["wet"]})
 
     assert {(one.word, one.is_addition) for one in found} == {("soggi", True), ("wet", False)}
 

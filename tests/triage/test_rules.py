@@ -6,10 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.conditions import LONGEST_VALUE, OPS, ORDERS
-from triage.facts import FIELDS
-from triage.rule_literals import literal_of
-from triage.rule_sets import RuleSet
 from triage.rules import (
     Act,
     All,
@@ -25,6 +21,10 @@ from triage.rules import (
     match,
     parse,
 )
+from triage.rules.conditions import LONGEST_VALUE, OPS, ORDERS
+from triage.rules.facts import FIELDS
+from triage.rules.literals import literal_of
+from triage.rules.sets import RuleSet
 
 LEAK = Facts(
     channel="app-store",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.search import (
+from triage.finding.search import (
     EVERYTHING,
     LONGEST_QUERY,
     And,
@@ -25,7 +25,7 @@ from triage.search import (
     dump,
     parse,
 )
-from triage.search_fields import ALIASES, FIELDS
+from triage.finding.search_fields import ALIASES, FIELDS
 
 A, B, C = Term("a"), Term("b"), Term("c")
 

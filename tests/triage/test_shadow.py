@@ -5,8 +5,9 @@ import pytest
 from feedback_portal.accounts.models import Team
 from intake.models import Arrival
 from tests.makers import AT, make_item, make_team
-from triage import pipeline, shadowing
+from triage import pipeline
 from triage.models import Rule, ShadowMatch, Ticket
+from triage.rulebook import shadowing
 
 pytestmark = pytest.mark.django_db
 

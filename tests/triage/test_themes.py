@@ -11,8 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from feedback_portal.accounts.models import ApiKey, Scope, Team, User
 from feedback_portal.refusals import BadInput, NotFound, Refused
 from tests.makers import AT, actor, make_customer, make_person, make_team, make_ticket
-from triage import finding, gathering, grouping, search, theme_growth, themes
+from triage import finding, themes
+from triage.finding import search
 from triage.models import Action, Theme, ThemeEvent, ThemeMember, Ticket, Topic
+from triage.themes import gathering, grouping, life
 
 pytestmark = pytest.mark.django_db
 
@@ -177,20 +179,20 @@ class TestLife:
 
     def test_what_grows_beyond_chance_is_said_once(self, quality: Team) -> None:
         self.history(quality, surge=12)
-        assert theme_growth.judge(at=AT) == 2
+        assert life.judge(at=AT) == 2
 
         seal, parcel = Theme.objects.get(name="Seal"), Theme.objects.get(name="Parcel")
         assert (seal.state, parcel.state) == ("growing", "steady")
         assert (seal.growth["count"], seal.growth["window"]) == (13, 1)
-        assert theme_growth.judge(at=AT + timedelta(hours=1)) == 0
+        assert life.judge(at=AT + timedelta(hours=1)) == 0
         assert ThemeEvent.objects.filter(type="grew").count() == 1
-        theme_growth.judge(at=AT + timedelta(days=8))
+        life.judge(at=AT + timedelta(days=8))
         seal.refresh_from_db()
         assert seal.state == "steady"
 
     def test_chance_is_not_growth(self, quality: Team) -> None:
         self.history(quality, surge=1)
-        theme_growth.judge(at=AT)
+        life.judge(at=AT)
         assert not ThemeEvent.objects.filter(type="grew").exists()
 
     def test_what_rests_returns_when_it_grows(self, quality: Team, tariq: User) -> None:
@@ -198,7 +200,7 @@ class TestLife:
         seal, parcel = Theme.objects.get(name="Seal"), Theme.objects.get(name="Parcel")
         for theme in (seal, parcel):
             do(theme, "rest", tariq)
-        theme_growth.judge(at=AT)
+        life.judge(at=AT)
 
         seal.refresh_from_db()
         parcel.refresh_from_db()
@@ -209,14 +211,14 @@ class TestLife:
         seal = Theme.objects.get(name="Seal")
         do(seal, "link", tariq, title="A thicker seal", team="quality")
         Action.objects.update(step="check", shipped_at=AT - timedelta(days=20))
-        theme_growth.judge(at=AT)
+        life.judge(at=AT)
         seal.refresh_from_db()
         assert seal.state == "regressed"
         assert ThemeEvent.objects.filter(type="regressed").exists()
 
     def test_without_a_baseline_nothing_is_said_to_grow(self, seal: Theme) -> None:
-        assert not theme_growth.has_baseline(at=AT)
-        theme_growth.judge(at=AT)
+        assert not life.has_baseline(at=AT)
+        life.judge(at=AT)
         seal.refresh_from_db()
         assert seal.state == "new"
 

@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team
 from tests.makers import AT, actor, make_customer, make_item, make_person, make_team, make_ticket
-from triage import back_testing, improvements
+from triage.improving import improvements
 from triage.models import Action, Event, Rule, Tagging, Ticket, Topic
+from triage.rulebook import back_testing
 
 pytestmark = pytest.mark.django_db
 

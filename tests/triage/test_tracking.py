@@ -18,8 +18,8 @@ from intake import receiving
 from intake.connectors.base import RawItem
 from intake.models import Attachment, Customer, FeedbackItem, Submission
 from tests.makers import AT, actor, make_channel, make_customer, make_item, make_person, make_team, make_ticket
-from triage import improvements
 from triage.decisions import decide
+from triage.improving import improvements
 from triage.models import Analysis, Event, Notification, SearchText, Ticket
 
 pytestmark = pytest.mark.django_db

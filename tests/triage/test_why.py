@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from feedback_portal.accounts.models import ApiKey, Scope, Team
 from tests.makers import AT, actor, make_channel, make_item, make_person, make_team, make_ticket
 from triage import rules
-from triage.conditions import Condition
-from triage.facts import Facts
 from triage.models import Analysis, Event, Rule, Tagging, Ticket, Topic
-from triage.places import places
-from triage.why import Why, why, would_hold
+from triage.routing.why import Why, why, would_hold
+from triage.rules.conditions import Condition
+from triage.rules.facts import Facts
+from triage.rules.places import places
 
 pytestmark = pytest.mark.django_db
 

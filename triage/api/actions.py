@@ -15,8 +15,9 @@ from feedback_portal.accounts.models import Scope
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
-from triage import decisions, improvements, inputs
+from triage import decisions, inputs
 from triage.api.shapes import PAGING, PROBLEMS, listed, time_told, version_in
+from triage.improving import improvements
 from triage.models import Action
 
 _ACTION: dict[str, Any] = {

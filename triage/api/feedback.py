@@ -18,8 +18,9 @@ from feedback_portal.refusals import NotFound
 from intake import api as intake_api
 from intake import relation_api
 from intake.models import Customer, FeedbackItem
-from triage import finding, search
+from triage import finding
 from triage.api.shapes import PAGING, PROBLEMS, QUERY, customer_told, item_told, listed
+from triage.finding import search
 from triage.models import Ticket
 
 ORDER = ("-received_at", "-submission_id")

@@ -12,10 +12,11 @@ from rest_framework.views import APIView
 from feedback_portal.accounts.models import Scope
 from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError, NotFound
-from triage import back_testing, rulebook, shadowing
+from triage import rulebook
 from triage.api.shapes import PAGING, PROBLEMS, listed, time_told, version_in
 from triage.models import BackTest, Rule, RuleVersion
-from triage.rule_preview import preview
+from triage.rulebook import back_testing, shadowing
+from triage.rulebook.preview import preview
 
 _RULE: dict[str, Any] = {
     "id": serializers.IntegerField(read_only=True),

@@ -17,12 +17,13 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
 from intake.models import FeedbackItem
-from triage import decisions, finding, search
+from triage import decisions, finding
 from triage.api.records import SUGGESTED, suggested
 from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told, listed, ticket_told, time_told
+from triage.finding import search
 from triage.lifecycle import WhyNot, WhyRouted
 from triage.models import Analysis, Event, Mention, Tagging, Ticket
-from triage.why import why
+from triage.routing.why import why
 
 ORDER = ("-received_at", "-id")
 MOST_EVENTS = 500

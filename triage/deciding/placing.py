@@ -12,7 +12,7 @@ from triage.deadlines import Deadlines, topics_of
 from triage.journal import NotNow, move, touch
 from triage.lifecycle import Status, Verb, WhyNot, WhyRouted
 from triage.models import Event, Tagging, Ticket, Topic
-from triage.workload import Crew
+from triage.routing.workload import Crew
 
 
 def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:

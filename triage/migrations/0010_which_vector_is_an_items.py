@@ -5,7 +5,7 @@ from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from triage.embeddings import text_hash
+from triage.understanding.embeddings import text_hash
 
 _AT_ONCE = 1_000
 

@@ -22,7 +22,7 @@ class ActionQuerySet(models.QuerySet["Action"]):
 
 
 class Action(models.Model):
-    """Changed only through `triage.improvements`."""
+    """Changed only through `triage.improving.improvements`."""
 
     class Kind(models.TextChoices):
         CONTAINMENT = "containment", "Containment"

@@ -33,7 +33,7 @@ class Analysis(models.Model):
     versions = models.JSONField(default=dict)
     # Taggers that broke on this item: {tagger: error}. The item goes on without them.
     failures = models.JSONField(default=dict)
-    # Which vector is the item's: see `triage.embeddings`. None where there was no text, or it is gone.
+    # Which vector is the item's: see `triage.understanding.embeddings`. None where there was no text, or it is gone.
     text_hash = models.BinaryField(null=True)
 
     analysed_at = models.DateTimeField(db_default=Now())

@@ -78,7 +78,7 @@ class AuditAnswer(models.Model):
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     # 1 and 2 in the order in which they came, 3 who settled it; None for whoever skipped it.
     seat = models.PositiveSmallIntegerField(null=True)
-    # None where the person was not asked: see `triage.audits.asks_team`.
+    # None where the person was not asked: see `triage.learning.audits.asks_team`.
     team = models.CharField(max_length=40, null=True)
     topics = ArrayField(models.CharField(max_length=80), default=list)
     sentiment = models.CharField(max_length=4, default="", blank=True)

@@ -30,7 +30,7 @@ TEACHES: Mapping[str, Field] = {
     Event.Type.ROUTED: Field.TEAM,
     Event.Type.RESOLVED: Field.TEAM,
 }
-"""What is learned from which deed of a person: see `triage.corrections`."""
+"""What is learned from which deed of a person: see `triage.learning.corrections`."""
 
 
 class Artefact(models.Model):
@@ -39,7 +39,7 @@ class Artefact(models.Model):
     sha256 = models.CharField(max_length=64, primary_key=True)
     size = models.PositiveIntegerField()
     content = models.BinaryField()
-    # How it did on each correction it was trained from, while that was held back: see `triage.learning.Outcomes`.
+    # How it did on each correction it was trained from, while that was held back: see `triage.learning.training.Outcomes`.
     outcomes = models.BinaryField(default=bytes)
 
     class Meta:
@@ -64,7 +64,7 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
 
 class ModelVersion(models.Model):
-    """One model of one field as it was trained once; changed only through `triage.learning`."""
+    """One model of one field as it was trained once; changed only through `triage.learning.training`."""
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", "Candidate"
@@ -78,7 +78,7 @@ class ModelVersion(models.Model):
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     artefact = models.ForeignKey(Artefact, on_delete=models.PROTECT, null=True, related_name="versions")
     corrections = models.PositiveIntegerField(default=0)
-    # Measured on corrections this version had not seen: see `triage.learning`.
+    # Measured on corrections this version had not seen: see `triage.learning.training`.
     metrics = models.JSONField(default=dict)
     thresholds = models.JSONField(default=dict)
     # What the bytes can be read with: the encoder, the code that makes features of a text, and the taxonomy it was made for.

@@ -43,7 +43,7 @@ class Rule(models.Model):
 class BackTest(PendingWork):
     """What an edit of a rule would have changed about the newest items, worked out by a drain; asked for before it is saved.
 
-    Without a `rule` it is about a new one. `result` is as `triage.rule_comparison.Comparison.told` makes it.
+    Without a `rule` it is about a new one. `result` is as `triage.rulebook.comparison.Comparison.told` makes it.
     """
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, null=True, related_name="back_tests")

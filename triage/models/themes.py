@@ -32,7 +32,7 @@ class ThemeQuerySet(models.QuerySet["Theme"]):
 
 
 class Theme(models.Model):
-    """Changed by people through `triage.themes` only, by compare-and-set on `version`; grouped by `triage.grouping`."""
+    """Changed by people through `triage.themes` only, by compare-and-set on `version`; grouped by `triage.themes.grouping`."""
 
     class State(models.TextChoices):
         NEW = "new", "New"

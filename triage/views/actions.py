@@ -12,8 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import decisions, improvements
-from triage.improvements import STEPS, Step
+from triage import decisions
+from triage.improving import improvements
+from triage.improving.improvements import STEPS, Step
 from triage.lifecycle import DONE
 from triage.models import Action
 from triage.views.answering import done, errors_of

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotAllowed
-from triage import audits
-from triage.audits import Said
+from triage.learning import audits
+from triage.learning.audits import Said
 from triage.models import Analysis, AuditAnswer, AuditedItem, Topic
 
 _NONE: dict[str, Any] = {"topics": (), "team": "", "sentiment": ""}

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from triage.why import Why
+from triage.routing.why import Why
 
 MOST_RULES = 25
 """So many rules stand on the page, those that hold first; the API gives all of them."""

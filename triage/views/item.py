@@ -17,11 +17,11 @@ from triage import duplicates, lifecycle
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
+from triage.routing.why import Why, why
 from triage.views.because import because
 from triage.views.beside import FOR_EVERY_TEAM, beside
 from triage.views.queue import due
 from triage.views.suggestion import suggestion
-from triage.why import Why, why
 
 SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
 _MOST_EVENTS = 200

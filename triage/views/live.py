@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_code, ticket_number
 from feedback_portal.refusals import Refused
-from triage import presence, search
+from triage.finding import search
+from triage.live import presence
 from triage.models import Event, Presence, Ticket
 from triage.views.item import entry
 from triage.views.queue import TABS, Asked, age, in_tab, matching, new_since

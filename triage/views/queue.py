@@ -12,13 +12,12 @@ from django.urls import reverse
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import after, cursor_of
-from triage import search
-from triage.finding import asker_of, condition, mentions_status
+from triage.finding import asker_of, condition, mentions_status, search
+from triage.finding.search import SearchError
 from triage.models import Tagging, Ticket
 from triage.models.tickets import QUEUE_ORDER
 from triage.proposals import placing
 from triage.routing import OUT_OF_THE_WAY, PROPOSED_BY
-from triage.search import SearchError
 from triage.track_record import Key, key_of, not_worth_proposing
 from triage.views.rail import MOST_COUNTED, capped
 

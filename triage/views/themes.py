@@ -18,12 +18,14 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.api import after, cursor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import embeddings, theme_growth, themes
+from triage import themes
 from triage.alike import clusters
-from triage.growth import NEEDS_DAYS
+from triage.alike.growth import NEEDS_DAYS
 from triage.models import Action, Theme, ThemeEvent, Ticket, Topic
 from triage.models.themes import ThemeQuerySet
 from triage.models.tickets import TicketQuerySet
+from triage.themes import life
+from triage.understanding import embeddings
 from triage.views.answering import done, errors_of
 
 PAGE = 50
@@ -76,7 +78,7 @@ def all_themes(request: HttpRequest) -> HttpResponse:
     is_first = not request.GET.get("cursor")
     urgent = list(_urgent(matching)[:PAGE]) if is_first else []
     shown = {theme.pk: theme for theme in (*urgent, *rows)}
-    trends = theme_growth.daily(list(shown), days=7 * _WEEKS, at=at)
+    trends = life.daily(list(shown), days=7 * _WEEKS, at=at)
     teams = Team.objects.filter(is_active=True).order_by("name")
     context = {
         "urgent": [_row(theme, trends) for theme in urgent],
@@ -85,7 +87,7 @@ def all_themes(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "is_filtered": any(asked.values()),
         "has_any": bool(rows) or living.exists(),
-        "has_baseline": theme_growth.has_baseline(at=at),
+        "has_baseline": life.has_baseline(at=at),
         "needs_days": NEEDS_DAYS,
         "encoder": embeddings.state(),
         "states": Theme.State.choices,
@@ -141,7 +143,7 @@ def _page(
     teams = Team.objects.filter(is_active=True).order_by("name")
     context = {
         "theme": found,
-        "row": _row(found, theme_growth.daily([found.pk], days=7 * _WEEKS, at=at)),
+        "row": _row(found, life.daily([found.pk], days=7 * _WEEKS, at=at)),
         "members": tickets,
         "hidden": max(0, hidden),
         "next_url": f"?{urlencode({'cursor': more})}" if more else "",
@@ -152,7 +154,7 @@ def _page(
         "links": [link.action for link in links.select_related("action__team").order_by("pk")],
         "actions": Action.objects.visible_to(actor).under_way().order_by("-id")[:50],
         "teams": teams if actor.sees_everything else teams.filter(pk__in=actor.team_ids),
-        "has_baseline": theme_growth.has_baseline(at=at),
+        "has_baseline": life.has_baseline(at=at),
         "needs_days": NEEDS_DAYS,
         "values": {"name": found.name, "description": found.description} | (values or {}),
         "errors": errors or {},

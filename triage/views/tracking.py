@@ -15,9 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 from feedback_portal.edge import client_address
 from feedback_portal.refusals import BadInput, NotFound
 from intake import allowances, receiving
-from triage import erasing, tracking
+from triage import tracking
 from triage.lifecycle import DONE
 from triage.models import Event
+from triage.persons import erasing
 from triage.views.answering import errors_of
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from feedback_portal.accounts.models import Team
 from triage.lifecycle import WhyRouted
 from triage.models import Ticket
-from triage.workload import Crew, Person, open_by_team
+from triage.routing.workload import Crew, Person, open_by_team
 
 
 def choices(verb: str, found: Ticket, *, at: datetime) -> dict[str, Any]:

@@ -18,10 +18,12 @@ from django.views.decorators.vary import vary_on_headers
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import claiming, decisions, duplicates, improvements, presence
+from triage import claiming, decisions, duplicates
 from triage.forms import arguments_of
+from triage.improving import improvements
 from triage.journal import StaleTicket
 from triage.lifecycle import OPEN, Resolution
+from triage.live import presence
 from triage.models import Action, Tagging, Ticket, Topic
 from triage.track_record import not_worth_proposing
 from triage.views import live, whom

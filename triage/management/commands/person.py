@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from feedback_portal.refusals import Refused
-from triage import person_export, persons
+from triage import persons
+from triage.persons import person_export
 
 
 class Command(BaseCommand):

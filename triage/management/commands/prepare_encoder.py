@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from triage import embeddings
+from triage.understanding import embeddings
 
 
 class Command(BaseCommand):

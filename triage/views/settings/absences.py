@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from feedback_portal.accounts.permissions import actor_of
-from triage import absences
+from triage.routing import absences
 from triage.views.answering import done
 from triage.views.settings.shell import given, show
 

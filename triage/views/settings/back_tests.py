@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import actor_of, require_set_up
 from intake.models import FeedbackItem
-from triage import back_testing
 from triage.models import BackTest, Ticket
+from triage.rulebook import back_testing
 from triage.views.settings.shell import PLACES
 
 

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_POST
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
 from feedback_portal.refusals import NotAllowed, NotFound
 from intake.models import Customer, DataRequest
-from triage import person_export, persons
+from triage import persons
+from triage.persons import person_export
 from triage.views.settings.shell import PLACES, given, show
 
 _LATEST = 100

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up
-from triage import promotion
+from triage.learning import promotion
 from triage.views.answering import done
 
 _PAGE = "kpis:models"

@@ -12,11 +12,13 @@ from django.utils import timezone
 
 from feedback_portal.accounts.permissions import actor_of, set_up_page
 from feedback_portal.refusals import BadInput, Refused
-from triage import back_testing, reevaluating, rule_drafts, rulebook, rules, shadowing
+from triage import reevaluating, rulebook, rules
 from triage.models import BackTest, Rule
-from triage.rule_choices import GROUPS, QUESTIONS, VERBS, Choices, widget
-from triage.rule_drafts import Draft, Node
-from triage.rule_preview import preview
+from triage.rulebook import back_testing, shadowing
+from triage.rulebook.choices import GROUPS, QUESTIONS, VERBS, Choices, widget
+from triage.rulebook.preview import preview
+from triage.rules import drafts
+from triage.rules.drafts import Draft, Node
 from triage.views.settings.back_tests import back_test_shown
 from triage.views.settings.shell import PLACES
 
@@ -58,7 +60,7 @@ def _edit(request: HttpRequest, stored: Rule | None) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     act = posted.get("do", "") if posted is not None else ""
     draft = _draft(posted, stored)
-    draft = rule_drafts.settled(rule_drafts.changed(draft, act))
+    draft = drafts.settled(drafts.changed(draft, act))
     name = (posted.get("name", "") if posted is not None else stored.name if stored else "")[:LONGEST_NAME]
     mode = posted.get("mode", "live") if posted is not None else mode_of(stored) if stored else "shadow"
     tried = _back_test(request, stored)
@@ -98,9 +100,9 @@ def _edit(request: HttpRequest, stored: Rule | None) -> HttpResponse:
 
 def _draft(posted: Any, stored: Rule | None) -> Draft:
     if posted is not None:
-        return rule_drafts.read(posted)
+        return drafts.read(posted)
     try:
-        return rule_drafts.of(stored.definition) if stored else Draft()
+        return drafts.of(stored.definition) if stored else Draft()
     except BadInput:
         return Draft()  # it cannot be read any more; its history still has it
 
@@ -152,7 +154,7 @@ def _shown(draft: Draft, refused: Refused | None) -> dict[str, Any]:
     except BadInput as wrong:
         if refused is None:
             errors = [(error.path, error.message) for error in wrong.errors]
-    paths = [(path, number) for number, path, _ in rule_drafts.walk(draft.when)]
+    paths = [(path, number) for number, path, _ in drafts.walk(draft.when)]
     placed: dict[str, list[str]] = {}
     for path, message in errors:
         placed.setdefault(_place(path, paths), []).append(message)
@@ -179,7 +181,7 @@ def _shown(draft: Draft, refused: Refused | None) -> dict[str, Any]:
 
 def _drawn(node: Node, number: str, choices: Choices, placed: Mapping[str, list[str]]) -> dict[str, Any]:
     errors = placed.get(f"node-{number}", [])
-    if node.kind in rule_drafts.GROUPS:
+    if node.kind in drafts.GROUPS:
         parts = [_drawn(part, f"{number}.{place}", choices, placed) for place, part in enumerate(node.parts)]
         deep = number.count(".") + 2 >= rules.DEEPEST
         return {
@@ -197,10 +199,10 @@ def _drawn(node: Node, number: str, choices: Choices, placed: Mapping[str, list[
         "kind": "condition",
         "field": node.field,
         "name": node.name,
-        "has_name": node.field in rule_drafts.PREFIXES,
-        "names": choices.values.get(node.field, ()) if node.field in rule_drafts.PREFIXES else (),
+        "has_name": node.field in drafts.PREFIXES,
+        "names": choices.values.get(node.field, ()) if node.field in drafts.PREFIXES else (),
         "op": node.op,
-        "questions": [(op, QUESTIONS[op]) for op in rule_drafts.questions(node)],
+        "questions": [(op, QUESTIONS[op]) for op in drafts.questions(node)],
         "widget": widget(node, known),
         "known": known,
         "values": values,
@@ -234,7 +236,7 @@ def _focus(act: str, draft: Draft) -> str:
     """The element that a press leads to: what it added."""
     verb, _, where = act.partition(" ")
     if verb in ("add", "group"):
-        node = next((node for number, _, node in rule_drafts.walk(draft.when) if number == where), None)
+        node = next((node for number, _, node in drafts.walk(draft.when) if number == where), None)
         last = f"{where}.{len(node.parts) - 1}" if node is not None and node.parts else ""
         return f"field-{last}{'.0' if verb == 'group' else ''}" if last else ""
     return (

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up
 from feedback_portal.refusals import NotFound
-from triage import rule_proposals, rulebook
+from triage import rulebook
 from triage.models import Rule, RuleProposal, RuleVersion
+from triage.rulebook import proposals as rule_proposals
 from triage.views.answering import done
 from triage.views.settings.back_tests import back_test_shown
 from triage.views.settings.rule_editor import mode_of, sentence_of
