@@ -25,12 +25,12 @@ from triage.deciding.course import (
     reply,
     resolve,
     snooze,
-    undo,
     unmerge,
     wake,
     wake_due,
 )
 from triage.deciding.placing import accept, assign, claim, dismiss, route, severity, tag, tags, untag
+from triage.deciding.undoing import WITHIN, redo, undo
 from triage.journal import NotNow, StaleTicket, stale, summary
 from triage.models import Ticket
 from triage.siblings import split
@@ -54,7 +54,7 @@ def decide(
             f'There is no verb "{verb[:40]}". Use one of {", ".join(VERBS)}.',
             errors=(InputError("verb", "Unknown verb."),),
         )
-    ticket = _own(reference, by) if verb == "undo" else find(reference, by=by)
+    ticket = _own(reference, by, at) if verb in {"undo", "redo"} else find(reference, by=by)
     if version is not None and version != ticket.version:
         raise stale(ticket)
     try:
@@ -95,17 +95,17 @@ VERBS: Mapping[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
         accept, dismiss, route, split, assign, claim, tag, untag, tags, severity, note, reply, snooze, wake,
-        resolve, reopen, close, merge, unmerge, not_same, undo,
+        resolve, reopen, close, merge, unmerge, not_same, undo, redo,
     )
 }  # fmt: skip
 """What people and programs may do by name."""
 
 
-def _own(reference: str, by: Actor) -> Ticket:
-    """The ticket whose last decision was this person's, even if that decision took it out of their sight."""
+def _own(reference: str, by: Actor, at: datetime) -> Ticket:
+    """A ticket on which this person decided within a day, even if that decision took it out of their sight."""
     number = ticket_number(reference)
     rows = Ticket.objects.for_deciding()
     ticket = rows.filter(pk=number).first() if number and by.user else None
-    if ticket is not None and ticket.events.filter(version=ticket.version, person=by.user).exists():
+    if ticket is not None and ticket.events.filter(occurred_at__gt=at - WITHIN, person=by.user).exists():
         return ticket
     return find(reference, by=by)

@@ -1,26 +1,27 @@
-"""How a decision is written down: the compare-and-set, the events it leaves, and how it is taken back.
+"""How a decision is written down: the compare-and-set, the events it leaves, and the way back.
 
 A decision changes a ticket only if it is still what the decider saw; its events share the version it made and carry
-the state before it, which is all that undoing needs.
+the state before it, which is all that undoing needs. One ticket or thousands, they are written by the same statement.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db import connection
+from django.db.models import Model
 
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.codes import action_number
 from feedback_portal.refusals import NotFound, Refused
 from triage import lifecycle
 from triage.lifecycle import Status, Verb
 from triage.live.bulletins import tell_changed
-from triage.models import ActionLink, Event, Tagging, Ticket
+from triage.models import Event, Ticket
 from triage.models.events import mark_changed
 from triage.models.learning import TEACHES, mark_for_training
 
-UNDO_WITHIN = timedelta(hours=24)
 # What a decision may change about a ticket, and what undoing therefore puts back.
 _STATE = (
     "team_id",
@@ -79,10 +80,17 @@ class NotNow(Refused):
 Said = Sequence[tuple[str, dict[str, Any]]]
 
 
-def move(
-    ticket: Ticket, verb: Verb, events: Said, *, by: Actor, at: datetime, source: str = "", **changes: Any
-) -> None:
-    """Change the status as `lifecycle` says, if the ticket is still what the decider saw."""
+@dataclass(frozen=True)
+class Deed:
+    """What a decision does to one ticket as it was seen: the events that say so, and the fields they change."""
+
+    ticket: Ticket
+    events: Said
+    changes: Mapping[str, Any]
+
+
+def moving(ticket: Ticket, verb: Verb, events: Said, *, at: datetime, **changes: Any) -> Deed:
+    """A deed that changes the status as `lifecycle` says; `NotNow` where it does not lead from here."""
     leads = lifecycle.MOVES[verb]
     if ticket.status not in leads.sources:
         label = Status(ticket.status).label.lower()
@@ -93,110 +101,164 @@ def move(
     changes = defaults | changes
     if ticket.triaged_at is None and any(kind == Event.Type.TRIAGED for kind, _ in events):
         changes |= {"triaged_at": at}
-    _apply(
-        ticket, events, by=by, at=at, source=source, statuses=[str(status) for status in leads.sources], changes=changes
-    )
+    return Deed(ticket, events, changes)
+
+
+def move(
+    ticket: Ticket, verb: Verb, events: Said, *, by: Actor, at: datetime, source: str = "", **changes: Any
+) -> None:
+    """Change the status as `lifecycle` says, if the ticket is still what the decider saw."""
+    _write_one(moving(ticket, verb, events, at=at, **changes), by=by, at=at, source=source)
 
 
 def touch(ticket: Ticket, events: Said, *, by: Actor, at: datetime, source: str = "", **changes: Any) -> None:
     """Change something other than the status, whatever the status is."""
-    _apply(ticket, events, by=by, at=at, source=source, statuses=Status.values, changes=changes)
+    _write_one(Deed(ticket, events, changes), by=by, at=at, source=source)
 
 
-def _apply(
-    ticket: Ticket, events: Said, *, by: Actor, at: datetime, source: str, statuses: list[str], changes: dict[str, Any]
-) -> None:
-    before: dict[str, Any] = {name: getattr(ticket, name) for name in _STATE}
-    if "explanation" in changes:
-        before["explanation"] = ticket.explanation
-    before |= {name: value.isoformat() for name, value in before.items() if isinstance(value, datetime)}
-    _set(ticket, statuses=statuses, **changes)
+def _write_one(deed: Deed, *, by: Actor, at: datetime, source: str) -> None:
+    if not write([deed], by=by, at=at, source=source):
+        raise stale(deed.ticket)
+
+
+_PARTS = {
+    "new": ", ".join(f"n.{name}" for name in (*_STATE, "explanation")),
+    "before": ", ".join(f"'{name}', t.{name}" for name in _STATE),
+    "set": ", ".join(f"{name} = seen.{name}" for name in (*_STATE, "explanation")),
+}
+
+_WRITE = """
+WITH seen AS MATERIALIZED (
+    SELECT t.id, t.item_id, t.version, v.said, {new},
+        jsonb_build_object({before}) || CASE WHEN v.changes ? 'explanation'
+            THEN jsonb_build_object('explanation', t.explanation) ELSE '{{}}' END AS before
+    FROM unnest(%(tickets)s::bigint[], %(versions)s::int[], %(statuses)s::text[], %(changes)s::jsonb[], %(said)s::jsonb[])
+        AS v(id, version, status, changes, said)
+    JOIN triage_ticket t ON t.id = v.id AND t.version = v.version AND t.status = v.status
+    CROSS JOIN LATERAL jsonb_populate_record(t, v.changes) AS n
+), changed AS (
+    UPDATE triage_ticket t SET version = t.version + 1, {set}
+    FROM seen WHERE t.id = seen.id AND t.version = seen.version
+    RETURNING t.id
+)
+INSERT INTO triage_event (item_id, ticket_id, type, source, person_id, key_id, version, data, occurred_at)
+SELECT seen.item_id, seen.id, told->>0, %(source)s, %(person)s, %(key)s, seen.version + 1,
+    (told->1) || jsonb_build_object('before', seen.before), %(at)s
+FROM seen JOIN changed USING (id) CROSS JOIN LATERAL jsonb_array_elements(seen.said) WITH ORDINALITY AS each(told, place)
+ORDER BY seen.id, place
+RETURNING ticket_id
+""".format(**_PARTS)  # noqa: S608 -- the names are those of our columns
+
+
+def write(deeds: Sequence[Deed], *, by: Actor, at: datetime, source: str = "") -> frozenset[int]:
+    """Each of these deeds whose ticket is still what was seen, in one statement: the row numbers of those. Their tickets are
+    then as they are in the database."""
     origin = source or (Event.Source.PERSON if by.user or by.key else Event.Source.SYSTEM)
-    Event.objects.bulk_create(
-        _event(ticket, kind, data | {"before": before}, by=by, at=at, source=origin) for kind, data in events
-    )
-    if origin == Event.Source.PERSON and by.user:
-        mark_for_training(field for kind, _ in events if (field := TEACHES.get(kind)))
-    mark_changed([ticket.received_at])
-    tell_changed([(ticket.pk, (before["team_id"], ticket.team_id))])
+    person = by.user if origin == Event.Source.PERSON else None
+    columns = [_columns(deed.changes) for deed in deeds]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE,
+            {
+                "tickets": [deed.ticket.pk for deed in deeds],
+                "versions": [deed.ticket.version for deed in deeds],
+                "statuses": [str(deed.ticket.status) for deed in deeds],
+                "changes": [json.dumps(each) for each in columns],
+                "said": [json.dumps(deed.events) for deed in deeds],
+                "source": str(origin),
+                "person": person.pk if person else None,
+                "key": by.key.pk if by.key else None,
+                "at": at,
+            },
+        )
+        written = frozenset(pk for (pk,) in cursor.fetchall())
+    done = [deed for deed in deeds if deed.ticket.pk in written]
+    told = []
+    for deed in done:
+        was_with = deed.ticket.team_id
+        deed.ticket.version += 1
+        for name, value in deed.changes.items():
+            setattr(deed.ticket, name, value)
+        told.append((deed.ticket.pk, (was_with, deed.ticket.team_id)))
+    if person:
+        mark_for_training({field for deed in done for kind, _ in deed.events if (field := TEACHES.get(kind))})
+    mark_changed(deed.ticket.received_at for deed in done)
+    tell_changed(told)
+    return written
 
 
-def _set(ticket: Ticket, *, statuses: list[str], **changes: Any) -> None:
-    """The compare-and-set: the lock, the check and the test in one statement."""
-    rows = Ticket.objects.filter(pk=ticket.pk, version=ticket.version, status__in=statuses)
-    if not rows.update(version=F("version") + 1, **changes):
-        raise stale(ticket)
-    ticket.version += 1
+def _columns(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes as PostgreSQL reads them into a row: by column, references by their key, times as text."""
+    found: dict[str, Any] = {}
     for name, value in changes.items():
-        setattr(ticket, name, value)
+        column = Ticket._meta.get_field(name).attname  # type: ignore[union-attr]
+        plain = value.pk if isinstance(value, Model) else value
+        found[column] = plain.isoformat() if isinstance(plain, datetime) else plain
+    return found
 
 
-def _event(
-    ticket: Ticket,
-    kind: str,
-    data: dict[str, Any],
-    *,
-    by: Actor,
-    at: datetime,
-    source: str,
-    undoes: Event | None = None,
-) -> Event:
-    return Event(
-        item_id=ticket.item_id,
-        ticket=ticket,
-        type=kind,
-        source=source,
-        person=by.user if source == Event.Source.PERSON else None,
-        key=by.key,
-        version=ticket.version,
-        undoes=undoes,
-        data=data,
-        occurred_at=at,
-    )
+_RESTORE = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(tickets)s::bigint[], %(acts)s::int[], %(versions)s::int[]) AS w(id, act, version)
+), told AS (
+    SELECT e.id, e.item_id, e.ticket_id, e.type, e.data->'before' AS before
+    FROM wanted w JOIN triage_event e ON e.ticket_id = w.id AND e.version = w.act AND e.type <> 'undone'
+), back AS (
+    SELECT DISTINCT ON (ticket_id) ticket_id, before FROM told WHERE before IS NOT NULL ORDER BY ticket_id, id DESC
+), seen AS MATERIALIZED (
+    SELECT t.id, t.version, t.team_id AS was_with, t.received_at, {new},
+        jsonb_build_object({before}) || CASE WHEN back.before ? 'explanation'
+            THEN jsonb_build_object('explanation', t.explanation) ELSE '{{}}' END AS before
+    FROM wanted w JOIN triage_ticket t ON t.id = w.id AND t.version = w.version
+    JOIN back ON back.ticket_id = t.id CROSS JOIN LATERAL jsonb_populate_record(t, back.before) AS n
+), changed AS (
+    UPDATE triage_ticket t SET version = t.version + 1, {set}
+    FROM seen WHERE t.id = seen.id AND t.version = seen.version
+    RETURNING t.id
+), written AS (
+    INSERT INTO triage_event (item_id, ticket_id, type, source, person_id, key_id, version, data, occurred_at, undoes_id)
+    SELECT told.item_id, told.ticket_id, 'undone', 'person', %(person)s, %(key)s, seen.version + 1,
+        %(said)s::jsonb || jsonb_build_object('type', told.type, 'before', seen.before), %(at)s, told.id
+    FROM told JOIN seen ON seen.id = told.ticket_id JOIN changed ON changed.id = seen.id
+    ORDER BY told.id
+    RETURNING type
+)
+SELECT seen.id, seen.was_with, seen.team_id, seen.received_at, (SELECT array_agg(DISTINCT type) FROM told)
+FROM seen JOIN changed USING (id)
+""".format(**_PARTS)  # noqa: S608 -- the names are those of our columns
 
 
-def take_back(ticket: Ticket, *, by: Actor, at: datetime) -> int:
-    """Take back one's own last decision on this ticket; the version it had made. Possible within a day, if nobody decided since."""
-    last = ticket.events.filter(version__isnull=False).exclude(type=Event.Type.UNDONE).order_by("-id").first()
-    if last is None or last.data.get("before") is None or hasattr(last, "undone_by"):
-        raise NotNow("There is nothing to take back here.")
-    if last.person_id is None or by.user is None or last.person_id != by.user.pk:
-        raise NotNow(f"{_deed(last)} since. Only one's own last decision can be taken back; decide anew instead.")
-    if last.version != ticket.version:
-        raise NotNow("The ticket has changed since. Decide anew instead of taking back.")
-    if last.occurred_at < at - UNDO_WITHIN:
-        raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
-    done = list(ticket.events.filter(version=last.version).order_by("id"))
-    before, was_with = last.data["before"], ticket.team_id
-    _set(ticket, statuses=Status.values, **{name: before[name] for name in (*_STATE, "explanation") if name in before})
-    _restore_tags(ticket, done, at)
-    _restore_links(ticket, done, at)
-    Event.objects.bulk_create(
-        _event(ticket, Event.Type.UNDONE, {"type": each.type}, by=by, at=at, source=Event.Source.PERSON, undoes=each)
-        for each in done
-    )
-    mark_for_training(field for each in done if (field := TEACHES.get(each.type)))
-    mark_changed([ticket.received_at])
-    tell_changed([(ticket.pk, (was_with, ticket.team_id))])
-    return last.version
+@dataclass(frozen=True)
+class Step:
+    """A ticket at the version it has, and the version that the act made which is to be taken back."""
+
+    ticket: int
+    version: int
+    act: int
 
 
-def _restore_tags(ticket: Ticket, done: list[Event], at: datetime) -> None:
-    for event in done:
-        rows = Tagging.objects.filter(item=ticket.item_id, topic__slug=event.data.get("topic"))
-        if event.type == Event.Type.TAGGED:
-            rows.update(removed_at=at)
-        elif event.type == Event.Type.UNTAGGED:
-            rows.update(removed_at=None)
-
-
-def _restore_links(ticket: Ticket, done: list[Event], at: datetime) -> None:
-    for event in done:
-        rows = ActionLink.objects.filter(ticket=ticket, action=action_number(event.data.get("action") or ""))
-        if event.type == Event.Type.ACTION_LINKED:
-            rows.filter(unlinked_at=None).update(unlinked_at=at)
-        elif event.type == Event.Type.ACTION_UNLINKED:
-            rows.filter(pk__in=rows.order_by("-pk").values("pk")[:1]).update(unlinked_at=None)
+def restore(steps: Sequence[Step], *, by: Actor, at: datetime, **said: Any) -> frozenset[int]:
+    """Put each of these tickets back to the state before its act, if it still has that version, in one statement; the row
+    numbers of those. The events that say so carry the state until now, which is all that doing it again needs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RESTORE,
+            {
+                "tickets": [step.ticket for step in steps],
+                "acts": [step.act for step in steps],
+                "versions": [step.version for step in steps],
+                "person": by.user.pk if by.user else None,
+                "key": by.key.pk if by.key else None,
+                "said": json.dumps(said),
+                "at": at,
+            },
+        )
+        rows = cursor.fetchall()
+    types = {kind for *_, kinds in rows for kind in kinds}
+    mark_for_training({field for kind in types if (field := TEACHES.get(kind))})
+    mark_changed(received_at for *_, received_at, _ in rows)
+    tell_changed((ticket, (was_with, team)) for ticket, was_with, team, _, _ in rows)
+    return frozenset(ticket for ticket, *_ in rows)
 
 
 def stale(ticket: Ticket) -> StaleTicket:
@@ -205,14 +267,14 @@ def stale(ticket: Ticket) -> StaleTicket:
     if current is None:
         raise NotFound(f"{ticket.reference} is gone: whoever split it off took that back while you looked.")
     last = current.events.order_by("-id").select_related("person", "key").first()
-    who = _deed(last) if last else "Somebody changed it"
+    who = deed_of(last) if last else "Somebody changed it"
     return StaleTicket(
         f"{who} while you looked. Look at it as it is now, and decide again if you still want to.",
         extra={"current": summary(current)},
     )
 
 
-def _deed(event: Event) -> str:
+def deed_of(event: Event) -> str:
     """Who did what, as the beginning of a sentence: "Mina routed it"."""
     what = event.get_type_display()
     if event.source == Event.Source.CUSTOMER:

@@ -38,6 +38,22 @@ class Actor:
             return frozenset()
         return frozenset(self.user.memberships.values_list("team_id", flat=True))
 
+    @cached_property
+    def led(self) -> frozenset[int]:
+        """The people whose work this actor answers for: of every team where they are its lead, and everybody for who steers
+        all teams. Oneself is not among them."""
+        if self.user is None:
+            return frozenset()
+        people = User.objects.filter(is_active=True).exclude(pk=self.user.pk)
+        if not self.sees_everything:
+            mine = self.user.memberships.all()
+            teams = mine if self.user.role == Role.LEAD else mine.filter(is_lead=True)
+            people = people.filter(memberships__team__in=teams.values("team"))
+        return frozenset(people.values_list("pk", flat=True))
+
+    def answers_for(self, person: int) -> bool:
+        return person in self.led
+
     def may_see(self, team: Team | int | None) -> bool:
         number = team.pk if isinstance(team, Team) else team
         return self.sees_everything or number in self.team_ids

@@ -10,7 +10,7 @@ from feedback_portal.accounts.models import Role, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, NotFound, Refused
 from tests.makers import AT, actor, make_customer, make_item, make_person, make_team, make_ticket
-from triage import decisions
+from triage import decisions, duplicates
 from triage.decisions import NotNow, StaleTicket, decide
 from triage.learning.corrections import corrections
 from triage.models import ChangedDay, Event, Notification, Tagging, Ticket, Topic
@@ -415,3 +415,52 @@ def test_what_is_only_handed_on_teaches_nothing_about_where_such_items_belong(ta
     assert done.events.get(type="routed").data["reason"] == "Our part is done, another team goes on."
     with pytest.raises(BadInput):
         do(make_ticket(team=quality), "route", tariq, team="logistics", because="whim")
+
+    def test_acts_are_taken_back_one_after_the_other_and_done_again(
+        self, quality: Team, logistics: Team, tariq: User
+    ) -> None:
+        Topic.objects.create(slug="leak", name="Leak")
+        ticket = do(make_ticket(team=quality), "severity", tariq, value=1)
+        ticket = do(do(ticket, "tag", tariq, topic="leak"), "route", tariq, team="logistics")
+
+        ticket = do(ticket, "undo", tariq)
+        assert (ticket.team, ticket.severity, Tagging.objects.standing().count()) == (quality, 1, 1)
+        ticket = do(ticket, "undo", tariq)
+        assert (ticket.severity, Tagging.objects.standing().count()) == (1, 0)
+        ticket = do(ticket, "redo", tariq)
+        assert Tagging.objects.standing().count() == 1
+        with pytest.raises(NotNow, match="nothing to do again"):
+            do(ticket, "redo", tariq)
+        ticket = do(do(ticket, "undo", tariq), "undo", tariq)
+        assert (ticket.severity, ticket.status, ticket.rank) == (3, "new", 2)
+        assert do(ticket, "redo", tariq).severity == 1
+
+    def test_the_oldest_decision_in_the_way_is_named(self, quality: Team, tariq: User) -> None:
+        mina = make_person("Mina", quality)
+        ticket = do(make_ticket(team=quality), "accept", tariq)
+        mine = ticket.version
+        ticket = do(do(ticket, "severity", mina, value=1), "claim", make_person("Priya", quality))
+
+        with pytest.raises(NotNow, match="Mina set the severity since"):
+            do(ticket, "undo", tariq, act=mine)
+
+    def test_a_lead_takes_back_what_their_people_did_and_nobody_elses(self, quality: Team, tariq: User) -> None:
+        lena = make_person("Lena", quality, role=Role.LEAD)
+        ticket = do(make_ticket(team=quality), "accept", tariq)
+        theirs = do(make_ticket(team=quality), "accept", make_person("Bo", role=Role.MANAGER))
+
+        assert do(ticket, "undo", lena).status == "new"
+        with pytest.raises(NotNow, match="one's own"):
+            do(theirs, "undo", lena)
+
+    def test_a_merge_and_telling_apart_are_taken_back_and_done_again(self, quality: Team, tariq: User) -> None:
+        ticket, original = make_ticket(team=quality), make_ticket(team=quality)
+        ticket = do(ticket, "merge", tariq, original=original.reference)
+
+        ticket = do(do(ticket, "undo", tariq), "redo", tariq)
+        assert (ticket.duplicate_of, ticket.merged_into, ticket.resolution) == (original, original, "duplicate")
+        ticket = do(do(ticket, "undo", tariq), "not_same", tariq, other=original.reference)
+        ticket = do(ticket, "undo", tariq)
+        assert not duplicates.told_apart(ticket.item_id, [original.item_id])
+        do(ticket, "redo", tariq)
+        assert duplicates.told_apart(ticket.item_id, [original.item_id])

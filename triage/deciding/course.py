@@ -11,7 +11,7 @@ from feedback_portal.refusals import BadInput, InputError, Refused
 from intake.cleaning import clean_text
 from triage import duplicates, inputs, lifecycle, merging, notifications, proposals, siblings
 from triage.deciding.placing import triaged
-from triage.journal import NotNow, Said, move, take_back, touch
+from triage.journal import NotNow, Said, move, touch
 from triage.lifecycle import Resolution, Status, Verb
 from triage.models import Event, NotTheSame, Ticket
 
@@ -183,18 +183,6 @@ def rate(ticket: Ticket, *, at: datetime, value: int) -> None:
         raise NotNow("There is no outcome to rate yet. Write what you want to add instead.")
     events = [(Event.Type.SCORE, {"kind": "handling", "value": value})]
     _take_from_customer(ticket, events, "The customer was not helped.", at=at, opens=value <= BAD_RATING)
-
-
-def undo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
-    """Take back one's own last decision on this ticket, and the message it wrote if that has not gone out."""
-    merging.hold()
-    version = take_back(ticket, by=by, at=at)
-    merging.lead_anew(ticket)
-    for taken in ticket.events.filter(version=version, type__in=[Event.Type.UNMERGED, Event.Type.DISMISSED]):
-        if "item" in taken.data:
-            duplicates.take_back(ticket.item_id, taken.data["item"], at=taken.occurred_at)
-    siblings.take_back(ticket, list(ticket.events.filter(version=version, type=Event.Type.SPLIT)))
-    notifications.withdraw(ticket, version=version)
 
 
 def wake_due(*, at: datetime) -> int:
