@@ -116,6 +116,14 @@ def touch(ticket: Ticket, events: Said, *, by: Actor, at: datetime, source: str 
     _write_one(Deed(ticket, events, changes), by=by, at=at, source=source)
 
 
+def settle(planned: Sequence[Deed | Refused], *, by: Actor, at: datetime) -> None:
+    """Write the one deed that was planned, or raise why it cannot be."""
+    (deed,) = planned
+    if isinstance(deed, Refused):
+        raise deed
+    _write_one(deed, by=by, at=at, source="")
+
+
 def _write_one(deed: Deed, *, by: Actor, at: datetime, source: str) -> None:
     if not write([deed], by=by, at=at, source=source):
         raise stale(deed.ticket)

@@ -118,9 +118,8 @@ def not_worth_proposing(*, at: datetime) -> frozenset[Key]:
     return frozenset((kind, about, band) for kind, about, band, _, _ in rows)
 
 
-def named(taggings: Sequence[Tagging], *, at: datetime) -> list[Tagging]:
-    """The tags that a proposal names, of those that stand, surest first: without those that are mostly turned down."""
-    poor = not_worth_proposing(at=at)
+def named(taggings: Sequence[Tagging], *, poor: frozenset[Key]) -> list[Tagging]:
+    """The tags that a proposal names, of those that stand, surest first: without those that are `not_worth_proposing`."""
     proposed = ((tagging, of_tag(tagging)) for tagging in taggings)
     return [tagging for tagging, tag in proposed if tag is None or key_of(tag) not in poor][:MOST_TAGS]
 

@@ -1,7 +1,7 @@
 """The course of a ticket from its first decision to its end: what is written about it, when it rests, how it ends and opens again."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -10,12 +10,12 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, Refused
 from intake.cleaning import clean_text
 from triage import duplicates, inputs, lifecycle, merging, notifications, proposals, siblings
-from triage.deciding.placing import triaged
-from triage.journal import NotNow, Said, move, touch
+from triage.deciding import plans
+from triage.deciding.plans import triaged
+from triage.journal import NotNow, Said, move, settle, touch
 from triage.lifecycle import Resolution, Status, Verb
 from triage.models import Event, NotTheSame, Ticket
 
-LONGEST_SNOOZE = timedelta(days=366)
 # A customer who gives this or less was not helped.
 BAD_RATING = 2
 
@@ -46,11 +46,7 @@ def reply(ticket: Ticket, *, by: Actor, at: datetime, text: str, wait: bool | st
 
 def snooze(ticket: Ticket, *, by: Actor, at: datetime, until: datetime | str) -> None:
     """Out of the queue until a time. No clock stops."""
-    moment = _moment(until, "until")
-    if not at < moment <= at + LONGEST_SNOOZE:
-        message = "Choose a time between now and a year from now."
-        raise BadInput(message, errors=(InputError("until", message),))
-    move(ticket, Verb.SNOOZE, [(Event.Type.SNOOZED, {"until": moment.isoformat()})], snoozed_until=moment, by=by, at=at)
+    settle(plans.snooze([ticket], by=by, at=at, until=until), by=by, at=at)
 
 
 def wake(ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -224,16 +220,3 @@ def _free(ticket: Ticket, events: Said, **changes: Any) -> None:
 
 def _awake(ticket: Ticket) -> str:
     return Status.NEW if ticket.triaged_at is None else Status.OPEN
-
-
-def _moment(given: datetime | str, name: str) -> datetime:
-    if isinstance(given, datetime):
-        return given
-    try:
-        moment = datetime.fromisoformat(given)
-        if moment.tzinfo is not None:
-            return moment
-    except (TypeError, ValueError):
-        pass
-    message = "Write the time with its zone, as in 2026-03-31T18:00:00Z."
-    raise BadInput(message, errors=(InputError(name, message),))

@@ -9,7 +9,7 @@ from feedback_portal.accounts.models import Team
 from triage.lifecycle import Resolution, Status, WhyNot
 from triage.models import Analysis, Tagging, Ticket
 from triage.proposals import Kind, Proposal, placing
-from triage.track_record import Record, named, record_of
+from triage.track_record import Record, named, not_worth_proposing, record_of
 
 REASONS = [{"value": value, "label": label} for value, label in WhyNot.choices]
 
@@ -25,7 +25,7 @@ def suggestion(
         return None
     record = record_of(proposed, at=at) if proposed is not None else Record()
     if proposed is None or is_safety or proposed.team == ticket.team.slug:
-        sentence, reasons = _keep(ticket, named(taggings, at=at), analysis)
+        sentence, reasons = _keep(ticket, named(taggings, poor=not_worth_proposing(at=at)), analysis)
         accept = [("verb", "accept")]
     elif proposed.kind == Kind.SPAM:
         sentence, reasons = "Close it as spam", [str(ticket.explanation.get("spam", ""))]
