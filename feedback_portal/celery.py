@@ -33,6 +33,7 @@ PIPELINE = (
     Stage("compare", "triage.Gathering", "triage.tasks.gather_pending", "triage"),
     Stage("group", "triage.Regrouping", "triage.tasks.group_pending", "triage"),
     Stage("re-evaluate", "triage.ReevaluationBatch", "triage.tasks.reevaluate_pending", "triage"),
+    Stage("decide many", "triage.BulkPart", "triage.tasks.decide_many_pending", "triage"),
     Stage("refine", "triage.Refinement", "triage.tasks.refine_pending", "refine"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
     # Seconds of computing at a stretch, so not where new items wait.

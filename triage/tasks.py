@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from triage import decisions, notifications, pipeline, reevaluating, refining, track_record
+from triage.desk import bulk
 from triage.learning import audit_drawing, audits, promotion, training
 from triage.rulebook import back_testing, shadowing
 from triage.rulebook import proposals as rule_proposals
@@ -22,6 +23,11 @@ def understand_pending() -> dict[str, int]:
 @shared_task
 def reevaluate_pending() -> dict[str, int]:
     return reevaluating.reevaluate_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def decide_many_pending() -> dict[str, int]:
+    return bulk.work_pending(at=timezone.now()).as_dict()
 
 
 @shared_task

@@ -9,11 +9,12 @@ from functools import reduce
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from feedback_portal.accounts.models import User
+from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number, customer_number, theme_number, ticket_number
 from intake.models import Attachment
 from triage.finding import search
@@ -70,6 +71,20 @@ def mentions_status(query: Query) -> bool:
             return field in {"is", "snoozed", "resolution", "resolved", "id"}
         case _:
             return False
+
+
+def matching(query: Query, actor: Actor, *, at: datetime) -> QuerySet[Ticket]:
+    """The tickets a search means, of those that exist for this actor; what waits for a decision unless it says more."""
+    found = Ticket.objects.visible_to(actor)
+    if not mentions_status(query):
+        found = found.undecided()
+    return found.filter(condition(query, asker_of(actor.user, at)))
+
+
+def in_tab(found: QuerySet[Ticket], tab: str, actor: Actor) -> QuerySet[Ticket]:
+    if tab == "mine":
+        return found.filter(team__in=actor.team_ids)
+    return found.filter(assignee=None) if tab == "unclaimed" else found
 
 
 def asker_of(user: User | None, at: datetime) -> Asker:

@@ -3,6 +3,7 @@
 from triage.models.actions import Action, ActionLink
 from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.audits import Audit, AuditAnswer, AuditedItem
+from triage.models.bulk import BulkAct, BulkPart
 from triage.models.embeddings import Embedding
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
@@ -27,6 +28,8 @@ __all__ = [
     "AuditAnswer",
     "AuditedItem",
     "BackTest",
+    "BulkAct",
+    "BulkPart",
     "ChangedDay",
     "Embedding",
     "Event",

@@ -10,11 +10,11 @@ from django.http import HttpRequest
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_code, ticket_number
 from feedback_portal.refusals import Refused
-from triage.finding import search
+from triage.finding import in_tab, matching, search
 from triage.live import presence
 from triage.models import Event, Presence, Ticket
 from triage.views.item import entry
-from triage.views.queue import TABS, Asked, age, in_tab, matching, new_since
+from triage.views.queue import TABS, Asked, age, new_since
 from triage.views.rail import MOST_COUNTED, capped
 
 EVENTS = "/triage/events/"

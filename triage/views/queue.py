@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import after, cursor_of
-from triage.finding import asker_of, condition, mentions_status, search
+from triage.finding import in_tab, matching, mentions_status, search
 from triage.finding.search import SearchError
 from triage.models import Tagging, Ticket
 from triage.models.tickets import QUEUE_ORDER
@@ -108,14 +108,6 @@ def new_since(asked: Asked, actor: Actor, *, at: datetime) -> dict[str, Any]:
     }
 
 
-def matching(query: search.Query, actor: Actor, *, at: datetime) -> QuerySet[Ticket]:
-    """The tickets a search means, of those that exist for this actor; what waits for a decision unless it says more."""
-    found = Ticket.objects.visible_to(actor)
-    if not mentions_status(query):
-        found = found.undecided()
-    return found.filter(condition(query, asker_of(actor.user, at)))
-
-
 def groups(
     tickets: Sequence[Ticket], asked: Asked, *, at: datetime, current: str, by_urgency: bool
 ) -> list[dict[str, Any]]:
@@ -191,12 +183,6 @@ def _page(found: QuerySet[Ticket], order: tuple[str, ...], cursor: str) -> tuple
     rows = list(shown)
     more = len(rows) > PAGE
     return rows[:PAGE], cursor_of(rows[PAGE - 1], order=order) if more else ""
-
-
-def in_tab(found: QuerySet[Ticket], tab: str, actor: Actor) -> QuerySet[Ticket]:
-    if tab == "mine":
-        return found.filter(team__in=actor.team_ids)
-    return found.filter(assignee=None) if tab == "unclaimed" else found
 
 
 def _urgency(ticket: Ticket, at: datetime) -> str:

@@ -1,0 +1,1 @@
+"""The desk: what people do with many tickets at once, and how they arrange their own work."""
