@@ -35,6 +35,7 @@ PIPELINE = (
     Stage("re-evaluate", "triage.ReevaluationBatch", "triage.tasks.reevaluate_pending", "triage"),
     Stage("decide many", "triage.BulkPart", "triage.tasks.decide_many_pending", "triage"),
     Stage("refine", "triage.Refinement", "triage.tasks.refine_pending", "refine"),
+    Stage("ask outside", "triage.Question", "triage.tasks.ask_pending", "refine"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
     # Seconds of computing at a stretch, so not where new items wait.
     Stage("back-test", "triage.BackTest", "triage.tasks.back_test_pending", "measure"),

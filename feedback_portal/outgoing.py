@@ -74,8 +74,15 @@ class Answer:
     body: bytes
 
 
-def ask(request: Request, *, most_bytes: int = USUAL_BYTES, seconds: float = SECONDS) -> Answer:
-    """Send one request and read the whole answer, of at most so many bytes and seconds; redirects are not followed.
+def ask(
+    request: Request,
+    *,
+    most_bytes: int = USUAL_BYTES,
+    seconds: float = SECONDS,
+    silent_seconds: float = _CONNECT_AND_READ_SECONDS[1],
+) -> Answer:
+    """Send one request and read the whole answer, of at most so many bytes and seconds; redirects are not followed. Whoever says
+    nothing at all for `silent_seconds` is taken to be gone.
 
     `AddressRefused` before anything is sent, `Unreachable` when nothing whole came back, `TooMuch` when it had no end.
     """
@@ -89,7 +96,7 @@ def ask(request: Request, *, most_bytes: int = USUAL_BYTES, seconds: float = SEC
                 headers=_headers(request.headers),
                 data=request.body or None,
                 stream=True,
-                timeout=_CONNECT_AND_READ_SECONDS,
+                timeout=(_CONNECT_AND_READ_SECONDS[0], silent_seconds),
             ) as response:
                 body = _body(response, host, most_bytes=min(most_bytes, MOST_BYTES))
                 answer = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)

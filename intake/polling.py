@@ -255,7 +255,7 @@ def _is_expected(found: outgoing.Answer, request: Request) -> bool:
 
 def _trouble(found: outgoing.Answer, host: str, at: datetime) -> Exception | None:
     status, start = found.status, found.body[:_TOLD]
-    pause = _asked_for(found.headers, at)
+    pause = come_back_in(found.headers, at)
     if status < 300 or status in (404, 410):
         return None
     if status < 400:
@@ -274,7 +274,8 @@ def _trouble(found: outgoing.Answer, host: str, at: datetime) -> Exception | Non
     )
 
 
-def _asked_for(headers: Mapping[str, str], at: datetime) -> timedelta | None:
+def come_back_in(headers: Mapping[str, str], at: datetime) -> timedelta | None:
+    """How long a server asks us to wait, between a second and a day; None where it does not say."""
     for name in _COME_BACK:
         value = headers.get(name, "").strip()
         if not value:

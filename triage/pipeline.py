@@ -11,6 +11,7 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import notifications, withdrawing
+from triage.asking.answers import Asked, ask_later, asked_of, with_answers, worth_asking
 from triage.deadlines import Deadlines
 from triage.live.bulletins import tell_arrived, tell_changed
 from triage.models import Analysis, Event, Mention, Pattern, ShadowMatch, Tagging, Ticket
@@ -50,6 +51,8 @@ class Tools:
     deadlines: Deadlines
     versions: Mapping[str, int] = field(default_factory=dict)
     """The learned model in use by field."""
+    asked: tuple[Asked, ...] = ()
+    """The models outside that may be asked."""
 
     @classmethod
     def load(cls, *, at: datetime) -> Self:
@@ -62,6 +65,7 @@ class Tools:
             shadows=Shadows.load(),
             deadlines=Deadlines.load(),
             versions=versions,
+            asked=asked_of(taxonomy),
         )
 
 
@@ -90,6 +94,8 @@ class Draft:
     ticket: Ticket
     beside: tuple[Ticket, ...] = ()
     watched: tuple[ShadowMatch, ...] = ()
+    ask: tuple[int, ...] = ()
+    """The providers that are still to be asked about it."""
 
 
 def understand_pending(*, at: datetime) -> Drained:
@@ -112,7 +118,7 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     """Analysis, tags, search text, ticket, events and receipt of a batch, set-based, inside the caller's transaction."""
     if not items:
         return
-    texts = texts_of(items, encode=len(items) if len(items) <= INLINE else 0)
+    texts = texts_of(items, encode=len(items) if len(items) <= INLINE else 0, asked=tools.asked)
     drafts = draft(items, texts, tools=tools)
     Analysis.objects.bulk_create(each.analysis for each in drafts)
     _fill_search_text(item.pk for item in items)
@@ -127,25 +133,28 @@ def take_in(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> Non
     beside = [split(each.ticket, ticket, at) for each in drafts for ticket in each.beside]
     Event.objects.bulk_create([*received, *placed, *beside])
     ShadowMatch.objects.bulk_create((row for each in drafts for row in each.watched), ignore_conflicts=True)
-    mark_for_refinement(_not_encoded(texts))
+    mark_for_refinement(later := _not_encoded(texts))
+    # Whoever is looked at again by meaning may need no asking.
+    ask_later((item, each.ask) for item, each in zip(items, drafts, strict=True) if item.pk not in set(later))
     mark_changed(item.received_at for item in items)
     tell_arrived(ticket.team_id for each in drafts for ticket in (each.ticket, *each.beside))
     notifications.write_receipts(items, at=at)
     gathering.gather_later(items)
 
 
-def texts_of(items: Sequence[FeedbackItem], *, encode: int) -> list[Text]:
-    """The items as taggers see them, with the vectors that are known; at most `encode` of the others are encoded now."""
+def texts_of(items: Sequence[FeedbackItem], *, encode: int, asked: Sequence[Asked] = ()) -> list[Text]:
+    """The items as taggers see them, with the vectors that are known; at most `encode` of the others are encoded now. With what
+    those who were `asked` said of the very same words."""
     texts = [text_of(item) for item in items]
     vectors = embeddings.vectors_of([text.whole for text in texts], encode=encode)
-    return [replace(text, vector=vector) for text, vector in zip(texts, vectors, strict=True)]
+    return with_answers([replace(text, vector=vector) for text, vector in zip(texts, vectors, strict=True)], asked)
 
 
 def draft(items: Sequence[FeedbackItem], texts: Sequence[Text], *, tools: Tools) -> list[Draft]:
     """What would become of these items if they came in now; saves nothing. Channel, customer and account must be loaded."""
     understood = read(texts, taxonomy=tools.taxonomy)
     foreseen = foresee(texts, tools.taxonomy)
-    return [_draft(*each, tools=tools) for each in zip(items, understood, foreseen, strict=True)]
+    return [_draft(*each, tools=tools) for each in zip(items, texts, understood, foreseen, strict=True)]
 
 
 def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> None:
@@ -157,7 +166,7 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     changed = [item for item in items if item.submission.gone_at is None]
     if not changed:
         return
-    texts = texts_of(changed, encode=len(changed) if len(changed) <= INLINE else 0)
+    texts = texts_of(changed, encode=len(changed) if len(changed) <= INLINE else 0, asked=tools.asked)
     understood = read(texts, taxonomy=tools.taxonomy)
     analyses = [analysis_of(item, each) for item, each in zip(changed, understood, strict=True)]
     hashes = dict(Analysis.objects.filter(item__in=changed).values_list("item", "text_hash"))
@@ -182,7 +191,12 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     Mention.objects.bulk_create(
         mention for item, each in zip(changed, understood, strict=True) for mention in mentions_of(item, each)
     )
-    mark_for_refinement(_not_encoded(texts))
+    mark_for_refinement(later := _not_encoded(texts))
+    ask_later(
+        (item, worth_asking(text, each.every, tools.asked))
+        for item, text, each in zip(changed, texts, understood, strict=True)
+        if item.pk not in set(later)
+    )
     tickets = Ticket.objects.filter(item__in=changed).order_by("pk")
     Event.objects.bulk_create(
         [
@@ -195,7 +209,9 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
     gathering.gather_later(changed)
 
 
-def _draft(item: FeedbackItem, understood: Understanding, foreseen: Foreseen | None, *, tools: Tools) -> Draft:
+def _draft(
+    item: FeedbackItem, text: Text, understood: Understanding, foreseen: Foreseen | None, *, tools: Tools
+) -> Draft:
     analysis = analysis_of(item, understood)
     clues = clues_of(understood, foreseen, tools.topics)
     sure = frozenset(slug for slug, confidence in clues.topics if confidence >= WORTH_SHOWING)
@@ -210,6 +226,7 @@ def _draft(item: FeedbackItem, understood: Understanding, foreseen: Foreseen | N
         ticket=first,
         beside=tuple(others),
         watched=tuple(tools.shadows.watch(item, facts, routing)),
+        ask=worth_asking(text, understood.every, tools.asked),
     )
 
 

@@ -15,6 +15,7 @@ from django.db import connection
 
 from feedback_portal.pending import Drained, drain
 from intake.models import FeedbackItem
+from triage.asking.answers import ask_later
 from triage.lifecycle import Status
 from triage.live.bulletins import tell_arrived, tell_changed
 from triage.models import Analysis, Event, Refinement, Tagging, Ticket, Topic
@@ -46,8 +47,9 @@ def refine_pending(*, at: datetime) -> Drained:
         there = [row for row in taken if row.item.submission.gone_at is None]
         if there:
             items = [row.item for row in there]
-            texts = texts_of(items, encode=len(items))
+            texts = texts_of(items, encode=len(items), asked=tools.current().asked)
             drafts = draft(items, texts, tools=tools.current())
+            ask_later((item, each.ask) for item, each in zip(items, drafts, strict=True))
             rewrite(items, drafts, why={row.item_id: row.get_why_display() for row in there}, at=at)
         # Done is done: nobody asks what was looked at, and there is a row for every item that ever came.
         Refinement.objects.filter(pk__in=[row.pk for row in taken]).delete()

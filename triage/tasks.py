@@ -13,6 +13,7 @@ from triage.rulebook import back_testing, shadowing
 from triage.rulebook import proposals as rule_proposals
 from triage.themes import gathering, grouping, life
 from triage.understanding import embeddings
+from triage.asking import pending as asking
 
 
 @shared_task
@@ -33,6 +34,11 @@ def decide_many_pending() -> dict[str, int]:
 @shared_task
 def refine_pending() -> dict[str, int]:
     return refining.refine_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def ask_pending() -> dict[str, int]:
+    return asking.ask_pending(at=timezone.now()).as_dict()
 
 
 @shared_task

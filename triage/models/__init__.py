@@ -10,6 +10,7 @@ from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
 from triage.models.presence import Presence
+from triage.models.providers import Provider, ProviderAnswer, ProviderDay, Question
 from triage.models.reevaluations import Reevaluation, ReevaluationBatch
 from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, ShadowMatch
 from triage.models.targets import Target
@@ -41,6 +42,10 @@ __all__ = [
     "Notification",
     "Pattern",
     "Presence",
+    "Provider",
+    "ProviderAnswer",
+    "ProviderDay",
+    "Question",
     "Reevaluation",
     "ReevaluationBatch",
     "Refinement",

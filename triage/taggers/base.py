@@ -35,6 +35,18 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a model outside said of a text, as far as it held: labels, each with the quotes that show it, the likeliest first; how
+    often such answers are right; and which model at which server said so, asked in which words."""
+
+    named: tuple[tuple[str, tuple[str, ...]], ...]
+    confidence: float
+    model: str
+    server: str
+    prompt: str
+
+
+@dataclass(frozen=True)
 class Text:
     """One item as taggers see it."""
 
@@ -48,6 +60,8 @@ class Text:
     context: Mapping[str, object] = field(default_factory=dict)
     vector: Vector | None = field(default=None, repr=False, compare=False)
     """None while no encoder has seen it: taggers then go by its words alone."""
+    told: "Mapping[str, Told]" = field(default_factory=dict, repr=False, compare=False)
+    """By the tagger's slug, what a model outside said in its place."""
     _derived: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def derive(self, find: Callable[["Text"], T]) -> T:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from triage import encoder
 from triage.encoder import MOST_CHARACTERS, Encoder, Vector
-from triage.models import Analysis, Embedding
+from triage.models import Analysis, Embedding, ProviderAnswer
 
 MOST_ROWS = 100_000
 """Vectors in one matrix at most; 77 MB."""
@@ -134,6 +134,8 @@ def forget_items(items: Iterable[int]) -> None:
     hashes = {bytes(each) for each in theirs.values_list("text_hash", flat=True) if each}
     theirs.update(text_hash=None)
     Embedding.objects.filter(~_is_said(), text_hash__in=hashes).delete()
+    # What a model outside quoted are their words as well.
+    ProviderAnswer.objects.filter(~_is_said(), text_hash__in=hashes).delete()
 
 
 def forget_unused(*, at: datetime) -> int:

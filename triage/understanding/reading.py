@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from intake.models import FeedbackItem
+from triage.asking.questions import KINDS, merged
 from triage.models import Analysis, Mention, Tagging
 from triage.routing import Clues, Foreseen
 from triage.taggers import taggers
@@ -33,6 +34,10 @@ class Understanding:
     def best(self, kind: str) -> Suggestion | None:
         return max(self.of(kind), key=lambda suggestion: suggestion.confidence, default=None)
 
+    @property
+    def every(self) -> list[Suggestion]:
+        return [one for given in self.suggestions.values() for one in given]
+
     def of(self, kind: str) -> list[Suggestion]:
         return [one for given in self.suggestions.values() for one in given if one.kind == kind]
 
@@ -46,7 +51,7 @@ def read(texts: Sequence[Text], *, taxonomy: Taxonomy) -> list[Understanding]:
         for index, outcome in enumerate(_ask(tagger, texts, taxonomy)):
             if isinstance(outcome, str):
                 failures[index][tagger.slug] = outcome
-            elif outcome:
+            elif outcome := _with_told(tagger, texts[index], outcome):
                 suggestions[index][tagger.slug] = outcome
     return [Understanding(*pair) for pair in zip(suggestions, failures, strict=True)]
 
@@ -89,7 +94,6 @@ def taggings_of(
 ) -> Iterable[Tagging]:
     """One row a topic: a rule's tag is certain and wins over the model's."""
     made: dict[int, Tagging] = {}
-    versions = {tagger.slug: tagger.version for tagger in taggers.all()}
     for slug, given in each.suggestions.items():
         for one in given:
             topic = topics.get(str(one.value)) if one.kind == "topic" else None
@@ -103,7 +107,7 @@ def taggings_of(
                     source="model",
                     confidence=one.confidence,
                     evidence=_stored(one),
-                    made_by=f"{slug} {versions[slug]}",
+                    made_by=made_by(slug, one),
                 )
     for topic_slug, rule in tags:
         if topic_slug in topics:
@@ -150,6 +154,20 @@ def _ask(tagger: Tagger, texts: Sequence[Text], taxonomy: Taxonomy) -> list[Sequ
     if len(answers) != len(texts):
         return [f"It gave {len(answers)} answers for {len(texts)} texts."] * len(texts)
     return answers
+
+
+def _with_told(tagger: Tagger, text: Text, own: Sequence[Suggestion]) -> Sequence[Suggestion]:
+    """A tagger's own suggestions, and what a model outside said in its place if one was asked."""
+    told = text.told.get(tagger.slug)
+    return own if told is None else merged(own, told, text, KINDS[tagger.slug])
+
+
+def made_by(tagger: str, one: Suggestion) -> str:
+    """Who said so, with its version: the tagger, or the model outside that was asked for it."""
+    outside = one.grounds.get("outside")
+    if isinstance(outside, Mapping):
+        return f"{outside['model']}, prompt {outside['prompt']}"[-80:]
+    return f"{tagger} {taggers.get(tagger).version}"
 
 
 def _stored(one: Suggestion) -> dict[str, Any]:
