@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -12,6 +13,7 @@ from kpis.charts import PERCENT, Chart, LineChart, Point, Table, draw
 from triage.evaluation.figures import NEEDS_EXAMPLES
 from triage.learning.corrections import corrections
 from triage.learning.training import FEWEST_CORRECTIONS, FEWEST_LABELS
+from triage.asking import providers
 from triage.models import ModelVersion, Refinement, Topic, Training
 from triage.models.learning import Field
 from triage.understanding import embeddings
@@ -71,7 +73,15 @@ class Learned:
     versions: Sequence[Listed]
 
 
-def page() -> dict[str, Any]:
+@dataclass(frozen=True)
+class Outside:
+    """A model outside that a tagger may ask: how it is doing, what it cost, and how often it was right."""
+
+    standing: providers.Standing
+    facts: Sequence[tuple[str, str]]
+
+
+def page(*, at: datetime) -> dict[str, Any]:
     """The context of the model page."""
     names = {
         Field.TOPIC: dict(Topic.objects.filter(is_active=True).values_list("slug", "name")),
@@ -81,9 +91,28 @@ def page() -> dict[str, Any]:
     return {
         "encoder": embeddings.state(),
         "again": _again(backlog(Refinement)["waiting"]),
+        "outside": [Outside(each, _spending(each)) for each in providers.standings(at=at)],
         "models": [_learned(field, names[field], waiting) for field in Field],
         "unsure_url": reverse("triage:workbench") + "?q=suggest:unsure",
     }
+
+
+def _spending(standing: providers.Standing) -> list[tuple[str, str]]:
+    provider, today, month, record = standing.provider, standing.today, standing.month, standing.record
+    if provider is None:
+        return []
+    return [
+        ("Asked today", f"{today.requests:,} of {provider.daily_requests:,} times"),
+        ("Tokens today", f"{today.tokens:,} of {provider.daily_tokens:,}"),
+        ("In 30 days", f"{month.requests:,} requests, {month.tokens:,} tokens"),
+        ("Failed in 30 days", f"{month.failures:,}"),
+        ("Labels and quotes thrown away", f"{month.dropped:,}"),
+        ("Waiting", f"{standing.waiting:,}" if standing.waiting <= 10_000 else "more than 10,000"),
+        (
+            "Right, as people decided",
+            f"{_share(share(record.right, record.n))}, n = {record.n:,}" if record.n else "nobody has judged it yet",
+        ),
+    ]
 
 
 def _again(count: int) -> str:

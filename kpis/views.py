@@ -135,7 +135,7 @@ def list_backlog(request: HttpRequest) -> HttpResponse:
 def show_models(request: HttpRequest) -> HttpResponse:
     """What the learned models are worth; they are chosen by triage's own buttons."""
     require_set_up(request)
-    return render(request, "kpis/models.html", model_page.page())
+    return render(request, "kpis/models.html", model_page.page(at=timezone.now()))
 
 
 @login_required

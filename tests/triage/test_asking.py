@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import Role, Team
@@ -461,3 +462,33 @@ def test_what_it_changed_says_why_on_the_timeline(server: Outside, ada: Actor, d
     ask()
     told = Ticket.objects.get(item=item).events.filter(type="tagged").get()
     assert told.data["reason"] == "looked at again with what a model outside said"
+
+
+def test_pages_say_which_model_said_so_and_what_it_cost(
+    server: Outside, ada: Actor, delivery: Team, client: Client
+) -> None:
+    assert ada.user
+    client.force_login(ada.user)
+    address = "/settings/models/outside/topics/"
+    form = {
+        "base_url": f"{server.url}/v1", "model": "tiny-1", "key": "sk-secret", "seconds": "5", "daily_requests": "100",
+        "daily_tokens": "100000", "below": "x",
+    }  # fmt: skip
+    wrong = client.post(address, form)
+    assert wrong.status_code == 422
+    assert "sk-secret" not in wrong.content.decode()
+    assert client.post(address, form | {"below": "80", "is_enabled": "on"}).status_code == 302
+    assert "sk-secret" not in client.get(address).content.decode()
+    server.other = completion(("arrival", ["never came"]))
+    [item] = arrive(SAID)
+    ask()
+
+    shown = client.get("/settings/models/").content.decode()
+    assert "tiny-1 is asked where the portal is less than 80% sure." in shown
+    assert "1 of 100 times" in shown
+    assert "321 of 100,000" in shown
+    reference = Ticket.objects.get(item=item).reference
+    page = client.get("/triage/", {"item": reference}).content.decode()
+    assert f"at {server.host}, prompt {ProviderAnswer.objects.get().prompt}" in page
+    assert "tiny-1 says so, by “never came”." in page
+    assert client.get("/settings/models/outside/language/").status_code == 404

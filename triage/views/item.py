@@ -1,6 +1,6 @@
 """The open item as the workbench shows it: the words, why they are here, what was done, what may be done."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -98,6 +98,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "quote": ticket.explanation.get("quote", ""),
         "beside": others.shown,
         "explanation": because(found) if found else None,
+        "outside": list(_outside(taggings, analysis)),
         "status_label": "Untriaged" if ticket.status == Status.NEW else Status(ticket.status).label,
         "stage": str(ticket.stage or ""),
         "team": str(ticket.team),
@@ -198,6 +199,17 @@ def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list
         given = [each for told in analysis.evidence.get("urgency", []) for each in told.get("evidence", [])]
         spans += [tuple(each["span"]) for each in given if each.get("span")]
     return [(start, end) for part, start, end in spans if part == "text"]
+
+
+def _outside(taggings: Sequence[Tagging], analysis: Analysis | None) -> Iterator[dict[str, str]]:
+    """What models outside said of it, and which: the topic or kind, the model, its server and the version of the prompt."""
+    told = [(f"“{tagging.topic.name}”", tagging.evidence) for tagging in taggings]
+    if analysis is not None:
+        told += [(kind, each) for kind, given in analysis.evidence.items() for each in given]
+    for about, evidence in told:
+        said = evidence.get("grounds", {}).get("outside")
+        if said:
+            yield {"about": about.replace("_", " ").capitalize(), **said}
 
 
 def _customer(customer: Customer | None) -> dict[str, Any]:
