@@ -10,10 +10,10 @@ from django.urls import reverse
 from feedback_portal.accounts.models import Team
 from feedback_portal.pending import backlog
 from kpis.charts import PERCENT, Chart, LineChart, Point, Table, draw
-from triage.evaluation.figures import NEEDS_EXAMPLES
+from triage.asking import providers
+from triage.evaluation.figures import NEEDS_EXAMPLES, share
 from triage.learning.corrections import corrections
 from triage.learning.training import FEWEST_CORRECTIONS, FEWEST_LABELS
-from triage.asking import providers
 from triage.models import ModelVersion, Refinement, Topic, Training
 from triage.models.learning import Field
 from triage.understanding import embeddings

@@ -11,7 +11,6 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.pending import Drained, drain
 from intake.models import Arrival, FeedbackItem
 from triage import notifications, withdrawing
-from triage.asking.answers import Asked, ask_later, asked_of, with_answers, worth_asking
 from triage.deadlines import Deadlines
 from triage.live.bulletins import tell_arrived, tell_changed
 from triage.models import Analysis, Event, Mention, Pattern, ShadowMatch, Tagging, Ticket
@@ -23,6 +22,7 @@ from triage.rulebook.shadowing import Shadows
 from triage.taggers.base import Taxonomy, Text
 from triage.themes import gathering
 from triage.understanding import embeddings, learned
+from triage.understanding.answers import Asked, ask_later, asked_of, with_answers, worth_asking
 from triage.understanding.reading import (
     WORTH_SHOWING,
     Understanding,

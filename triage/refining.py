@@ -15,12 +15,12 @@ from django.db import connection
 
 from feedback_portal.pending import Drained, drain
 from intake.models import FeedbackItem
-from triage.asking.answers import ask_later
 from triage.lifecycle import Status
 from triage.live.bulletins import tell_arrived, tell_changed
 from triage.models import Analysis, Event, Refinement, Tagging, Ticket, Topic
 from triage.models.events import mark_changed
 from triage.pipeline import Draft, Toolbox, draft, routed, split, texts_of
+from triage.understanding.answers import ask_later
 
 BATCH = 100
 MOST_MARKED = 100_000

@@ -6,14 +6,13 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from triage import decisions, notifications, pipeline, reevaluating, refining, track_record
+from triage import asking, decisions, notifications, pipeline, reevaluating, refining, track_record
 from triage.desk import bulk
 from triage.learning import audit_drawing, audits, promotion, training
 from triage.rulebook import back_testing, shadowing
 from triage.rulebook import proposals as rule_proposals
 from triage.themes import gathering, grouping, life
 from triage.understanding import embeddings
-from triage.asking import pending as asking
 
 
 @shared_task

@@ -18,9 +18,11 @@ from feedback_portal.refusals import BadInput, NotAllowed
 from intake.models import Arrival, FeedbackItem
 from tests.makers import actor, make_customer, make_item, make_person, make_team
 from tests.outside import Heard, Outside, Said, outside
-from triage import decisions, erasing, pipeline, refining
-from triage.asking import pending, providers, questions
+from triage import asking, decisions, pipeline, refining
+from triage.asking import providers
 from triage.models import Analysis, Provider, ProviderAnswer, ProviderDay, Question, Tagging, Ticket, Topic
+from triage.persons import erasing
+from triage.taggers import outside as questions
 from triage.taggers.base import Suggestion, Taxonomy, Text, Told
 from triage.taggers.base import Topic as Node
 
@@ -77,7 +79,7 @@ def arrive(*texts: str, **fields: Any) -> list[int]:
 
 
 def ask(at: datetime = AT) -> dict[str, int]:
-    found = pending.ask_pending(at=at).as_dict()
+    found = asking.ask_pending(at=at).as_dict()
     refining.refine_pending(at=at)
     return found
 
@@ -212,12 +214,12 @@ def test_a_server_that_fails_leaves_the_item_as_it_is(server: Outside, ada: Acto
     set_up(server, ada)
     server.other = said
     arrive(SAID)
-    for _ in range(pending.TRIES):
+    for _ in range(asking.TRIES):
         ask()
         Question.objects.update(next_attempt_at=AT - timedelta(days=300))
     assert not Question.objects.exists()
     assert not Tagging.objects.exists()
-    assert ProviderDay.objects.get().failures in {1, pending.TRIES}
+    assert ProviderDay.objects.get().failures in {1, asking.TRIES}
 
 
 def test_a_slow_server_is_cut_off_in_time(server: Outside, ada: Actor, delivery: Team) -> None:
@@ -353,7 +355,7 @@ def test_an_answer_that_comes_after_the_words_are_gone_is_thrown_away(
         Analysis.objects.filter(item=item).update(text_hash=None)
         return Answer(200, {}, completion(("arrival", ["never came"])).body)
 
-    pending.ask_pending(at=AT, ask=late)
+    asking.ask_pending(at=AT, ask=late)
     assert ProviderDay.objects.get().answers == 1
     assert not ProviderAnswer.objects.exists()
 

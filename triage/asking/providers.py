@@ -15,11 +15,11 @@ from feedback_portal import outgoing
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
 from intake.cleaning import clean_line
-from triage import corrections
-from triage.asking.questions import KINDS, Kind
+from triage.learning import corrections
 from triage.models import Analysis, Provider, ProviderAnswer, ProviderDay, Question
 from triage.models.learning import Field
 from triage.models.providers import LONGEST_SECONDS
+from triage.taggers.outside import KINDS, Kind
 
 log = structlog.get_logger("portal.asking")
 

@@ -7,12 +7,12 @@ from typing import Any
 import structlog
 
 from intake.models import FeedbackItem
-from triage.asking.questions import KINDS, merged
 from triage.models import Analysis, Mention, Tagging
 from triage.routing import Clues, Foreseen
 from triage.taggers import taggers
 from triage.taggers.base import Suggestion, Tagger, Taxonomy, Text
 from triage.taggers.entities import MARK, key_of
+from triage.taggers.outside import KINDS, merged
 from triage.understanding import embeddings
 
 log = structlog.get_logger("portal.understanding")

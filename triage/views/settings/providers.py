@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from feedback_portal.accounts.permissions import actor_of, set_up_page
 from triage.asking import providers
-from triage.asking.questions import KINDS, MOST_CHARACTERS
 from triage.models import Provider
+from triage.taggers.outside import KINDS, MOST_CHARACTERS
 from triage.views.settings.shell import given, show
 
 _FIELDS = ("base_url", "model", "key", "seconds", "daily_requests", "daily_tokens", "below")

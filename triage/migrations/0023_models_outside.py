@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("intake", "0012_no_index_twice"),
-        ("triage", "0021_sounds_of_audited_weeks"),
+        ("triage", "0022_bulk_acts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from intake.models import FeedbackItem
-from triage import embeddings
-from triage.asking.questions import KINDS, prompt_of
 from triage.models import Provider, ProviderAnswer, Question
 from triage.taggers.base import Suggestion, Taxonomy, Text, Told
+from triage.taggers.outside import KINDS, prompt_of
+from triage.understanding import embeddings
 
 
 @dataclass(frozen=True)
