@@ -28,11 +28,12 @@ from kpis.demo.fates import Fates, Step
 from kpis.demo.story import Said, Teller
 from kpis.demo.voices import Voices
 from triage import decisions, notifications, pipeline
-from triage.improving import improvements
+from triage.improving import checking, improvements
 from triage.lifecycle import Status
 from triage.models import Action, Notification, Tagging, Ticket
 
 SEED: Final = "halden"
+_BY_EYE = "Closed on the complaints of the last weeks, before effects were measured here."
 _LINK_BACK = timedelta(weeks=3)
 _STILL_LINKED = timedelta(weeks=6)
 _RECENTLY = timedelta(days=1)
@@ -272,7 +273,7 @@ class Player:
             text = change.public_text
             yield ago(change.shipped), lambda at: self._turn(change, improvements.ship, by=by, at=at, public_text=text)
         if change.checked is not None:
-            yield ago(change.checked), lambda at: self._turn(change, improvements.move, by=by, at=at, step="act")
+            yield ago(change.checked), lambda at: self._turn(change, checking.close, by=by, at=at, exception=_BY_EYE)
         if change.withdrawn is not None:
             yield ago(change.withdrawn), lambda at: self._turn(change, improvements.withdraw, by=by, at=at)
 

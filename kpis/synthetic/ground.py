@@ -139,6 +139,7 @@ def _actions(team: Team, days: int, at: datetime) -> list[ShippedAction]:
                 stage=team.stage,
                 kind=kinds[number % len(kinds)],
                 step=steps[number % len(steps)],
+                exception="Synthetic." if steps[number % len(steps)] == "act" else "",
                 created_at=(began := at - timedelta(days=days * (1 - number / (ACTIONS_A_TEAM + 1)))),
                 shipped_at=began + (at - began) / 3 if steps[number % len(steps)] in ("check", "act") else None,
             )

@@ -4,17 +4,18 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import Stage, Team, User
-from feedback_portal.refusals import BadInput, NotFound
+from feedback_portal.refusals import BadInput, NotAllowed, NotFound
 from tests.makers import AT, actor, make_customer, make_person, make_team, make_ticket
 from triage import decisions
-from triage.improving import improvements
+from triage.improving import checking, improvements, plans
 from triage.improving.improvements import NotThisStep, StaleAction
-from triage.models import Action, ActionLink, ChangedDay, Event, Notification
+from triage.models import Action, ActionEvent, ActionLink, ChangedDay, Event, Notification, Theme, Topic
+from triage.themes import answering
 
 pytestmark = pytest.mark.django_db
 
@@ -140,7 +141,9 @@ def test_the_wheel_turns_one_step_at_a_time_and_only_shipping_leads_to_the_check
     shipped = improvements.ship(again, by=me, at=LATER + timedelta(days=9), public_text="The seal is new.")
 
     assert (shipped.step, shipped.shipped_at, shipped.public_text) == ("check", LATER, "The seal is new.")
-    assert improvements.move(shipped, by=me, at=LATER, step="act").step == "act"
+    with pytest.raises(BadInput, match="no verdict yet"):
+        checking.close(shipped, by=me, at=LATER)
+    assert checking.close(shipped, by=me, at=LATER, exception="Too few machines are left to count.").step == "act"
 
 
 def test_shipping_tells_those_it_answers_in_its_words(seal: Action, quality: Team, tariq: User) -> None:
@@ -182,12 +185,100 @@ def test_a_withdrawn_action_takes_no_steps_and_no_links(seal: Action, quality: T
 
 
 def test_a_stale_change_is_refused_with_the_action_as_it_is(seal: Action, tariq: User) -> None:
-    improvements.change(seal, by=actor(tariq), title="Glue the seal")
+    improvements.change(seal, by=actor(tariq), at=AT, title="Glue the seal")
 
     with pytest.raises(StaleAction) as caught:
-        improvements.change(seal, by=actor(tariq), title="Nail the seal", version=1)
+        improvements.change(seal, by=actor(tariq), at=AT, title="Nail the seal", version=1)
 
     assert caught.value.extra["current"]["title"] == "Glue the seal"
+
+
+def test_the_database_refuses_to_close_what_has_neither_verdict_nor_exception(seal: Action) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Action.objects.update(step="act", shipped_at=AT)
+
+
+def test_what_happened_to_an_action_cannot_be_rewritten(seal: Action) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ActionEvent.objects.update(data={})
+
+
+def test_a_plan_keeps_its_causes_its_days_and_who_helps(seal: Action, tariq: User, omar: User) -> None:
+    changed = improvements.change(
+        seal,
+        by=actor(tariq),
+        at=AT,
+        causes="Machine: the tool: worn\nIt was never counted",
+        whys="It leaks.\n\nThe seal is twisted.",
+        effective_from="2026-04-01",
+        check_at="2026-07-01",
+        contributors=["marketing"],
+    )
+
+    assert changed.causes == [
+        {"bone": "machine", "text": "the tool: worn"},
+        {"bone": "", "text": "It was never counted"},
+    ]
+    assert changed.whys == ["It leaks.", "The seal is twisted."]
+    assert changed.effective_from == date(2026, 4, 1)
+    assert improvements.find(seal.reference, by=actor(omar)) == seal, "who contributes sees it"
+    assert seal.events.get(type="changed").data["fields"] == [
+        "causes",
+        "check_at",
+        "contributors",
+        "effective_from",
+        "whys",
+    ]
+
+
+def test_work_waits_for_an_approval_that_another_lead_gives_and_a_new_plan_needs_anew(
+    seal: Action, quality: Team, tariq: User
+) -> None:
+    mina = make_person("Mina", quality, role="lead")
+    waiting = improvements.change(seal, by=actor(mina), at=AT, needs_approval=True, owner=mina.email)
+    with pytest.raises(NotThisStep, match="approval"):
+        improvements.move(waiting, by=actor(mina), at=AT, step="do")
+    for nobody in (mina, tariq):
+        with pytest.raises(NotAllowed):
+            plans.approve(waiting, by=actor(nobody), at=AT)
+
+    approved = plans.approve(waiting, by=actor(make_person("Lena", role="manager")), at=AT)
+    again = improvements.change(approved, by=actor(mina), at=AT, plan="Something else altogether.")
+    assert again.approved_at is None
+    improvements.move(plans.approve(again, by=actor(make_person("Lena")), at=AT), by=actor(mina), at=AT, step="do")
+
+
+def test_what_it_should_move_stands_once_it_has_taken_effect(seal: Action, tariq: User) -> None:
+    me, leaks, dents = (
+        actor(tariq),
+        Topic.objects.create(slug="leak", name="Leak"),
+        Topic.objects.create(slug="dent", name="Dent"),
+    )
+    for wrong in ({}, {"topic": "nowhere"}, {"topic": "leak", "measure": "rate"}, {"topic": "leak", "by_percent": 400}):
+        with pytest.raises(BadInput):
+            plans.expect(seal, by=me, at=AT, **wrong)
+    plans.expect(seal, by=me, at=AT, topic="dent")
+    plans.expect(improvements.find(seal.reference, by=me), by=me, at=AT, topic="leak", by_percent=50, lag_days=7)
+    shipped = improvements.ship(improvements.find(seal.reference, by=me), by=me, at=AT, public_text="It is new.")
+
+    with pytest.raises(NotThisStep, match="stays"):
+        plans.expect(shipped, by=me, at=AT, topic="dent")
+
+    assert (shipped.expectation.topic, shipped.effective_from) == (leaks, AT.date())
+    assert dents.name == "Dent"
+
+
+def test_a_plan_begun_at_a_theme_answers_it_and_should_move_it(quality: Team, tariq: User) -> None:
+    topic = Topic.objects.create(slug="leak", name="Leak", team=quality)
+    theme = Theme.objects.create(name="Leaks", topic=topic, state="growing", state_at=AT, grew_at=AT, size=9)
+    me = actor(tariq)
+    assert answering.suggested(by=me) == [theme]
+
+    made = answering.begin(by=me, at=AT, theme=theme.reference, title="Glue it", team="quality")
+
+    assert theme.action_links.get().action == made
+    assert made.expectation.theme == theme
+    assert answering.suggested(by=me) == [], "what is planned for needs no suggestion"
 
 
 def test_the_database_refuses_a_check_of_what_never_shipped(seal: Action) -> None:
@@ -216,7 +307,20 @@ class TestPages:
         post("link", ticket=ticket.reference)
         post("move", step="do")
         post("change", title="Glue it well", team="quality", kind="containment", problem="It leaks")
+        post(
+            "expect",
+            topic=Topic.objects.create(slug="leak", name="Leak").slug,
+            direction="down",
+            by_percent="50",
+            lag_days="",
+        )
+        post("add_step", step_text="Order the glue", step_owner=tariq.email)
+        post("tick_step", step=action.steps.get().pk)
+        post("comment", text="Glue <i>came</i>.")
         post("ship", public_text="It is glued.", resolve="on")
+        post("close", exception="Nobody counts it.", standard="Glue everywhere.")
+        post("reopen", because="It did not hold.")
+        assert "Glue &lt;i&gt;came" in signed_in.get(f"{planned.url}record/").content.decode()
         page = signed_in.get(planned.url).content.decode()
         assert "Glue it well" in page
         assert "The &lt;b&gt;lid" in page
@@ -224,7 +328,8 @@ class TestPages:
         post("withdraw")
 
         action.refresh_from_db()
-        assert (action.step, action.title, action.withdrawn_at is not None) == ("check", "Glue it well", True)
+        assert (action.step, action.title, action.withdrawn_at is not None) == ("do", "Glue it well", True)
+        assert action.steps.get().done_at is not None
         assert Event.objects.filter(ticket=ticket, type="resolved").exists()
         assert "Glue it well" in signed_in.get("/actions/").content.decode()
 
@@ -254,6 +359,26 @@ class TestPages:
     def test_reading_needs_signing_in_and_acting_a_post(self, client: Client, signed_in: Client, seal: Action) -> None:
         assert signed_in.get(f"/actions/{seal.reference}/withdraw/").status_code == 405
         assert Client().get("/actions/").status_code == 302
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("seal", True),
+            ("is:open team:quality", True),
+            ("is:overdue", False),
+            ("assigned:none -corrective", False),
+            ("stage:none or is:done", True),
+            ("theme:none", True),
+            ("tag:leak", False),
+        ],
+    )
+    def test_actions_are_found_in_the_words_of_the_queue(
+        self, signed_in: Client, seal: Action, query: str, found: bool
+    ) -> None:
+        for view in ("board", "list"):
+            page = signed_in.get("/actions/", {"q": query, "view": view})
+            assert ("Re-seat" in page.content.decode()) is found
+        assert signed_in.get("/actions/", {"q": "mood:neg"}).status_code == 422
 
     def test_the_page_asks_as_much_for_20_as_for_2(self, signed_in: Client, quality: Team, tariq: User) -> None:
         def cost(number: int) -> int:

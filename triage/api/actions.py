@@ -17,8 +17,8 @@ from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
 from triage import decisions, inputs
 from triage.api.shapes import PAGING, PROBLEMS, listed, time_told, version_in
-from triage.improving import improvements
-from triage.models import Action
+from triage.improving import checking, improvements, plans
+from triage.models import Action, Expectation
 
 _ACTION: dict[str, Any] = {
     "reference": serializers.CharField(read_only=True),
@@ -29,7 +29,19 @@ _ACTION: dict[str, Any] = {
     "team": serializers.SlugField(),
     "stage": serializers.SlugField(required=False, allow_null=True),
     "owner": serializers.EmailField(required=False, allow_null=True),
+    "contributors": serializers.ListField(child=serializers.SlugField(), required=False),
     "due_at": serializers.DateField(required=False, allow_null=True),
+    "effective_from": serializers.DateField(required=False, allow_null=True),
+    "check_at": serializers.DateField(required=False, allow_null=True),
+    "plan": serializers.CharField(required=False),
+    "causes": serializers.ListField(child=serializers.DictField(child=serializers.CharField()), required=False),
+    "whys": serializers.ListField(child=serializers.CharField(), required=False),
+    "root_cause": serializers.CharField(required=False),
+    "needs_approval": serializers.BooleanField(required=False),
+    "approved_at": serializers.DateTimeField(read_only=True, allow_null=True),
+    "verdict": serializers.ChoiceField(choices=Action.Outcome.values, read_only=True, allow_null=True),
+    "exception": serializers.CharField(read_only=True),
+    "standard": serializers.CharField(read_only=True),
     "step": serializers.ChoiceField(choices=Action.Step.values, read_only=True),
     "public_text": serializers.CharField(read_only=True),
     "created_at": serializers.DateTimeField(read_only=True),
@@ -43,11 +55,28 @@ FULL = inline_serializer(
 VERB = inline_serializer(
     "ActionVerb",
     {
-        "verb": serializers.ChoiceField(choices=["move", "ship", "withdraw", "link", "unlink"]),
+        "verb": serializers.ChoiceField(
+            choices=["move", "ship", "close", "reopen", "approve", "withdraw", "expect", "comment", "link", "unlink"]
+        ),
         "version": serializers.IntegerField(required=False),
         "step": serializers.CharField(required=False, help_text="move"),
         "public_text": serializers.CharField(required=False, help_text="ship: what customers read"),
         "resolve": serializers.BooleanField(required=False, help_text="ship: close the tickets it answers"),
+        "standard": serializers.CharField(required=False, help_text="close: what became the rule"),
+        "exception": serializers.CharField(required=False, help_text="close: why without a verdict"),
+        "because": serializers.CharField(required=False, help_text="reopen"),
+        "text": serializers.CharField(required=False, help_text="comment"),
+        "theme": serializers.CharField(required=False, help_text="expect: T-104, or a topic"),
+        "topic": serializers.CharField(required=False, help_text="expect"),
+        "segment": serializers.CharField(required=False, help_text="expect"),
+        "product": serializers.CharField(required=False, help_text="expect"),
+        "measure": serializers.ChoiceField(choices=Expectation.Measure.values, required=False, help_text="expect"),
+        "exposure": serializers.CharField(required=False, help_text="expect: what a rate is taken per"),
+        "direction": serializers.ChoiceField(choices=Expectation.Direction.values, required=False, help_text="expect"),
+        "by_percent": serializers.IntegerField(required=False, help_text="expect"),
+        "shape": serializers.ChoiceField(choices=Expectation.Shape.values, required=False, help_text="expect"),
+        "lag_days": serializers.IntegerField(required=False, help_text="expect"),
+        "control": serializers.CharField(required=False, help_text="expect: a theme it does not touch"),
         "ticket": serializers.CharField(required=False, help_text="link, unlink"),
     },
 )
@@ -89,9 +118,9 @@ class ActionView(APIView):
 
     @extend_schema(operation_id="actions_change", request=ACTION, responses={200: FULL, **PROBLEMS})
     def patch(self, request: Request, reference: str) -> Response:
-        by = caller(request)
+        by, at = caller(request), timezone.now()
         version, given = version_in(request.data)
-        changed = improvements.change(improvements.find(reference, by=by), by=by, version=version, **given)
+        changed = improvements.change(improvements.find(reference, by=by), by=by, at=at, version=version, **given)
         return Response(_told(changed, by))
 
 
@@ -130,6 +159,13 @@ def told(action: Action) -> dict[str, Any]:
 
 Do = Callable[[Action, Actor, datetime, int | None, Mapping[str, Any]], object]
 _TICKET = {"ticket": inputs.line(40, "Name a ticket, as in F-20493.")}
+# Read by the verb itself.
+_AS_GIVEN: Mapping[str, inputs.Reader] = {
+    name: lambda given: given
+    for name in (
+        "theme", "topic", "segment", "product", "measure", "exposure", "direction", "by_percent", "shape", "lag_days", "control",
+    )
+}  # fmt: skip
 _VERBS: Mapping[str, tuple[Mapping[str, inputs.Reader], tuple[str, ...], Do]] = {
     "move": (
         {"step": inputs.choice(Action.Step.values)},
@@ -140,6 +176,31 @@ _VERBS: Mapping[str, tuple[Mapping[str, inputs.Reader], tuple[str, ...], Do]] = 
         {"public_text": inputs.prose(improvements.LONGEST_TEXT), "resolve": inputs.flag},
         ("public_text",),
         lambda action, by, at, version, given: improvements.ship(action, by=by, at=at, version=version, **given),
+    ),
+    "close": (
+        {"standard": inputs.prose(improvements.LONGEST_TEXT), "exception": inputs.prose(improvements.LONGEST_TEXT)},
+        (),
+        lambda action, by, at, version, given: checking.close(action, by=by, at=at, version=version, **given),
+    ),
+    "reopen": (
+        {"because": inputs.line(1000, "Say why it is taken up again.")},
+        ("because",),
+        lambda action, by, at, version, given: checking.reopen(action, by=by, at=at, version=version, **given),
+    ),
+    "approve": (
+        {},
+        (),
+        lambda action, by, at, version, given: plans.approve(action, by=by, at=at, version=version),
+    ),
+    "expect": (
+        _AS_GIVEN,
+        (),
+        lambda action, by, at, version, given: plans.expect(action, by=by, at=at, version=version, **given),
+    ),
+    "comment": (
+        {"text": inputs.prose(improvements.LONGEST_TEXT)},
+        ("text",),
+        lambda action, by, at, version, given: plans.comment(action, by=by, at=at, **given),
     ),
     "withdraw": (
         {},

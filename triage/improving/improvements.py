@@ -1,7 +1,7 @@
 """Improvements: what is changed because of feedback, in Plan-Do-Check-Act, and the tickets each one answers.
 
-As in `decisions`, every verb is one transaction: a compare-and-set on the action's version, an event on each ticket it touches,
-and the days of those tickets marked as changed.
+As in `decisions`, every verb is one transaction: a compare-and-set on the action's version, an event of the action and one on
+each ticket it touches, and the days of those tickets marked as changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
@@ -19,7 +20,7 @@ from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
 from triage import decisions, inputs, journal
 from triage.lifecycle import DONE, Resolution
-from triage.models import Action, ActionLink, Event, Ticket
+from triage.models import Action, ActionEvent, ActionLink, Event, Ticket
 from triage.models.events import mark_changed
 from triage.models.tickets import TicketQuerySet
 
@@ -29,11 +30,11 @@ STEPS: Mapping[str, frozenset[str]] = MappingProxyType(
         Step.PLAN: frozenset({Step.DO}),
         Step.DO: frozenset({Step.PLAN}),
         # Whatever the check says, the wheel turns: keep it (act), or go back and change it (do).
-        Step.CHECK: frozenset({Step.ACT, Step.DO}),
-        Step.ACT: frozenset({Step.CHECK, Step.PLAN}),
+        Step.CHECK: frozenset({Step.DO}),
+        Step.ACT: frozenset({Step.DO, Step.PLAN}),
     }
 )
-"""Where an action may be moved from each step; from Do to Check leads only shipping it."""
+"""Where an action may be moved from each step; from Do to Check leads only shipping it, and to Act only `close`."""
 
 LONGEST_TEXT = 10_000
 
@@ -65,12 +66,29 @@ def find(reference: str, *, by: Actor) -> Action:
 def create(*, by: Actor, at: datetime, title: str, team: str, **details: Any) -> Action:
     """A new action of a team, in its first step. `details` as in `change`."""
     values = inputs.read({"title": title, "team": team} | details, _readers(by))
-    return Action.objects.create(created_at=at, **values)
+    contributors = values.pop("contributors", [])
+    with transaction.atomic():
+        made = Action.objects.create(created_at=at, **values)
+        made.contributors.set(contributors)
+        tell(made, ActionEvent.Type.PLANNED, {}, by=by, at=at)
+    return made
 
 
-def change(action: Action, *, by: Actor, version: int | None = None, **details: Any) -> Action:
-    """Change title, problem, kind, team (slug), stage (slug or ""), owner (e-mail or ""), due_at (date or None)."""
-    return _set(action, version, **inputs.read(details, _readers(by)))
+def change(action: Action, *, by: Actor, at: datetime, version: int | None = None, **details: Any) -> Action:
+    """Change title, problem, kind, team (slug), stage (slug or ""), owner (e-mail or ""), contributors (slugs), the days due_at,
+    effective_from and check_at (dates or None), plan, causes, whys, root_cause, needs_approval."""
+    values = inputs.read(details, _readers(by))
+    contributors = values.pop("contributors", None)
+    # Whoever approved it approved the plan that was there.
+    said = {"plan", "problem", "root_cause"} & set(values)
+    if action.approved_at is not None and any(getattr(action, name) != values[name] for name in said):
+        values |= {"approved_by": None, "approved_at": None}
+    with transaction.atomic():
+        changed = change_row(action, version, **values)
+        if contributors is not None:
+            changed.contributors.set(contributors)
+        tell(action, ActionEvent.Type.CHANGED, {"fields": sorted(details)}, by=by, at=at)
+    return changed
 
 
 def link(action: Action, ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -119,11 +137,16 @@ def move(action: Action, *, by: Actor, at: datetime, step: str, version: int | N
     """Take the next step, or one back. Beginning to do is when work on its tickets starts."""
     if step not in STEPS[action.step]:
         usual = ", ".join(sorted(Step(each).label for each in STEPS[action.step]))
-        raise NotThisStep(f"From {Step(action.step).label} it can go to {usual}. To reach Check, ship it.")
+        raise NotThisStep(
+            f"From {Step(action.step).label} it can go to {usual}. To reach Check, ship it; to reach Act, close it."
+        )
     if action.withdrawn_at is not None:
         raise NotThisStep(f"{action.reference} was withdrawn, so it takes no more steps.")
+    if step == Step.DO:
+        approved(action)
     with transaction.atomic():
-        moved = _set(action, version, step=step)
+        moved = change_row(action, version, step=step)
+        tell(action, ActionEvent.Type.MOVED, {"to": step, "from": action.step}, by=by, at=at)
         if step == Step.DO:
             _tell_tickets(action, Event.Type.WORK_STARTED, by=by, at=at)
     return moved
@@ -136,12 +159,24 @@ def ship(
     The first time counts: what is changed again after a check keeps the day it first shipped."""
     if action.step not in {Step.PLAN, Step.DO} or action.withdrawn_at is not None:
         raise NotThisStep(f"{action.reference} has shipped or was withdrawn already.")
+    approved(action)
     text = clean_text(public_text, longest=LONGEST_TEXT)
     if not text:
         message = "Write what was changed, in words customers can read."
         raise BadInput(message, errors=(InputError("public_text", message),))
     with transaction.atomic():
-        shipped = _set(action, version, step=Step.CHECK, shipped_at=action.shipped_at or at, public_text=text)
+        shipped = change_row(
+            action,
+            version,
+            step=Step.CHECK,
+            shipped_at=action.shipped_at or at,
+            effective_from=effective_from(action, at=at),
+            public_text=text,
+            # What is changed once more is judged once more.
+            verdict="",
+            exception="",
+        )
+        tell(action, ActionEvent.Type.SHIPPED, {}, by=by, at=at)
         tickets = list(linked(action))
         mark_changed(ticket.received_at for ticket in tickets)
     if resolve:
@@ -154,7 +189,8 @@ def withdraw(action: Action, *, by: Actor, at: datetime, version: int | None = N
     if action.withdrawn_at is not None:
         raise NotThisStep(f"{action.reference} was withdrawn already.")
     with transaction.atomic():
-        withdrawn = _set(action, version, withdrawn_at=at)
+        withdrawn = change_row(action, version, withdrawn_at=at, published_at=None)
+        tell(action, ActionEvent.Type.WITHDRAWN, {}, by=by, at=at)
         mark_changed(linked(action).values_list("received_at", flat=True))
     return withdrawn
 
@@ -176,7 +212,19 @@ def summary(action: Action) -> dict[str, Any]:
         "team": action.team.slug,
         "stage": action.stage.slug if action.stage else None,
         "owner": action.owner.email if action.owner else None,
-        "due_at": action.due_at.isoformat() if action.due_at else None,
+        **{
+            name: day.isoformat() if (day := getattr(action, name)) else None
+            for name in ("due_at", "effective_from", "check_at")
+        },
+        "plan": action.plan,
+        "causes": action.causes,
+        "whys": action.whys,
+        "root_cause": action.root_cause,
+        "needs_approval": action.needs_approval,
+        "approved_at": action.approved_at,
+        "verdict": action.verdict or None,
+        "exception": action.exception,
+        "standard": action.standard,
         "public_text": action.public_text,
         "created_at": action.created_at,
         "shipped_at": action.shipped_at,
@@ -184,7 +232,8 @@ def summary(action: Action) -> dict[str, Any]:
     }
 
 
-def _set(action: Action, version: int | None, **changes: Any) -> Action:
+def change_row(action: Action, version: int | None, **changes: Any) -> Action:
+    """The compare-and-set: the action as it then is, or `StaleAction`."""
     seen = action.version if version is None else version
     if not Action.objects.filter(pk=action.pk, version=seen).update(version=F("version") + 1, **changes):
         current = Action.objects.select_related("team", "stage", "owner").get(pk=action.pk)
@@ -193,6 +242,25 @@ def _set(action: Action, version: int | None, **changes: Any) -> Action:
             extra={"current": summary(current)},
         )
     return Action.objects.select_related("team", "stage", "owner").get(pk=action.pk)
+
+
+def tell(action: Action, kind: ActionEvent.Type, data: Mapping[str, Any], *, by: Actor, at: datetime) -> None:
+    """Write down what was done with it, in the transaction in which it is done."""
+    ActionEvent.objects.create(action=action, type=kind, person=by.user, key=by.key, data=dict(data), occurred_at=at)
+
+
+def approved(action: Action) -> None:
+    """Refuse what needs an approval and has none."""
+    if action.needs_approval and action.approved_at is None:
+        raise NotThisStep(
+            f"{action.reference} needs the approval of a lead first. Ask one of {action.team} to approve it."
+        )
+
+
+def effective_from(action: Action, *, at: datetime) -> date:
+    """The planned day, unless it ships later than that: an effect cannot come before its cause."""
+    today = timezone.localtime(at, timezone.get_default_timezone()).date()
+    return max(action.effective_from, today) if action.effective_from else today
 
 
 def _tell_tickets(action: Action, kind: Event.Type, *, by: Actor, at: datetime) -> None:
@@ -232,7 +300,14 @@ def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
             raise ValueError("There is no such team, or you are not in it.")
         return found
 
-    return _FIELDS | {"team": team}
+    def contributors(given: Any) -> list[Team]:
+        slugs = inputs.lines(30, 40)(given)
+        found = list(Team.objects.filter(slug__in=slugs, is_active=True))
+        if len(found) != len(slugs):
+            raise ValueError("One of these teams does not exist.")
+        return found
+
+    return _FIELDS | {"team": team, "contributors": contributors}
 
 
 def _stage(given: Any) -> Stage | None:
@@ -255,7 +330,40 @@ def _owner(given: Any) -> User | None:
     return person
 
 
-def _due(given: Any) -> date | None:
+BONES = ("machine", "method", "material", "people", "measurement", "environment")
+"""The bones of the fishbone (Ishikawa 1968); a cause without one is just a cause."""
+
+
+def _causes(given: Any) -> list[dict[str, str]]:
+    """A list of {"bone", "text"}; a form sends one a line, as in "machine: the tool is worn"."""
+    if isinstance(given, str):
+        parts = [line.partition(":") for line in given.splitlines()]
+        given = [
+            {"bone": bone.strip().lower(), "text": text}
+            if colon and bone.strip().lower() in BONES
+            else {"bone": "", "text": bone + colon + text}
+            for bone, colon, text in parts
+        ]
+    if not isinstance(given, list) or len(given) > 60 or not all(isinstance(each, Mapping) for each in given):
+        raise ValueError("Write at most 60 causes, one a line.")
+    causes = []
+    for each in given:
+        bone, text = each.get("bone", ""), inputs.line(300)(each.get("text", ""))
+        if bone and bone not in BONES:
+            raise ValueError(f"A cause hangs on one of {', '.join(BONES)}, or on none.")
+        causes += [{"bone": bone, "text": text}] if text else []
+    return causes
+
+
+def _whys(given: Any) -> list[str]:
+    """Up to ten answers in their order; one may be the same as another."""
+    parts = given.splitlines() if isinstance(given, str) else given
+    if not isinstance(parts, list) or len(parts) > 10:
+        raise ValueError("Ask why ten times at most.")
+    return [clean for part in parts if (clean := inputs.line(300)(part))]
+
+
+def as_day(given: Any) -> date | None:
     if not given or isinstance(given, date):
         return given or None
     try:
@@ -270,5 +378,12 @@ _FIELDS: dict[str, inputs.Reader] = {
     "kind": inputs.choice(Action.Kind.values),
     "stage": _stage,
     "owner": _owner,
-    "due_at": _due,
+    "due_at": as_day,
+    "effective_from": as_day,
+    "check_at": as_day,
+    "plan": inputs.prose(LONGEST_TEXT),
+    "causes": _causes,
+    "whys": _whys,
+    "root_cause": inputs.prose(LONGEST_TEXT),
+    "needs_approval": inputs.flag,
 }

@@ -1,19 +1,28 @@
 """What was decided, and what each decision stood on."""
 
-from triage.models.actions import Action, ActionLink
+from triage.models.actions import Action, ActionEvent, ActionLink, ActionStep
 from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.audits import Audit, AuditAnswer, AuditedItem
+<<<<<<< HEAD
 from triage.models.bulk import BulkAct, BulkPart
+=======
+from triage.models.effects import Expectation, Verdict
+>>>>>>> ca7c9d4 (Make improvements whole: cause, plan, what should move, steps, approval, record, search; closed only on a verdict or a written exception)
 from triage.models.embeddings import Embedding
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
 from triage.models.presence import Presence
+<<<<<<< HEAD
 from triage.models.providers import Provider, ProviderAnswer, ProviderDay, Question
+=======
+from triage.models.priorities import Estimate, ThemeDecision, WeeklyNote, Weights
+>>>>>>> ca7c9d4 (Make improvements whole: cause, plan, what should move, steps, approval, record, search; closed only on a verdict or a written exception)
 from triage.models.reevaluations import Reevaluation, ReevaluationBatch
 from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, ShadowMatch
 from triage.models.targets import Target
+from triage.models.tellings import Telling
 from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, ThemeMember
 from triage.models.tickets import Ticket
 from triage.models.topics import Topic
@@ -22,7 +31,9 @@ from triage.models.wordings import Gathering, LikelyDuplicate, NotTheSame, Wordi
 
 __all__ = [
     "Action",
+    "ActionEvent",
     "ActionLink",
+    "ActionStep",
     "Analysis",
     "Artefact",
     "Audit",
@@ -33,7 +44,9 @@ __all__ = [
     "BulkPart",
     "ChangedDay",
     "Embedding",
+    "Estimate",
     "Event",
+    "Expectation",
     "Gathering",
     "LikelyDuplicate",
     "Mention",
@@ -57,13 +70,18 @@ __all__ = [
     "ShadowMatch",
     "Tagging",
     "Target",
+    "Telling",
     "Theme",
     "ThemeAction",
+    "ThemeDecision",
     "ThemeEvent",
     "ThemeMember",
     "Ticket",
     "Topic",
     "TrackRecord",
     "Training",
+    "Verdict",
+    "WeeklyNote",
+    "Weights",
     "Wording",
 ]

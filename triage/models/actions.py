@@ -1,12 +1,14 @@
-"""An improvement in Plan-Do-Check-Act, and the tickets it answers."""
+"""An improvement in Plan-Do-Check-Act: its plan, its steps, what was done with it, and the tickets it answers."""
 
+from datetime import date
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from feedback_portal.accounts.models import Stage, Team, User
+from feedback_portal.accounts.models import ApiKey, Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_code
 from triage.models.tickets import Ticket
@@ -14,15 +16,22 @@ from triage.models.tickets import Ticket
 
 class ActionQuerySet(models.QuerySet["Action"]):
     def visible_to(self, actor: Actor) -> Self:
-        """Actions that exist for this actor; everything else answers 404."""
-        return self if actor.sees_everything else self.filter(team__in=actor.team_ids)
+        """Actions of one's teams, and those one's teams contribute to; everything else answers 404."""
+        if actor.sees_everything:
+            return self
+        helping = Action.objects.filter(contributors__in=actor.team_ids).values("pk")
+        return self.filter(Q(team__in=actor.team_ids) | Q(pk__in=helping))
 
     def under_way(self) -> Self:
         return self.filter(withdrawn_at=None).exclude(step="act")
 
+    def overdue(self, today: date) -> Self:
+        """Not shipped by the day it was due."""
+        return self.filter(withdrawn_at=None, step__in=["plan", "do"], due_at__lt=today)
+
 
 class Action(models.Model):
-    """Changed only through `triage.improving.improvements`."""
+    """Changed only through `triage.improving`, by compare-and-set on `version`. In its last step it is closed."""
 
     class Kind(models.TextChoices):
         CONTAINMENT = "containment", "Containment"
@@ -35,6 +44,13 @@ class Action(models.Model):
         CHECK = "check", "Check"
         ACT = "act", "Act"
 
+    class Outcome(models.TextChoices):
+        """The verdict of the fixed rule; the same words everywhere."""
+
+        WORKED = "worked", "Worked"
+        WORSE = "worse", "Worse"
+        UNCLEAR = "unclear", "No clear change"
+
     title = models.CharField(max_length=160)
     problem = models.TextField(blank=True, default="")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.CORRECTIVE)
@@ -42,11 +58,33 @@ class Action(models.Model):
     stage = models.ForeignKey(Stage, on_delete=models.PROTECT, null=True, blank=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="actions")
     owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="actions")
+    contributors: "models.ManyToManyField[Team, models.Model]" = models.ManyToManyField(
+        Team, related_name="contributions", blank=True
+    )
     due_at = models.DateField(null=True, blank=True)
+    # From when its effect is to be seen, and when somebody looks whether it is.
+    effective_from = models.DateField(null=True, blank=True)
+    check_at = models.DateField(null=True, blank=True)
+    plan = models.TextField(blank=True, default="", db_default="")
+    # The fishbone as a list, [{"bone": "machine", "text": "The pressing tool is worn"}], and the answers to five whys.
+    causes = models.JSONField(default=list, db_default=models.Value([], output_field=models.JSONField()))
+    whys = ArrayField(models.CharField(max_length=300), default=list, db_default=models.Value("{}"))
+    root_cause = models.TextField(blank=True, default="", db_default="")
+    needs_approval = models.BooleanField(default=False, db_default=False)
+    approved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    approved_at = models.DateTimeField(null=True, blank=True)
+    # What the check found (`Verdict` holds the numbers), or why it was closed without.
+    verdict = models.CharField(max_length=7, choices=Outcome.choices, blank=True, default="", db_default="")
+    exception = models.TextField(blank=True, default="", db_default="")
+    # What was made the rule because of it, and where else it helps.
+    standard = models.TextField(blank=True, default="", db_default="")
+    reopened_at = models.DateTimeField(null=True, blank=True)
     shipped_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
-    # What customers read when it has shipped.
+    # What customers read when it has shipped, and its headline among what changed because of feedback.
     public_text = models.TextField(blank=True, default="")
+    public_title = models.CharField(max_length=160, blank=True, default="", db_default="")
+    published_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1, db_default=1)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -62,8 +100,24 @@ class Action(models.Model):
                 condition=~Q(step__in=["check", "act"]) | Q(shipped_at__isnull=False),
                 name="action_checked_after_shipping",
             ),
+            models.CheckConstraint(
+                condition=~Q(step="act") | ~Q(verdict="") | ~Q(exception=""),
+                name="action_closed_has_verdict_or_exception",
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict__in=["", "worked", "worse", "unclear"]), name="action_has_known_verdict"
+            ),
+            models.CheckConstraint(
+                condition=Q(published_at=None) | ~Q(public_title="") & ~Q(public_text=""),
+                name="action_published_has_words",
+            ),
         ]
-        indexes = [models.Index(fields=["team", "step", "-id"], name="action_by_team")]
+        indexes = [
+            models.Index(fields=["team", "step", "-id"], name="action_by_team"),
+            models.Index(
+                fields=["-published_at", "-id"], name="action_published", condition=Q(published_at__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reference} {self.title}"
@@ -89,3 +143,49 @@ class ActionLink(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["ticket"], name="action_link_of_ticket", condition=Q(unlinked_at=None))]
+
+
+class ActionStep(models.Model):
+    """One thing to be done for an action, by somebody, until a day."""
+
+    action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="steps")
+    text = models.CharField(max_length=300)
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    due_at = models.DateField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+
+class ActionEvent(models.Model):
+    """What was done with an action and said about it, by whom; appended and never changed, which the database itself holds."""
+
+    class Type(models.TextChoices):
+        PLANNED = "planned", "planned it"
+        CHANGED = "changed", "changed the plan"
+        EXPECTED = "expected", "said what it should move"
+        APPROVED = "approved", "approved it"
+        MOVED = "moved", "moved it"
+        SHIPPED = "shipped", "shipped it"
+        JUDGED = "judged", "judged its effect"
+        EXCEPTED = "excepted", "closed it without a verdict"
+        REOPENED = "reopened", "reopened it"
+        WITHDRAWN = "withdrawn", "withdrew it"
+        COMMENTED = "commented", "wrote"
+        STEPPED = "stepped", "changed its steps"
+        TOLD = "told", "told the customers"
+        PUBLISHED = "published", "published it"
+        UNPUBLISHED = "unpublished", "took it off the public page"
+
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="events", db_index=False)
+    type = models.CharField(max_length=11, choices=Type.choices)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
+    # Names, codes, numbers, and the words of colleagues; never a customer's.
+    data = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["action", "-id"], name="action_event_newest"),
+            models.Index(fields=["-occurred_at", "-id"], name="action_event_by_time"),
+        ]

@@ -18,6 +18,8 @@ class Notification(PendingWork):
         RECEIPT = "receipt", "Receipt"
         REPLY = "reply", "Reply"
         RESOLUTION = "resolution", "Resolution"
+        CHANGE = "change", "What was changed"
+        STILL_FIXED = "still_fixed", "Whether it stayed fixed"
         STAFF = "staff", "For staff"
 
     item = models.ForeignKey(FeedbackItem, on_delete=models.PROTECT, null=True, related_name="notifications")

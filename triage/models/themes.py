@@ -145,6 +145,7 @@ class ThemeEvent(models.Model):
         GREW = "grew", "grew beyond its forecast"
         REGRESSED = "regressed", "came back after a fix"
         RETIRED = "retired", "gave it up"
+        DECIDED = "decided", "decided about it"
 
     theme = models.ForeignKey(Theme, on_delete=models.CASCADE, related_name="events", db_index=False)
     type = models.CharField(max_length=9, choices=Type.choices)

@@ -1,5 +1,7 @@
-"""The pages of improvements: the wheel of Plan-Do-Check-Act as four columns, and one action with what it answers."""
+"""The pages of improvements: the wheel of Plan-Do-Check-Act as a board or a list, one action with all that belongs to it, and its
+record for print."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -12,54 +14,72 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
-from triage import decisions
-from triage.improving import improvements
-from triage.improving.improvements import STEPS, Step
+from triage import decisions, themes
+from triage.finding.search import SearchError
+from triage.improving import action_search, checking, improvements, plans
+from triage.improving.improvements import BONES, STEPS, Step
 from triage.lifecycle import DONE
-from triage.models import Action
+from triage.models import Action, ActionEvent, Expectation, Theme, Topic
+from triage.themes import answering
 from triage.views.answering import done, errors_of
 
 MOST_IN_COLUMN = 50
+MOST_LISTED = 200
 MOST_TICKETS = 200
+MOST_EVENTS = 100
 _ABOUT = {
     Step.PLAN: "What should change, and what it should move",
     Step.DO: "Being changed now",
     Step.CHECK: "Shipped; does it help?",
     Step.ACT: "Kept, and made the standard",
 }
-_FIELDS = ("title", "problem", "kind", "team", "stage", "owner", "due_at")
+_FIELDS = (
+    "title", "problem", "kind", "team", "stage", "owner", "contributors", "due_at", "effective_from", "check_at", "plan", "causes",
+    "whys", "root_cause", "needs_approval",
+)  # fmt: skip
+_FILTERS = ("team", "stage", "owner", "kind")
+_PREFILLED = ("title", "problem", "kind", "team", "stage", "theme", "topic", "ticket", "product")
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
 def actions(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    values, errors = {"kind": Action.Kind.CORRECTIVE} | {name: request.POST.get(name, "") for name in request.POST}, {}
     if request.method == "POST":
-        given = {name: value for name, value in values.items() if name in request.POST}
-        try:
-            action = improvements.create(
-                by=actor, at=timezone.now(), **({"title": "", "team": "", "kind": Action.Kind.CORRECTIVE} | given)
-            )
-        except BadInput as refused:
-            errors = errors_of(refused)
-        else:
-            return done(
-                request, f"{action.reference} is planned. Link what it answers.", "triage:action", action.reference
-            )
-    standing = Action.objects.visible_to(actor).filter(withdrawn_at=None).select_related("team", "owner")
+        return _plan(request, actor)
+    asked = {name: request.GET.get(name, "")[:254] for name in ("q", "view", *_FILTERS)}
+    standing, error, suggestion = _matching(Action.objects.visible_to(actor), asked, actor)
+    standing = standing.select_related("team", "owner", "stage")
+    as_list = asked["view"] == "list"
     context = {
-        "columns": [
-            {"step": step.value, "name": step.label, "about": _ABOUT[step], "cards": _cards(standing.filter(step=step))}
+        "asked": asked,
+        "is_filtered": any(asked[name] for name in ("q", *_FILTERS)),
+        "error": error,
+        "suggestion": suggestion,
+        "rows": _cards(standing, most=MOST_LISTED) if as_list else None,
+        "columns": []
+        if as_list
+        else [
+            {
+                "step": step.value,
+                "name": step.label,
+                "about": _ABOUT[step],
+                "cards": _cards(standing.filter(step=step, withdrawn_at=None)),
+            }
             for step in Step
         ],
-        "withdrawn": _cards(
-            Action.objects.visible_to(actor).exclude(withdrawn_at=None).select_related("team", "owner")
-        ),
-        "values": values,
-        "errors": errors,
+        "withdrawn": [] if as_list else _cards(standing.exclude(withdrawn_at=None)),
+        "suggested": answering.suggested(by=actor),
+        "today": _today(),
     } | _choices(actor)
-    return render(request, "triage/actions.html", context, status=422 if errors else 200)
+    return render(request, "triage/actions.html", context, status=422 if error else 200)
+
+
+@login_required
+@require_GET
+def new_action(request: HttpRequest) -> HttpResponse:
+    """The form of a new plan, filled in as far as the address says where the need was seen."""
+    return _form(request, actor_of(request), {name: request.GET.get(name, "")[:300] for name in _PREFILLED})
 
 
 @login_required
@@ -67,6 +87,19 @@ def actions(request: HttpRequest) -> HttpResponse:
 def action(request: HttpRequest, reference: str) -> HttpResponse:
     actor = actor_of(request)
     return _page(request, improvements.find(reference, by=actor), actor)
+
+
+@login_required
+@require_GET
+def record(request: HttpRequest, reference: str) -> HttpResponse:
+    """Everything about one action on paper: what ISO 9001, 10.2.2 asks to be kept as evidence."""
+    actor = actor_of(request)
+    found = improvements.find(reference, by=actor)
+    context = _inside(found, actor) | {
+        "history": [_event(each) for each in _events(found).order_by("id")],
+        "printed_at": timezone.now(),
+    }
+    return render(request, "triage/action_record.html", context)
 
 
 @login_required
@@ -80,8 +113,62 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     try:
         sentence = _VERBS[verb](found, request, actor)
     except BadInput as refused:
-        return _page(request, found, actor, values=request.POST.dict(), errors=errors_of(refused), status=422)
+        return _page(request, found, actor, values=_given(request), errors=errors_of(refused), status=422)
     return done(request, sentence, "triage:action", found.reference)
+
+
+def _plan(request: HttpRequest, actor: Actor) -> HttpResponse:
+    given = _given(request)
+    details = {name: value for name, value in given.items() if name in {*_FIELDS, *_PREFILLED}}
+    details = {"title": "", "team": "", "kind": Action.Kind.CORRECTIVE} | details
+    try:
+        made = answering.begin(by=actor, at=timezone.now(), **details)
+    except BadInput as refused:
+        return _form(request, actor, given, errors=errors_of(refused), status=422)
+    return done(request, f"{made.reference} is planned. Say what it should move.", "triage:action", made.reference)
+
+
+def _form(
+    request: HttpRequest,
+    actor: Actor,
+    values: dict[str, Any],
+    *,
+    errors: dict[str, list[str]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    theme = _theme_of(values.get("theme", ""), actor)
+    if theme is not None and request.method == "GET":
+        team = theme.topic.team if theme.topic else None
+        values["title"] = values.get("title") or f"Answer “{theme.name}”"[:160]
+        values["team"] = values.get("team") or (team.slug if team else "")
+        values["stage"] = values.get("stage") or (team.stage.slug if team and team.stage else "")
+    near = Action.objects.visible_to(actor).under_way().select_related("team")
+    if theme is not None:
+        near = near.filter(Q(expectation__topic=theme.topic) | Q(theme_links__theme__topic=theme.topic)).distinct()
+    context = {
+        "values": {"kind": Action.Kind.CORRECTIVE} | {name: value for name, value in values.items() if value},
+        "theme": theme,
+        "near": near.order_by("-id")[:8] if theme is not None and theme.topic_id else [],
+        "errors": errors or {},
+    } | _choices(actor)
+    return render(request, "triage/action_new.html", context, status=status)
+
+
+def _theme_of(reference: str, actor: Actor) -> Theme | None:
+    try:
+        return themes.find(reference, by=actor) if reference else None
+    except NotFound:
+        return None
+
+
+def _matching(rows: QuerySet[Action], asked: dict[str, str], actor: Actor) -> tuple[QuerySet[Action], str, str]:
+    """The actions asked for, and what is wrong with the search if something is."""
+    columns = {"team": "team__slug", "stage": "stage__slug", "owner": "owner__email", "kind": "kind"}
+    rows = rows.filter(**{columns[name]: asked[name] for name in _FILTERS if asked[name]})
+    try:
+        return rows.filter(action_search.matching(asked["q"], user=actor.user, today=_today())), "", ""
+    except SearchError as wrong:
+        return rows.none(), wrong.message, wrong.suggestion
 
 
 def _page(
@@ -93,44 +180,145 @@ def _page(
     errors: dict[str, list[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    expectation = Expectation.objects.filter(action=found).select_related("theme", "topic", "control").first()
+    stored = _stored(found, expectation)
+    context = (
+        _inside(found, actor)
+        | {
+            "moves": [{"step": step, "label": Step(step).label} for step in sorted(STEPS[found.step])],
+            "can_ship": found.step in {Step.PLAN, Step.DO} and found.withdrawn_at is None,
+            "can_close": found.step == Step.CHECK and found.withdrawn_at is None,
+            "can_reopen": found.step in {Step.CHECK, Step.ACT} and found.withdrawn_at is None,
+            "waits_for_approval": found.needs_approval and found.approved_at is None and found.withdrawn_at is None,
+            "history": [_event(each) for each in _events(found).order_by("-id")[:MOST_EVENTS]],
+            "values": stored | (values or {}),
+            "errors": errors or {},
+            "themes": Theme.objects.living().visible_to(actor).filter(size__gt=0).order_by("-size", "-id")[:200],
+            "topics": Topic.objects.filter(is_active=True).order_by("name"),
+            "measures": Expectation.Measure.choices,
+            "directions": Expectation.Direction.choices,
+            "shapes": Expectation.Shape.choices,
+            "exposures": plans.EXPOSURES.items(),
+        }
+        | _choices(actor)
+    )
+    return render(request, "triage/action.html", context, status=status)
+
+
+def _inside(found: Action, actor: Actor) -> dict[str, Any]:
+    """What the page and the record both show."""
     tickets = improvements.linked(found).visible_to(actor).select_related("item", "team").defer("item__text")
     reached = list(Step).index(Step(found.step))
-    stored = {name: getattr(found, name) for name in ("title", "problem", "kind", "public_text")}
-    stored |= {
-        "team": found.team.slug,
-        "stage": found.stage.slug if found.stage else "",
-        "owner": found.owner.email if found.owner else "",
-        "due_at": found.due_at.isoformat() if found.due_at else "",
-    }
-    context = {
+    links = found.theme_links.filter(unlinked_at=None, theme__in=Theme.objects.visible_to(actor))
+    return {
         "action": found,
+        "contributors": found.contributors.order_by("name"),
+        "expectation": Expectation.objects.filter(action=found).select_related("theme", "topic", "control").first(),
         "steps": [
             {"name": step.label, "state": "done" if place < reached else "now" if place == reached else "todo"}
             for place, step in enumerate(Step)
         ],
-        "moves": [{"step": step, "label": Step(step).label} for step in sorted(STEPS[found.step])],
-        "can_ship": found.step in {Step.PLAN, Step.DO} and found.withdrawn_at is None,
+        "todo": found.steps.select_related("owner").order_by("done_at", "due_at", "id"),
+        "bones": [
+            (bone.capitalize(), hanging)
+            for bone in (*BONES, "")
+            if (hanging := [each["text"] for each in found.causes if each.get("bone", "") == bone])
+        ],
         "tickets": list(tickets[:MOST_TICKETS]),
         "open_count": tickets.exclude(status__in=sorted(DONE))[:MOST_TICKETS].count(),
-        "values": stored | (values or {}),
-        "errors": errors or {},
-    } | _choices(actor)
-    return render(request, "triage/action.html", context, status=status)
+        "linked_count": improvements.linked(found).count(),
+        "linked_themes": [link.theme for link in links.select_related("theme").order_by("pk")],
+        "today": _today(),
+    }
 
 
-def _cards(found: QuerySet[Action]) -> list[Action]:
-    standing = Count("links", filter=Q(links__unlinked_at=None))
-    return list(found.annotate(linked_count=standing).order_by("due_at", "-id")[:MOST_IN_COLUMN])
+def _stored(found: Action, expectation: Expectation | None) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: getattr(found, name)
+        for name in ("title", "problem", "kind", "public_text", "plan", "root_cause", "needs_approval", "standard")
+    }
+    values |= {
+        "team": found.team.slug,
+        "stage": found.stage.slug if found.stage else "",
+        "owner": found.owner.email if found.owner else "",
+        "contributors": list(found.contributors.values_list("slug", flat=True)),
+        "causes": "\n".join(
+            f"{each['bone']}: {each['text']}" if each["bone"] else each["text"] for each in found.causes
+        ),
+        "whys": "\n".join(found.whys),
+        "measure": Expectation.Measure.SHARE,
+        "direction": Expectation.Direction.DOWN,
+        "shape": Expectation.Shape.STEP,
+        "lag_days": 0,
+    }
+    values |= {
+        name: day.isoformat() if (day := getattr(found, name)) else ""
+        for name in ("due_at", "effective_from", "check_at")
+    }
+    if expectation is not None:
+        values |= {
+            name: getattr(expectation, name)
+            for name in ("segment", "product", "measure", "exposure", "direction", "by_percent", "shape", "lag_days")
+        }
+        values |= {
+            "theme": expectation.theme.reference if expectation.theme else "",
+            "topic": expectation.topic.slug if expectation.topic else "",
+            "control": expectation.control.reference if expectation.control else "",
+        }
+    return values
+
+
+def _events(found: Action) -> QuerySet[ActionEvent]:
+    return found.events.select_related("person", "key")
+
+
+def _event(event: ActionEvent) -> dict[str, Any]:
+    told = event.data
+    says: dict[str, Callable[[], str]] = {
+        ActionEvent.Type.MOVED: lambda: f"moved it to {Step(told['to']).label}",
+        ActionEvent.Type.CHANGED: lambda: f"changed {', '.join(told['fields']).replace('_', ' ')}",
+        ActionEvent.Type.STEPPED: lambda: "; ".join(f"{done}: {text}" for done, text in told.items()),
+        ActionEvent.Type.REOPENED: lambda: f"reopened it. {told.get('because', '')}",
+        ActionEvent.Type.JUDGED: lambda: f"judged: {Action.Outcome(told['outcome']).label}. {told.get('sentence', '')}",
+        ActionEvent.Type.TOLD: lambda: f"told {told.get('told', 0)} customers",
+    }
+    phrase = says.get(event.type, lambda: str(event.get_type_display()))
+    return {
+        "actor": str(event.person or event.key or "The portal"),
+        "phrase": phrase(),
+        "text": told.get("text", ""),
+        "at": event.occurred_at,
+    }
+
+
+def _cards(found: QuerySet[Action], *, most: int = MOST_IN_COLUMN) -> list[Action]:
+    standing = Count("links", filter=Q(links__unlinked_at=None), distinct=True)
+    return list(found.annotate(linked_count=standing).order_by("due_at", "-id")[:most])
 
 
 def _choices(actor: Actor) -> dict[str, Any]:
     teams = Team.objects.filter(is_active=True).order_by("name")
     return {
         "teams": teams if actor.sees_everything else teams.filter(pk__in=actor.team_ids),
+        "all_teams": teams,
         "stages": Stage.objects.order_by("position", "slug"),
         "people": User.objects.filter(is_active=True).order_by("name"),
         "kinds": Action.Kind.choices,
     }
+
+
+def _today() -> Any:
+    return timezone.localdate()
+
+
+def _given(request: HttpRequest) -> dict[str, Any]:
+    """What was typed, with the lists as lists."""
+    given: dict[str, Any] = request.POST.dict()
+    if "contributors" in given or "contributors_there" in given:
+        given["contributors"] = request.POST.getlist("contributors")
+    if "needs_approval_there" in given:
+        given["needs_approval"] = "needs_approval" in request.POST
+    return given
 
 
 def _version(request: HttpRequest) -> int | None:
@@ -138,9 +326,14 @@ def _version(request: HttpRequest) -> int | None:
     return int(given) if given.isdecimal() and len(given) < 10 else None
 
 
+def _number(request: HttpRequest, name: str) -> int:
+    given = request.POST.get(name, "")
+    return int(given) if given.isdecimal() and len(given) < 18 else 0
+
+
 def _change(found: Action, request: HttpRequest, actor: Actor) -> str:
-    details = {name: request.POST[name] for name in _FIELDS if name in request.POST}
-    improvements.change(found, by=actor, version=_version(request), **details)
+    details = {name: value for name, value in _given(request).items() if name in _FIELDS}
+    improvements.change(found, by=actor, at=timezone.now(), version=_version(request), **details)
     return "Saved."
 
 
@@ -163,9 +356,72 @@ def _ship(found: Action, request: HttpRequest, actor: Actor) -> str:
     return f"{found.reference} has shipped. Check in a while whether it helps."
 
 
+def _close(found: Action, request: HttpRequest, actor: Actor) -> str:
+    checking.close(
+        found,
+        by=actor,
+        at=timezone.now(),
+        standard=request.POST.get("standard", ""),
+        exception=request.POST.get("exception", ""),
+        version=_version(request),
+    )
+    return f"{found.reference} is closed."
+
+
+def _reopen(found: Action, request: HttpRequest, actor: Actor) -> str:
+    because = request.POST.get("because", "").strip()[:1000]
+    checking.reopen(found, by=actor, at=timezone.now(), because=because, version=_version(request))
+    return f"{found.reference} is open again."
+
+
+def _approve(found: Action, request: HttpRequest, actor: Actor) -> str:
+    plans.approve(found, by=actor, at=timezone.now(), version=_version(request))
+    return f"{found.reference} is approved."
+
+
 def _withdraw(found: Action, request: HttpRequest, actor: Actor) -> str:
     improvements.withdraw(found, by=actor, at=timezone.now(), version=_version(request))
     return f"{found.reference} is withdrawn."
+
+
+def _expect(found: Action, request: HttpRequest, actor: Actor) -> str:
+    names = (
+        "theme",
+        "topic",
+        "segment",
+        "product",
+        "measure",
+        "exposure",
+        "direction",
+        "by_percent",
+        "shape",
+        "lag_days",
+        "control",
+    )
+    details = {name: request.POST[name] for name in names if name in request.POST}
+    plans.expect(found, by=actor, at=timezone.now(), version=_version(request), **details)
+    return "Saved. The portal looks for this change once it has taken effect."
+
+
+def _comment(found: Action, request: HttpRequest, actor: Actor) -> str:
+    plans.comment(found, by=actor, at=timezone.now(), text=request.POST.get("text", ""))
+    return "Written down."
+
+
+def _add_step(found: Action, request: HttpRequest, actor: Actor) -> str:
+    given = {name: request.POST.get(f"step_{name}", "") for name in ("text", "owner", "due_at")}
+    plans.add_step(found, by=actor, at=timezone.now(), **given)
+    return "The step is there."
+
+
+def _tick_step(found: Action, request: HttpRequest, actor: Actor) -> str:
+    plans.tick_step(found, by=actor, at=timezone.now(), step=_number(request, "step"))
+    return "Saved."
+
+
+def _remove_step(found: Action, request: HttpRequest, actor: Actor) -> str:
+    plans.remove_step(found, by=actor, at=timezone.now(), step=_number(request, "step"))
+    return "The step is gone."
 
 
 def _link(found: Action, request: HttpRequest, actor: Actor) -> str:
@@ -180,11 +436,19 @@ def _unlink(found: Action, request: HttpRequest, actor: Actor) -> str:
     return f"{ticket.reference} is no longer linked."
 
 
-_VERBS = {
+_VERBS: Mapping[str, Callable[[Action, HttpRequest, Actor], str]] = {
     "change": _change,
     "move": _move,
     "ship": _ship,
+    "close": _close,
+    "reopen": _reopen,
+    "approve": _approve,
     "withdraw": _withdraw,
+    "expect": _expect,
+    "comment": _comment,
+    "add_step": _add_step,
+    "tick_step": _tick_step,
+    "remove_step": _remove_step,
     "link": _link,
     "unlink": _unlink,
 }

@@ -48,6 +48,7 @@ _SENTENCES = {
     "unlinked": "unlinked it from {action}",
     "grew": "said that it grows: {count} in {window} days where {expected} were to be expected",
     "regressed": "said that it is back after a fix: {count} in {window} days where {expected} were to be expected",
+    "decided": "decided: {choice}",
     "retired": "gave it up, for nobody is in it any more",
 }
 _DONE = {
