@@ -3,22 +3,16 @@
 from triage.models.actions import Action, ActionEvent, ActionLink, ActionStep
 from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.audits import Audit, AuditAnswer, AuditedItem
-<<<<<<< HEAD
 from triage.models.bulk import BulkAct, BulkPart
-=======
 from triage.models.effects import Expectation, Verdict
->>>>>>> ca7c9d4 (Make improvements whole: cause, plan, what should move, steps, approval, record, search; closed only on a verdict or a written exception)
 from triage.models.embeddings import Embedding
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
 from triage.models.presence import Presence
-<<<<<<< HEAD
-from triage.models.providers import Provider, ProviderAnswer, ProviderDay, Question
-=======
 from triage.models.priorities import Estimate, ThemeDecision, WeeklyNote, Weights
->>>>>>> ca7c9d4 (Make improvements whole: cause, plan, what should move, steps, approval, record, search; closed only on a verdict or a written exception)
+from triage.models.providers import Provider, ProviderAnswer, ProviderDay, Question
 from triage.models.reevaluations import Reevaluation, ReevaluationBatch
 from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, ShadowMatch
 from triage.models.targets import Target
