@@ -17,10 +17,10 @@ from triage.blend.base import Example, Unlearnable
 from triage.blend.copies import groups_of
 from triage.blend.model import NEAREST, Blend, Mode, candidates, meaningful, zero_shot
 from triage.blend.parts import Linear, learn_meaning, learn_words, spread_out
-from triage.blend.pooling import pool
-from triage.blend.promises import threshold
+from triage.blend.pooling import Pool, pool, temperature
+from triage.blend.promises import threshold, wilson_lower
 from triage.blend.vocabulary import Matrix, Vocabulary, rarity_of, weighted
-from triage.blend.zero_shot import Floats, stacked
+from triage.blend.zero_shot import Floats, log_softmax, stacked
 from triage.taggers.base import Taxonomy, Text
 from triage.taggers.language import detect
 
@@ -190,11 +190,16 @@ def _mode(
     truths = np.array(places)[lesson.truths[rows]]
     pooled = pool(parts, truths, lesson.weights[rows])
     logs = _pooled_out_of_fold(parts, truths, lesson.weights[rows], lesson.folds[rows])
-    answers, sure = logs.argmax(axis=1), np.exp(logs.max(axis=1))
+    answers = logs.argmax(axis=1)
     rights = answers == truths
+    # What is learned from all examples is surer of a new text than what was learned from the others of each fold, and not
+    # always as much better: so the blend is as sure as the lower bound of how often the folds were right.
+    heat = temperature(logs, confidence=wilson_lower(int(rights.sum()), len(rights)))
+    pooled, logs = pooled.cooled(heat), log_softmax(logs / heat)
+    sure = np.exp(logs.max(axis=1))
     near = _likeness_out_of_fold(lesson, rows) if len(out) > 1 else np.ones(len(rows))
     return Mode(
-        pool=type(pooled)(pooled.weights, pooled.bias[places]),
+        pool=Pool(pooled.weights, pooled.bias[places]),
         thresholds={name: threshold(rights, sure, promise=promise) for name, promise in promises.items()},
         in_scope=float(np.quantile(sure * near, _UNLIKE)),
         figures={
