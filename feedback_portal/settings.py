@@ -171,11 +171,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "feedback_portal.edge.ResponseHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "feedback_portal.languages.VisitorsLanguage",
     "feedback_portal.edge.RequestShape",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "feedback_portal.languages.OwnLanguage",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "feedback_portal.refusals.RefusalAnswers",
@@ -190,11 +192,14 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            # Every page has words, so none has to say that it translates them.
+            "builtins": ["django.templatetags.i18n"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "feedback_portal.edge.place",
+                "feedback_portal.languages.context",
                 "triage.views.rail.context",
             ],
         },
@@ -302,7 +307,15 @@ globals().update(email(os.environ.get("PORTAL_EMAIL_URL", "")))
 DEFAULT_FROM_EMAIL = os.environ.get("PORTAL_EMAIL_FROM", f"feedback@{urlsplit(BASE_URL).hostname or 'localhost'}")
 MAIL_DIR = Path(os.environ.get("PORTAL_MAIL_DIR") or STATE_DIR / "mail")
 
-LANGUAGE_CODE = "en"
+# Every language the portal speaks, by its own name; see docs/languages.md for how to add one.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("ar", "العربية")]
+# For whoever asks for none of them, and for what is written by itself.
+LANGUAGE_CODE = os.environ.get("PORTAL_LANGUAGE", "en")
+if LANGUAGE_CODE not in dict(LANGUAGES):
+    raise ImproperlyConfigured(f"PORTAL_LANGUAGE is {LANGUAGE_CODE!r}: the portal speaks {', '.join(dict(LANGUAGES))}.")
+LOCALE_PATHS = [BASE_DIR / "feedback_portal" / "locale"]
+FORMAT_MODULE_PATH = "feedback_portal.formats"
+LANGUAGE_COOKIE_NAME = "language"
 TIME_ZONE = os.environ.get("PORTAL_TIME_ZONE", "UTC")
 USE_TZ = True
 

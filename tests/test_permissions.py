@@ -38,6 +38,7 @@ GET: dict[str, tuple[int, ...]] = {
     "sign-in/": OPEN,
     "sign-in/<str:token>/": OPEN,
     "sign-out/": (405,) * 6,
+    "own/": STAFF,
     "triage/": STAFF,
     "triage/next/": (302, 405, 405, 405, 405, 405),
     "triage/presence/": (302, 405, 405, 405, 405, 405),

@@ -106,7 +106,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.AGENT)
     is_active = models.BooleanField(default=True)
+    # Both may stay empty: then the browser says which language, and the portal which clock.
     time_zone = models.CharField(max_length=64, default="", blank=True)
+    language = models.CharField(max_length=12, default="", db_default="", blank=True)
     created_at = models.DateTimeField(db_default=Now())
     teams: "models.ManyToManyField[Team, Membership]" = models.ManyToManyField(
         Team, through="Membership", related_name="people"

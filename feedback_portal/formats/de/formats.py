@@ -1,0 +1,12 @@
+"""German."""
+
+DAY = "j. M"
+DAY_YEAR = "j. M Y"
+LONG_DAY = "j. F"
+LONG_DAY_YEAR = "j. F Y"
+MOMENT = "j. M, H:i"
+MOMENT_YEAR = "j. M Y, H:i"
+LONG_MOMENT = "j. F, H:i"
+LONG_MOMENT_YEAR = "j. F Y, H:i"
+EXACT_MOMENT = "j. M, H:i:s"
+WHOLE_MOMENT = "j. F Y, H:i T"

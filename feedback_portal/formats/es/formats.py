@@ -1,0 +1,12 @@
+"""Spanish."""
+
+DAY = "j M"
+DAY_YEAR = "j M Y"
+LONG_DAY = "j \\d\\e F"
+LONG_DAY_YEAR = "j \\d\\e F \\d\\e Y"
+MOMENT = "j M, H:i"
+MOMENT_YEAR = "j M Y, H:i"
+LONG_MOMENT = "j \\d\\e F, H:i"
+LONG_MOMENT_YEAR = "j \\d\\e F \\d\\e Y, H:i"
+EXACT_MOMENT = "j M, H:i:s"
+WHOLE_MOMENT = "j \\d\\e F \\d\\e Y, H:i T"

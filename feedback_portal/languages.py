@@ -1,0 +1,115 @@
+"""Which language and which clock a reader gets: their own, else the one they asked for, else what their browser asks for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+from django.utils.functional import SimpleLazyObject
+
+from feedback_portal.refusals import wants_json
+
+ASKED = "lang"
+"""The parameter of an address that asks for a language; the answer is remembered."""
+PROGRAMS = "en"
+"""Programs read one language, so that nothing they compare depends on who set them up."""
+_REMEMBERED = 365 * 24 * 3600
+# Forms and kiosks say in their addresses which language they speak, and set no cookie in other people's pages.
+_SET_NO_COOKIE = ("/f/", "/k/")
+
+
+def nearest(code: str) -> str:
+    """The portal's language for a code such as de-AT or pt_BR; "" where it does not speak it."""
+    try:
+        return translation.get_supported_language_variant(code[:35].lower().replace("_", "-"))
+    except LookupError:
+        return ""
+
+
+@contextmanager
+def speaking(*codes: str) -> Iterator[str]:
+    """What is said inside is said in the first of these that the portal speaks, else in its own; what was spoken before is
+    spoken again afterwards."""
+    language = next((found for code in codes if (found := nearest(code))), settings.LANGUAGE_CODE)
+    with translation.override(language):
+        yield language
+
+
+def zones() -> list[str]:
+    """Places whose clock can be chosen, in the order of the alphabet."""
+    return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+
+
+class VisitorsLanguage:
+    """Middleware: whoever comes is spoken to in the language they asked for, or their browser does; programs in English.
+
+    Language and clock belong to the thread, so each is set for the time of one request and set back after it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asked = "" if wants_json(request) else nearest(request.GET.get(ASKED, ""))
+        language = PROGRAMS if wants_json(request) else asked or translation.get_language_from_request(request)
+        with translation.override(language), timezone.override(None):
+            response = self.get_response(request)
+        if asked and not request.path.startswith(_SET_NO_COOKIE):
+            response.set_cookie(
+                settings.LANGUAGE_COOKIE_NAME,
+                asked,
+                max_age=_REMEMBERED,
+                secure=settings.SERVED_SECURELY,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+
+class OwnLanguage:
+    """Middleware, after the one that says who is signed in: a member of staff reads in their own language, by their own clock."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Who brings no session is nobody, and costs no look for one.
+        if wants_json(request) or settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return self.get_response(request)
+        own = nearest(getattr(request.user, "language", "")) or translation.get_language()
+        with translation.override(own), timezone.override(_zone(getattr(request.user, "time_zone", ""))):
+            return self.get_response(request)
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Template context: the page's language, which way it runs, and in which others it can be had."""
+    return {
+        "language": translation.get_language() or settings.LANGUAGE_CODE,
+        "direction": "rtl" if translation.get_language_bidi() else "ltr",
+        "languages": SimpleLazyObject(lambda: _choices(request)),
+    }
+
+
+def _choices(request: HttpRequest) -> list[dict[str, Any]]:
+    kept = {name: value for name, value in request.GET.items() if name != ASKED} if request.method == "GET" else {}
+    return [
+        {
+            "code": code,
+            "name": name,
+            "url": "?" + urlencode(kept | {ASKED: code}),
+            "is_current": code == translation.get_language(),
+        }
+        for code, name in settings.LANGUAGES
+    ]
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """None is the portal's own; a zone that this machine has forgotten must not lock its people out."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (OSError, ValueError):
+        return None
