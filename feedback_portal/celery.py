@@ -61,6 +61,7 @@ app.conf.beat_schedule = {
     "count-answers": {"task": "triage.tasks.count_answers", "schedule": 3600.0},
     # On Mondays; on other days it finds the week drawn, or makes up for a Monday that was missed.
     "draw-audit": {"task": "triage.tasks.draw_audit", "schedule": crontab(hour=4, minute=20)},
+    "watch-signals": {"task": "kpis.tasks.watch_signals", "schedule": crontab(hour=5, minute=10)},
     "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
     "judge-themes": {"task": "triage.tasks.judge_themes", "schedule": 900.0},
     "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},

@@ -13,6 +13,7 @@ _CUSTOMER = re.compile(r"FB-?([0-9A-HJKMNP-TV-Z]{4})-?([0-9A-HJKMNP-TV-Z]{3})\Z"
 _TICKET = re.compile(r"F-?(\d{1,18})\Z")
 _ACTION = re.compile(r"A-?(\d{1,18})\Z")
 _THEME = re.compile(r"T-?(\d{1,18})\Z")
+_SIGNAL = re.compile(r"S-?(\d{1,18})\Z")
 
 
 def customer_code(number: int) -> str:
@@ -59,6 +60,15 @@ def theme_code(number: int) -> str:
 
 def theme_number(code: str) -> int | None:
     found = _THEME.match(code.strip().upper())
+    return int(found[1]) - 100 if found and int(found[1]) > 100 else None
+
+
+def signal_code(number: int) -> str:
+    return f"S-{number + 100}"
+
+
+def signal_number(code: str) -> int | None:
+    found = _SIGNAL.match(code.strip().upper())
     return int(found[1]) - 100 if found and int(found[1]) > 100 else None
 
 

@@ -201,6 +201,7 @@ TEMPLATES = [
                 "feedback_portal.edge.place",
                 "feedback_portal.languages.context",
                 "triage.views.rail.context",
+                "kpis.views.rail.context",
             ],
         },
     }

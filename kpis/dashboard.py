@@ -15,10 +15,10 @@ from kpis.charts.units import HOURS, WHOLE_DAYS
 from kpis.definitions import definitions
 from kpis.definitions.base import FEW, Kpi
 from kpis.figures import NO_COMPARISON, Change
-from kpis.periods import local_day
+from kpis.periods import local_day, weeks_around, whole_weeks
 from kpis.questions import Question, in_order
 from kpis.recording import Reading
-from kpis.trends import Trend, trend, weeks_around, whole_weeks
+from kpis.trends import Trend, trend
 from kpis.words import Told, change_in_words, interval_in_words, plainly, unit_of, value_in_words
 from triage.models import ChangedDay
 

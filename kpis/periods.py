@@ -130,6 +130,21 @@ def local_day(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
+def whole_weeks(period: Period, *, at: datetime, most: int) -> tuple[Period, ...]:
+    """The `most` last weeks from Monday to Sunday that were over by then and end within the period."""
+    end = min(period.end, local_day(at, period.zone))
+    end -= timedelta(days=end.weekday())
+    return tuple(replace(period, first=end - back * _WEEK, end=end - (back - 1) * _WEEK) for back in range(most, 0, -1))
+
+
+def weeks_around(period: Period, *, at: datetime, fewest: int) -> tuple[Period, ...]:
+    """Every week that touches the period, and earlier ones until there are `fewest`; the last may still run."""
+    last = min(period.last, local_day(at, period.zone))
+    end = last - timedelta(days=last.weekday()) + _WEEK
+    first = min(period.first - timedelta(days=period.first.weekday()), end - fewest * _WEEK)
+    return replace(period, first=first, end=end).weeks()
+
+
 def as_of_asked(query: Mapping[str, str], *, zone: ZoneInfo, at: datetime) -> datetime:
     """The moment of a query's `as_of`: a time, or a day for its end; `at` when it is left out or still to come today."""
     text = query.get("as_of", "").strip()

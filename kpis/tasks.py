@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from kpis import recording
 from kpis.periods import local_day
+from kpis.signals import detecting
 
 
 @shared_task
@@ -17,3 +18,9 @@ def count_today() -> None:
     """The usual period moves on at midnight, whether or not anything happened yet."""
     at = timezone.now()
     recording.recount(local_day(at, recording.reporting_zone()), at=at)
+
+
+@shared_task
+def watch_signals() -> dict[str, object]:
+    """Once a night, though a week is over only once: a night that was missed or doubled changes nothing."""
+    return detecting.watch(at=timezone.now()).as_dict()

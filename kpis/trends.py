@@ -1,19 +1,17 @@
 """A KPI week by week, with the limits it keeps to by chance and the weeks that left them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
+from kpis import phases
 from kpis.charts import LineChart, Point
 from kpis.figures import Limits
-from kpis.periods import Period, local_day
 from kpis.recording import Reading
 from kpis.words import plainly, unit_of
 
 FEWEST = 8
 """Limits drawn from fewer weeks than this say nothing."""
-
-_WEEK = timedelta(weeks=1)
 
 
 @dataclass(frozen=True)
@@ -24,21 +22,6 @@ class Trend:
     limits: Limits | None
     signals: tuple[Reading, ...]
     chart: LineChart
-
-
-def whole_weeks(period: Period, *, at: datetime, most: int) -> tuple[Period, ...]:
-    """The `most` last weeks from Monday to Sunday that were over by then and end within the period."""
-    end = min(period.end, local_day(at, period.zone))
-    end -= timedelta(days=end.weekday())
-    return tuple(replace(period, first=end - back * _WEEK, end=end - (back - 1) * _WEEK) for back in range(most, 0, -1))
-
-
-def weeks_around(period: Period, *, at: datetime, fewest: int) -> tuple[Period, ...]:
-    """Every week that touches the period, and earlier ones until there are `fewest`; the last may still run."""
-    last = min(period.last, local_day(at, period.zone))
-    end = last - timedelta(days=last.weekday()) + _WEEK
-    first = min(period.first - timedelta(days=period.first.weekday()), end - fewest * _WEEK)
-    return replace(period, first=first, end=end).weeks()
 
 
 def trend(readings: Sequence[Reading], *, at: datetime, opens: Callable[[Reading], str]) -> Trend:
@@ -52,7 +35,7 @@ def trend(readings: Sequence[Reading], *, at: datetime, opens: Callable[[Reading
     limits = None
     # While an item can still come to count, a newer week is lower than an older one for no other reason.
     if known >= FEWEST and not kpi.ripens:
-        limits = kpi.limits([readings[place].figure for place in finished])
+        limits = phases.limits([readings[place] for place in finished], at=at)
     unit = unit_of(kpi, *(reading.figure.value for reading in readings))
     points = []
     for place, reading in enumerate(readings):

@@ -2,18 +2,31 @@
 
 from django.urls import path
 
-from kpis import api, views
+from kpis.api import numbers as number_api
+from kpis.api import signals as signal_api
+from kpis.views import numbers, signals
 
 app_name = "kpis"
 
 urlpatterns = [
-    path("kpis/", views.show_dashboard, name="dashboard"),
-    path("kpis/backlog/", views.list_backlog, name="backlog"),
-    path("kpis/audit-results/", views.show_audits, name="audits"),
-    path("kpis/<slug:slug>/", views.show_kpi, name="kpi"),
-    path("kpis/<slug:slug>/items/", views.list_items, name="items"),
-    path("settings/models/", views.show_models, name="models"),
-    path("api/v1/kpis/", api.KpisView.as_view(), name="api_kpis"),
-    path("api/v1/kpis/<slug:slug>/", api.KpiView.as_view(), name="api_kpi"),
-    path("api/v1/kpis/<slug:slug>/items/", api.KpiItemsView.as_view(), name="api_kpi_items"),
+    path("kpis/", numbers.show_dashboard, name="dashboard"),
+    path("kpis/backlog/", numbers.list_backlog, name="backlog"),
+    path("kpis/audit-results/", numbers.show_audits, name="audits"),
+    path("kpis/<slug:slug>/", numbers.show_kpi, name="kpi"),
+    path("kpis/<slug:slug>/items/", numbers.list_items, name="items"),
+    path("settings/models/", numbers.show_models, name="models"),
+    path("api/v1/kpis/", number_api.KpisView.as_view(), name="api_kpis"),
+    path("api/v1/kpis/<slug:slug>/", number_api.KpiView.as_view(), name="api_kpi"),
+    path("api/v1/kpis/<slug:slug>/items/", number_api.KpiItemsView.as_view(), name="api_kpi_items"),
+    path("signals/", signals.all_signals, name="signals"),
+    path("signals/<str:reference>/", signals.signal, name="signal"),
+    path("signals/<str:reference>/items/", signals.signal_items, name="signal_items"),
+    path("signals/<str:reference>/<slug:verb>/", signals.act, name="signal_verb"),
+    path("api/v1/signals/", signal_api.SignalsView.as_view(), name="api_signals"),
+    path("api/v1/signals/<str:reference>/", signal_api.SignalView.as_view(), name="api_signal"),
+    path(
+        "api/v1/signals/<str:reference>/decisions/",
+        signal_api.SignalDecisionsView.as_view(),
+        name="api_signal_decisions",
+    ),
 ]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from feedback_portal.accounts.models import ApiKey, Role, Scope, WorkCalendar
 from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
+from kpis.models import Signal
 from tests.makers import make_customer, make_person, make_team, make_ticket
 from triage.models import Action, BackTest, Pattern, Rule, RuleVersion, Theme, ThemeMember, Topic
 
@@ -157,6 +158,10 @@ GET: dict[str, tuple[int, ...]] = {
     "settings/places/<slug:slug>/": SET_UP,
     "settings/places/<slug:slug>/poster/": SET_UP,
     "hooks/<str:key>/": GONE,  # a key is a channel's, and this world has no channel that is called
+    "signals/": STAFF,
+    "signals/<str:reference>/": TEAM,
+    "signals/<str:reference>/items/": TEAM,
+    "signals/<str:reference>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
     "kpis/": STEER,
     "kpis/backlog/": STEER,
     "kpis/audit-results/": STEER,
@@ -203,6 +208,9 @@ GET: dict[str, tuple[int, ...]] = {
         "api/v1/feedback/bulk/",
         "api/v1/channels/",
         "api/v1/channels/<slug:slug>/",
+        "api/v1/signals/",
+        "api/v1/signals/<str:reference>/",
+        "api/v1/signals/<str:reference>/decisions/",
         "api/v1/kpis/",
         "api/v1/kpis/<slug:slug>/",
         "api/v1/kpis/<slug:slug>/items/",
@@ -271,6 +279,18 @@ class World:
         for name, person in people.items():
             self.clients[name] = Client(raise_request_exception=False)
             self.clients[name].force_login(person)
+        signal = Signal.objects.create(
+            key=f"theme:{theme.pk}",
+            kind="rise",
+            name="Leaks",
+            team=quality,
+            theme=theme,
+            first_week=at.date(),
+            last_week=at.date(),
+            weeks=[{"week": at.date().isoformat(), "count": 6, "expected": 1.5, "p": 0.001, "window": 1}],
+            raised_at=at,
+            seen_at=at,
+        )
         table = Channel.objects.create(slug="table", name="Table", kind="csv_file")
         run = importing.upload(table, io.BytesIO(b"text\nIt leaks\n"), name="said.csv")
         token = receiving.tracking_token(self.ticket.item.submission)
@@ -287,6 +307,7 @@ class World:
             "<uuid:public_id>": str(self.ticket.item.submission.public_id),
             "<str:reference>": self.ticket.reference,
             "actions/<str:reference>": f"actions/{action.reference}",
+            "signals/<str:reference>": f"signals/{signal.reference}",
             "themes/<str:reference>": f"themes/{theme.reference}",
             "<str:verb>": "route",
             "<slug:verb>": "ship",

@@ -57,7 +57,7 @@
     singleKeys.checked = localStorage.getItem("single-keys") !== "off";
     singleKeys.addEventListener("change", () => localStorage.setItem("single-keys", singleKeys.checked ? "on" : "off"));
   }
-  const places = { t: "/triage/", a: "/actions/", k: "/kpis/" };
+  const places = { t: "/triage/", s: "/signals/", a: "/actions/", k: "/kpis/" };
   let goUntil = 0;
   let wanted = null; // the row opened last, until its item is there
 

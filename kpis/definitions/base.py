@@ -73,10 +73,16 @@ class Kpi(ABC):
     def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
         """`now` against `before`, two groups of different items that arrived over so many days each."""
 
-    def limits(self, figures: Sequence[Figure]) -> Limits:
-        """What a series of these figures keeps to by chance: single values, unless the KPI knows better."""
+    def limits(self, figures: Sequence[Figure], *, settled: int | None = None) -> Limits:
+        """What a series of these figures keeps to by chance: single values, unless the KPI knows better.
+
+        The first `settled` of them set the limits, or all of them.
+        """
         places = [place for place, figure in enumerate(figures) if figure.value is not None]
-        chart = statistics.individuals_chart([figure.value for figure in figures if figure.value is not None])
+        chart = statistics.individuals_chart(
+            [figure.value for figure in figures if figure.value is not None],
+            baseline=None if settled is None else max(1, sum(place < settled for place in places)),
+        )
         lower = chart["lower"] if chart["lower"] is None or self.unit == "points" else max(0.0, chart["lower"])
         return Limits(
             chart["centre"],
@@ -114,8 +120,10 @@ class Proportion(Kpi):
             *(None if part is None else 100 * part for part in (moved["difference"], moved["low"], moved["high"])),
         )
 
-    def limits(self, figures: Sequence[Figure]) -> Limits:
-        chart = statistics.laney_p([figure.numerator for figure in figures], [figure.denominator for figure in figures])
+    def limits(self, figures: Sequence[Figure], *, settled: int | None = None) -> Limits:
+        chart = statistics.laney_p(
+            [figure.numerator for figure in figures], [figure.denominator for figure in figures], baseline=settled
+        )
         return Limits(
             None if chart["centre"] is None else 100 * chart["centre"],
             [None if limit is None else 100 * limit for limit in chart["lower"]],

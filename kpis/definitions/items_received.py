@@ -45,9 +45,9 @@ class ItemsReceived(Kpi):
         verdict = judged(moved["low"], moved["high"], none=1, better=self.better)
         return Change(verdict, now.numerator - before.numerator, moved["low"], moved["high"], ratio=moved["ratio"])
 
-    def limits(self, figures: Sequence[Figure]) -> Limits:
+    def limits(self, figures: Sequence[Figure], *, settled: int | None = None) -> Limits:
         # Weeks vary by more than chance alone; Laney's limits are as wide as they do.
-        chart = statistics.laney_u([figure.numerator for figure in figures], [1.0] * len(figures))
+        chart = statistics.laney_u([figure.numerator for figure in figures], [1.0] * len(figures), baseline=settled)
         outside = frozenset(place - 1 for place in chart["outside"])
         return Limits(chart["centre"], chart["lower"], chart["upper"], outside)
 

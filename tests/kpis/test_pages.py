@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import Role
 from kpis.definitions import definitions
-from kpis.views import ITEMS_A_PAGE
+from kpis.views.numbers import ITEMS_A_PAGE
 from tests.kpis.conftest import SEASON, happened, recount, season, today
 from tests.makers import make_channel, make_customer, make_person, make_team, make_ticket
 from triage.models import ChangedDay, Event, Ticket

@@ -20,9 +20,10 @@ from kpis import audit_results, backlog, model_page, recording
 from kpis.charts import draw
 from kpis.dashboard import backlog_url, compared, dashboard
 from kpis.definitions.base import Kpi
+from kpis.periods import weeks_around
 from kpis.questions import Question, ask, in_order, kpi_called, side_asked
 from kpis.recording import Dimension, Reading
-from kpis.trends import trend, weeks_around
+from kpis.trends import trend
 from kpis.words import change_in_words, interval_in_words, plainly, unit_of, value_in_words
 from triage import track_record
 from triage.models import Ticket
@@ -85,7 +86,7 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
     count = items.count()
     page = items.select_related("channel").defer("text", "context")
     found, next_url = _page(request, page, order=_BY_ARRIVAL)
-    tickets = _first_tickets(found)
+    tickets = first_tickets(found)
     return render(
         request,
         "kpis/items.html",
@@ -96,7 +97,7 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
             "noun": "item",
             "count": f"{count:,}",
             "is_one": count == 1,
-            "rows": [_row(item, tickets.get(item.pk)) for item in found],
+            "rows": [item_row(item, tickets.get(item.pk)) for item in found],
             "next_url": next_url,
         },
     )
@@ -124,7 +125,7 @@ def list_backlog(request: HttpRequest) -> HttpResponse:
             "is_of_now": True,
             "count": f"{count:,}",
             "is_one": count == 1,
-            "rows": [_row(ticket.item, ticket) for ticket in found],
+            "rows": [item_row(ticket.item, ticket) for ticket in found],
             "next_url": next_url,
         },
     )
@@ -263,7 +264,7 @@ class _Row:
     status: str
 
 
-def _row(item: FeedbackItem, ticket: Ticket | None) -> _Row:
+def item_row(item: FeedbackItem, ticket: Ticket | None) -> _Row:
     reference = ticket.reference if ticket else item.reference
     rating = f"{item.rating_value.normalize():f} ({item.rating_scale})" if item.rating_value is not None else ""
     return _Row(
@@ -278,7 +279,7 @@ def _row(item: FeedbackItem, ticket: Ticket | None) -> _Row:
     )
 
 
-def _first_tickets(items: Sequence[FeedbackItem]) -> dict[int, Ticket]:
+def first_tickets(items: Sequence[FeedbackItem]) -> dict[int, Ticket]:
     """The ticket by which each item is counted."""
     tickets = Ticket.objects.filter(item__in=items).select_related("team").defer("explanation").order_by("-pk")
     return {ticket.item_id: ticket for ticket in tickets}

@@ -1,4 +1,4 @@
-"""What was measured: rows that can be thrown away and counted again to the same digits."""
+"""What was counted: whole numbers by day and slice, never a rate."""
 
 from django.db import models
 from django.db.models import Q

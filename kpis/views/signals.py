@@ -1,0 +1,275 @@
+"""The pages of early warning: what left its limits, by value at stake, and one signal with its series and its verdict."""
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from feedback_portal.accounts.models import User
+from feedback_portal.accounts.permissions import Actor, actor_of
+from feedback_portal.api import after, cursor_of
+from feedback_portal.refusals import BadInput, NotFound
+from intake.models import FeedbackItem
+from kpis import recording
+from kpis.charts import COUNT, LineChart, Point, draw
+from kpis.charts.units import Unit
+from kpis.dashboard import Card
+from kpis.models import Signal
+from kpis.periods import Period
+from kpis.questions import kpi_called
+from kpis.signals import deciding, detecting, series
+from kpis.signals.precision import precision
+from kpis.signals.series import WEEK, Key
+from kpis.statistics.surveillance import FEWEST_WEEKS
+from kpis.views.numbers import first_tickets, item_row
+from kpis.words import unit_of
+from triage.models import Action, Ticket
+
+MOST_OPEN = 100
+PAGE = 50
+_ORDER = ("-verdict_at", "-id")
+_ITEMS_ORDER = ("-submission_id",)
+_TOO_MANY = 10_000
+
+
+@login_required
+@require_GET
+def all_signals(request: HttpRequest) -> HttpResponse:
+    """Open ones with the most at stake first, then the ended, newest verdict first."""
+    actor, at = actor_of(request), timezone.now()
+    seen = Signal.objects.visible_to(actor).select_related("team", "owner", "action")
+    ended = after(seen.exclude(verdict=""), order=_ORDER, cursor=request.GET.get("cursor", ""))
+    rows = list(ended.order_by(*_ORDER)[: PAGE + 1])
+    context = {
+        "open": [_row(signal) for signal in seen.open().order_by("-value", "p", "-id")[:MOST_OPEN]],
+        "ended": [_row(signal) for signal in rows[:PAGE]],
+        "next_url": f"?{urlencode({'cursor': cursor_of(rows[PAGE - 1], order=_ORDER)})}" if len(rows) > PAGE else "",
+        "is_first": not request.GET.get("cursor"),
+        "precision": precision(by=actor),
+        "week": detecting.last_complete_week(at=at, zone=recording.reporting_zone()),
+        "needs_weeks": FEWEST_WEEKS,
+        "rate": f"{detecting.FALSE_DISCOVERIES:.0%}",
+    }
+    return render(request, "kpis/signals.html", context)
+
+
+@login_required
+@require_GET
+def signal(request: HttpRequest, reference: str) -> HttpResponse:
+    actor = actor_of(request)
+    found = deciding.find(reference, by=actor)
+    return _page(request, found, actor)
+
+
+@login_required
+@require_POST
+def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
+    """One verb of a signal; its page again, with what was wrong or what was done."""
+    if verb not in deciding.VERBS:
+        raise NotFound("There is no such form. Go back to the signal.")
+    actor = actor_of(request)
+    found = deciding.find(reference, by=actor)
+    given = {name: value for name, value in request.POST.items() if name in deciding.ARGUMENTS}
+    version = request.POST.get("version", "")
+    try:
+        done = deciding.decide(
+            reference,
+            verb,
+            by=actor,
+            at=timezone.now(),
+            version=int(version) if version.isdecimal() and len(version) < 10 else None,
+            **given,
+        )
+    except BadInput as refused:
+        errors = [error.message for error in refused.errors] or [refused.message]
+        return _page(request, found, actor, values=request.POST.dict(), errors=errors, status=422)
+    messages.success(request, _DONE[verb])
+    return redirect("kpis:signal", done.reference)
+
+
+@login_required
+@require_GET
+def signal_items(request: HttpRequest, reference: str) -> HttpResponse:
+    """The items of a rise or a new voice, of the weeks that left the limits."""
+    actor, at = actor_of(request), timezone.now()
+    found = deciding.find(reference, by=actor)
+    items = _items(found)
+    visible = Ticket.objects.visible_to(actor).filter(item__in=items).values("item")
+    rows = FeedbackItem.objects.filter(pk__in=visible).select_related("channel").defer("text", "context")
+    page = list(
+        after(rows, order=_ITEMS_ORDER, cursor=request.GET.get("cursor", "")).order_by(*_ITEMS_ORDER)[: PAGE + 1]
+    )
+    shown, tickets = page[:PAGE], first_tickets(page[:PAGE])
+    more = f"?{urlencode({'cursor': cursor_of(shown[-1], order=_ITEMS_ORDER)})}" if len(page) > PAGE else ""
+    context = {
+        "signal": found,
+        "rows": [item_row(item, tickets.get(item.pk)) for item in shown],
+        "count": len(items),
+        "hidden": len(items) - visible.distinct().count(),
+        "next_url": more,
+        "as_of": at,
+    }
+    return render(request, "kpis/signal_items.html", context)
+
+
+_DONE = {
+    "own": "Saved. Whoever looks into it stands on its page.",
+    "end": "It has its verdict. The same series stays quiet for four weeks.",
+    "reopen": "It is open again.",
+    "link": "Linked.",
+}
+
+
+def _page(
+    request: HttpRequest,
+    found: Signal,
+    actor: Actor,
+    *,
+    values: dict[str, Any] | None = None,
+    errors: list[str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    also = [Key.read(key) for key in found.also if not key.startswith(("voice:", "kpi:", "mix:"))]
+    context = {
+        "signal": found,
+        "row": _row(found),
+        "card": _card(found),
+        "also": sorted(series.names(also).values()),
+        "shares": _shares(found),
+        "events": [_event(event) for event in found.events.select_related("person", "key").order_by("-id")[:60]],
+        "verdicts": Signal.Verdict.choices,
+        "people": User.objects.filter(is_active=True).order_by("name"),
+        "actions": Action.objects.visible_to(actor).under_way().order_by("-id")[:50],
+        "action_url": _action_url(found),
+        "values": values or {},
+        "errors": errors or [],
+    }
+    return render(request, "kpis/signal.html", context, status=status)
+
+
+def _row(found: Signal) -> dict[str, Any]:
+    """What a list says of a signal: the claim, the digits behind it, who has it."""
+    newest = found.weeks[-1] if found.weeks else {}
+    claim, digits = _told(found, newest)
+    return {
+        "signal": found,
+        "url": reverse("kpis:signal", args=[found.reference]),
+        "items_url": _items_url(found),
+        "claim": claim,
+        "digits": digits,
+        "weeks": len(found.weeks),
+    }
+
+
+def _told(found: Signal, newest: dict[str, Any]) -> tuple[str, str]:
+    if found.kind == Signal.Kind.RISE:
+        window = newest.get("window", 1)
+        span = "in a week" if window == 1 else f"in {window} weeks"
+        times = f"{found.count / found.expected:.1f} times as many as usual" if found.expected else "none is usual"
+        return found.name, f"{found.count:,} items {span} where {found.expected:,.1f} were to be expected: {times}."
+    if found.kind == Signal.Kind.VOICE:
+        return found.name, f"{found.count:,} items by {found.customers:,} customers, and no topic fits them."
+    if found.kind == Signal.Kind.NUMBER:
+        kpi = kpi_called(found.key.partition("|")[0].removeprefix("kpi:"))
+        unit = unit_of(kpi, newest.get("value"), newest.get("upper"))
+        side = "above" if (newest.get("value") or 0) > (newest.get("upper") or 0) else "below"
+        limit = unit.write(newest.get("upper") if side == "above" else newest.get("lower"))
+        return found.name, f"{unit.write(newest.get('value'))}, {side} the limit of {limit}."
+    return found.name, f"{found.expected:.0f} of 100 speak by other ways than in {found.basis}, n = {found.count:,}."
+
+
+def _card(found: Signal) -> Card | None:
+    """The series as it was when it was last looked at, with its limits."""
+    if not found.history:
+        return None
+    signalled = {each["week"] for each in found.weeks}
+    unit: Unit = COUNT
+    if found.kind == Signal.Kind.NUMBER:
+        unit = unit_of(kpi_called(found.key.partition("|")[0].removeprefix("kpi:")), found.history[-1]["value"])
+    points = tuple(
+        Point(
+            f"Week of {date.fromisoformat(each['week']):%-d %b %Y}",
+            each["value"],
+            each["lower"],
+            each["upper"],
+            short_label=f"{date.fromisoformat(each['week']):%-d %b}",
+            is_signal=each["week"] in signalled,
+        )
+        for each in found.history
+    )
+    claim, digits = _told(found, found.weeks[-1] if found.weeks else {})
+    chart = LineChart(f"{claim}: {digits}", unit, points, names=("Week", "Items"))
+    held = f"Held against {found.basis}. " if found.basis else ""
+    return Card(
+        "Week by week", f"{held}Limits are three standard deviations; diamonds left them.", draw(chart), chart.table()
+    )
+
+
+def _shares(found: Signal) -> list[tuple[str, str, str]]:
+    """Of a mix, (value, share before, share now), largest first."""
+    shares = found.weeks[-1].get("shares", {}) if found.weeks else {}
+    rows = sorted(shares.items(), key=lambda each: (-each[1][1], each[0]))
+    return [(value, f"{before}%", f"{now}%") for value, (before, now) in rows]
+
+
+def _event(event: Any) -> dict[str, Any]:
+    data = event.data
+    phrase = {
+        "raised": "raised it",
+        "again": f"saw it again in the week of {data.get('week', '')}",
+        "owned": f"gave it to {data.get('to')}" if data.get("to") else "gave it to nobody",
+        "ended": f"ended it as {Signal.Verdict(data['verdict']).label.lower()}: {data.get('reason', '')}"
+        if data.get("verdict")
+        else "ended it",
+        "reopened": "opened it again",
+        "linked": f"linked {data.get('action', '')}",
+    }[event.type]
+    return {"actor": str(event.person or event.key or "The portal"), "phrase": phrase, "at": event.occurred_at}
+
+
+def _items_url(found: Signal) -> str:
+    if found.kind in {Signal.Kind.RISE, Signal.Kind.VOICE}:
+        return reverse("kpis:signal_items", args=[found.reference])
+    if found.kind == Signal.Kind.NUMBER:
+        kpi = kpi_called(found.key.partition("|")[0].removeprefix("kpi:"))
+        last = found.last_week + WEEK
+        query = {"from": found.last_week.isoformat(), "to": last.fromordinal(last.toordinal() - 1).isoformat()}
+        if found.team:
+            query["team"] = found.team.slug
+        return f"{reverse('kpis:kpi', args=[kpi.slug])}?{urlencode(query)}"
+    return ""
+
+
+def _action_url(found: Signal) -> str:
+    """The form of a new action, filled with what is known."""
+    claim, digits = _told(found, found.weeks[-1] if found.weeks else {})
+    given = {
+        "title": found.name[:160],
+        "problem": f"{found.reference}: {claim}. {digits}",
+        "signal": found.reference,
+        "theme": found.theme.reference if found.theme else "",
+        "team": found.team.slug if found.team else "",
+        "stage": found.team.stage.slug if found.team and found.team.stage else "",
+    }
+    return f"/actions/new/?{urlencode({name: value for name, value in given.items() if value})}"
+
+
+def _items(found: Signal) -> list[int]:
+    """The items the count of the newest week stands for."""
+    if found.kind not in {Signal.Kind.RISE, Signal.Kind.VOICE} or not found.weeks:
+        raise NotFound("This signal is not about items of its own. Open its number instead.")
+    newest = found.weeks[-1]
+    key = Key.read(f"theme:{found.key.partition(':')[2]}" if found.kind == Signal.Kind.VOICE else found.key)
+    week = date.fromisoformat(newest["week"])
+    weeks = series.weeks_until(week, number=newest["window"])
+    zone = recording.reporting_zone()
+    until = Period(week, week + WEEK, zone).ends_at
+    found_items = series.members([key], weeks, zone=zone, at=max(found.seen_at, until))
+    return [item.item for item in found_items if key.holds(item)][:_TOO_MANY]
