@@ -66,8 +66,9 @@ def watch(*, at: datetime) -> Watched:
     weekly = series.weekly(series.weeks_until(week, number=BASELINE + max(WINDOWS)), zone=zone, at=at)
     judged = judge(weekly, zone=zone, at=at)
     found = [
-        *_rises([each for each in judged if each.is_raised], weekly, zone=zone, at=at),
+        # First, for what is new has no past to rise above.
         *voices.heard(week, zone=zone, at=at),
+        *_rises([each for each in judged if each.is_raised], weekly, zone=zone, at=at),
         *numbers.outside(week, at=at),
         *mixes.moved(week, zone=zone, at=at),
     ]
@@ -151,7 +152,7 @@ def _season(weekly: Weekly, *, zone: ZoneInfo, at: datetime) -> list[float]:
 
 
 def _rises(raised: Sequence[Judged], weekly: Weekly, *, zone: ZoneInfo, at: datetime) -> Iterator[Found]:
-    """One for each group of series that rose with the same items, told by the one that is least like chance."""
+    """One for each group of series that rose with the same items, told by the one that says most of what it is about."""
     if not raised:
         return
     week = weekly.weeks[-1]
@@ -164,7 +165,10 @@ def _rises(raised: Sequence[Judged], weekly: Weekly, *, zone: ZoneInfo, at: date
     heard = [each for each in raised if _customers(by_key[each.key]) >= FEWEST_CUSTOMERS]
     told = series.names(each.key for each in heard)
     for group in _connected(heard, {key: {item.item for item in found} for key, found in by_key.items()}):
-        head, *others = sorted(group, key=lambda each: (each.excess.p, each.key))
+        # A theme says what it is, a topic less so, a product or a stage only where.
+        head, *others = sorted(
+            group, key=lambda each: (not each.key.theme, not each.key.topic, each.excess.p, each.key)
+        )
         mine = by_key[head.key]
         value, unknown = _value(mine)
         yield Found(

@@ -52,6 +52,9 @@ def raise_signals(found: Sequence[Found], week: date, *, at: datetime) -> tuple[
     for each in found:
         keys = {each.key, *each.also}
         same = next((signal for signal in standing.values() if keys & {signal.key, *signal.also}), None)
+        if same is not None and same.kind != each.kind and same.last_week == week:
+            # It is told already, as the other kind of thing it is.
+            continue
         if same is not None:
             updated += _more(same, each, week, at=at)
         elif not keys & looked_at:

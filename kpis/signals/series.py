@@ -109,7 +109,7 @@ class Member:
     theme: int | None
     stage: int | None
     product: str
-    topics: tuple[int, ...]
+    topics: Sequence[int]
     is_open: bool
 
 
@@ -181,7 +181,7 @@ def members(keys: Iterable[Key], weeks: Sequence[date], *, zone: ZoneInfo, at: d
     }
     with connection.cursor() as cursor:
         cursor.execute(_MEMBERS, asked)
-        return [Member(*row[:9], topics=tuple(row[9]), is_open=row[10]) for row in cursor.fetchall()]
+        return [Member(*row) for row in cursor.fetchall()]
 
 
 def names(keys: Iterable[Key]) -> dict[Key, str]:

@@ -9,6 +9,7 @@ or general traffic does belongs into the exposure.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from kpis.statistics.distributions import beta_below, gamma_below
 
@@ -22,7 +23,7 @@ _USUAL_DISPERSION, _WORTH_WEEKS = 1.2, 8
 # What was silent is not therefore impossible: it is taken for so many items in the whole baseline.
 _LEAST_SAID = 0.5
 _OUTBREAK = 2.58
-_STEPS = 25
+_STEPS, _TURNS = 25, 3
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,10 @@ class _Fit:
 
 
 def _fit(past: Sequence[tuple[float, int, float]]) -> _Fit | None:
-    """log(rate) on time by weighted least squares, twice: past outbreaks weigh less the second time."""
+    """log(rate) on time by weighted least squares, and again while past outbreaks come out, which then weigh less."""
     weights = [1.0] * len(past)
     fit = None
-    for _ in range(2):
+    for _ in range(_TURNS):
         solved = _regression(past, weights)
         if solved is None:
             return fit
@@ -115,10 +116,12 @@ def _fit(past: Sequence[tuple[float, int, float]]) -> _Fit | None:
         )
         dispersion = max(1.0, (spread + _USUAL_DISPERSION * _WORTH_WEEKS) / (len(past) - 2 + _WORTH_WEEKS))
         fit = _Fit(level, dispersion * c / determinant, dispersion)
+        # What usually varies, by its middle: an outbreak must not hide itself by the spread it makes.
+        usual = max(1.0, (median(map(abs, _pearson(past, means))) / 0.6745) ** 2)
         residuals = []
         for weight, mean, (time, count, _) in zip(weights, means, past, strict=True):
             leverage = min(0.95, weight * mean * (c - 2 * b * time + a * time * time) / determinant)
-            error = math.sqrt(dispersion * (1 - leverage)) * mean ** (1 / 6)
+            error = math.sqrt(usual * (1 - leverage)) * mean ** (1 / 6)
             residuals.append(1.5 * (count ** (2 / 3) - mean ** (2 / 3)) / error)
         weights = [(_OUTBREAK / residual) ** 2 if residual > _OUTBREAK else 1.0 for residual in residuals]
         if min(weights) == 1.0:
@@ -126,6 +129,10 @@ def _fit(past: Sequence[tuple[float, int, float]]) -> _Fit | None:
         scale = len(weights) / sum(weights)
         weights = [weight * scale for weight in weights]
     return fit
+
+
+def _pearson(past: Sequence[tuple[float, int, float]], means: Sequence[float]) -> list[float]:
+    return [(count - mean) / math.sqrt(mean) for mean, (_, count, _) in zip(means, past, strict=True)]
 
 
 def _regression(
