@@ -1,6 +1,6 @@
 """How long one decision on a thousand tickets takes, beside one SQL statement that does the same in the same run.
 
-    .venv/bin/python manage.py load_synthetic --items 20000 --days 180
+    .venv/bin/python manage.py load_synthetic --items 100000 --days 180
     .venv/bin/python bench/bulk.py [--tickets 1000] [--rounds 7]
 
 Both route the same number of undecided tickets, each others', to another team and write what was decided: the ticket's row and
@@ -69,14 +69,14 @@ def main() -> None:
     new = Ticket.objects.undecided().exclude(team=target).exclude(item__tickets__team=target).order_by("pk")
     keys = list(new.values_list("pk", flat=True)[: 2 * asked.tickets])
     if admin is None or len(keys) < 2 * asked.tickets:
-        sys.exit("Fill the portal first: manage.py load_synthetic --items 20000 --days 180")
-    by, ours, theirs = Actor(user=admin), keys[::2], keys[1::2]
+        sys.exit("Fill the portal first: manage.py load_synthetic --items 100000 --days 180")
+    by, ours, theirs = Actor(user=admin), keys[: asked.tickets], keys[asked.tickets :]
     before = {ticket.pk: ticket for ticket in Ticket.objects.filter(pk__in=theirs)}
     told: dict[str, list[float]] = {"bulk": [], "its undo": [], "one statement": []}
 
     def routed() -> object:
         act = bulk.start(
-            Ticket.objects.filter(pk__in=ours), "route", label="Bench", by=by, at=timezone.now(), team=target.slug
+            new.filter(pk__lte=ours[-1]), "route", label="Bench", by=by, at=timezone.now(), team=target.slug
         )
         bulk.work_pending(at=timezone.now())
         return act

@@ -15,7 +15,7 @@ from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from kpis.models import Signal
 from tests.makers import make_customer, make_person, make_team, make_ticket
-from triage.models import Action, BackTest, Pattern, Rule, RuleVersion, Theme, ThemeMember, Topic
+from triage.models import Action, BackTest, BulkAct, Pattern, Rule, RuleVersion, Theme, ThemeMember, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -44,10 +44,16 @@ GET: dict[str, tuple[int, ...]] = {
     "triage/next/": (302, 405, 405, 405, 405, 405),
     "triage/presence/": (302, 405, 405, 405, 405, 405),
     "triage/bulk/": (302, 405, 405, 405, 405, 405),
+    "triage/bulk/<int:number>/": TEAM,  # of this world's bulk: who asked for it, and who answers for them
+    "triage/bulk/<int:number>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
+    "triage/acts/": STAFF,
+    "triage/undo/": (302, 405, 405, 405, 405, 405),
+    "triage/redo/": (302, 405, 405, 405, 405, 405),
     "triage/files/<uuid:public_id>/": (302, 404, 404, 404, 404, 404),
     "triage/<str:reference>/": (302, 404, 302, 302, 302, 302),
     "triage/<str:reference>/decide/": (302, 405, 405, 405, 405, 405),
     "triage/<str:reference>/undo/": (302, 405, 405, 405, 405, 405),
+    "triage/<str:reference>/redo/": (302, 405, 405, 405, 405, 405),
     "triage/<str:reference>/mail/": (302, 404, 404, 404, 404, 404),  # this world's ticket did not come by mail
     "triage/<str:reference>/original/": (302, 405, 405, 405, 405, 405),
     "triage/<str:reference>/<str:verb>/": TEAM,
@@ -297,7 +303,9 @@ class World:
         office = WorkCalendar.objects.create(
             slug="office", name="Office", time_zone="UTC", hours={"mon": [["09:00", "17:00"]]}
         )
+        many = BulkAct.objects.create(person=people["tariq"], verb="accept", label="Accept what is proposed")
         self.words = {
+            "bulk/<int:number>": f"bulk/{many.pk}",
             "imports/<uuid:number>": f"imports/{run.public_id}",
             "<str:token>": token,
             "<str:key>": "no-key",

@@ -5,7 +5,7 @@ item is touched, the events that say what was done, what follows of it, and the 
 A stale click gets `StaleTicket` with the ticket as it is now.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.db import transaction
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_number
-from feedback_portal.refusals import BadInput, InputError, Refused
+from feedback_portal.refusals import BadInput, InputError
 from triage.deciding.course import (
     close,
     hear,
@@ -37,7 +37,7 @@ from triage.siblings import split
 
 __all__ = [
     "VERBS", "NotNow", "StaleTicket",
-    "accept", "assign", "claim", "close", "decide", "decide_many", "dismiss", "find", "hear", "merge", "not_same", "note", "rate", "reopen", "reply", "resolve", "route", "severity", "snooze", "split", "summary", "tag", "tags", "undo", "unmerge", "untag", "wake", "wake_due",
+    "accept", "assign", "claim", "close", "decide", "dismiss", "find", "hear", "merge", "not_same", "note", "rate", "reopen", "reply", "resolve", "route", "severity", "snooze", "split", "summary", "tag", "tags", "undo", "unmerge", "untag", "wake", "wake_due",
 ]  # fmt: skip
 
 
@@ -66,24 +66,6 @@ def decide(
         raise BadInput(f'The verb "{verb}" takes other arguments: {error}.') from None
     ticket.refresh_from_db()
     return ticket
-
-
-def decide_many(references: Sequence[str], verb: str, *, by: Actor, at: datetime, **arguments: Any) -> tuple[int, int]:
-    """The same decision on each ticket; how many were decided, and how many could not be (any more). Wrong arguments
-    are refused before anything is decided, by the first ticket they are tried on."""
-    done = skipped = 0
-    for reference in dict.fromkeys(references):
-        try:
-            decide(reference, verb, by=by, at=at, **arguments)
-        except BadInput:
-            if not done:
-                raise
-            skipped += 1
-        except Refused:
-            skipped += 1
-        else:
-            done += 1
-    return done, skipped
 
 
 def find(reference: str, *, by: Actor) -> Ticket:

@@ -29,6 +29,22 @@ def arguments_of(verb: str, given: QueryDict, *, zone: tzinfo) -> Call:
     return Call(name, read(given, zone), int(version) if version else None)
 
 
+def arguments_for_many(given: QueryDict, *, zone: tzinfo) -> tuple[str, dict[str, Any]]:
+    """The verb and the arguments of `triage.desk.bulk` that the bar above chosen rows means; plain values, which can be stored."""
+    verb = given.get("verb", "")
+    if verb == "snooze":
+        return verb, {"until": _until(given, zone)["until"].isoformat()}
+    return verb, {name: given.get(name, "") for name in _FOR_MANY.get(verb, ())}
+
+
+_FOR_MANY: Mapping[str, tuple[str, ...]] = {
+    "route": ("team",),
+    "tag": ("topic",),
+    "severity": ("value",),
+    "resolve": ("resolution", "reason"),
+    "merge": ("original",),
+}
+
 _ADDS = frozenset({"note", "tag"})
 
 

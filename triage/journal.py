@@ -137,23 +137,21 @@ _PARTS = {
 
 _WRITE = """
 WITH seen AS MATERIALIZED (
-    SELECT t.id, t.item_id, t.version, v.said, {new},
-        jsonb_build_object({before}) || CASE WHEN v.changes ? 'explanation'
+    SELECT t.id, t.item_id, t.version, v.deed->4 AS said, {new},
+        jsonb_build_object({before}) || CASE WHEN v.deed->3 ? 'explanation'
             THEN jsonb_build_object('explanation', t.explanation) ELSE '{{}}' END AS before
-    FROM unnest(%(tickets)s::bigint[], %(versions)s::int[], %(statuses)s::text[], %(changes)s::jsonb[], %(said)s::jsonb[])
-        AS v(id, version, status, changes, said)
-    JOIN triage_ticket t ON t.id = v.id AND t.version = v.version AND t.status = v.status
-    CROSS JOIN LATERAL jsonb_populate_record(t, v.changes) AS n
+    FROM jsonb_array_elements(%(deeds)s::jsonb) AS v(deed)
+    JOIN triage_ticket t ON t.id = (v.deed->>0)::bigint AND t.version = (v.deed->>1)::int AND t.status = v.deed->>2
+    CROSS JOIN LATERAL jsonb_populate_record(t, v.deed->3) AS n
 ), changed AS (
     UPDATE triage_ticket t SET version = t.version + 1, {set}
     FROM seen WHERE t.id = seen.id AND t.version = seen.version
-    RETURNING t.id
+    RETURNING seen.id, seen.item_id, seen.version, seen.said, seen.before
 )
 INSERT INTO triage_event (item_id, ticket_id, type, source, person_id, key_id, version, data, occurred_at)
-SELECT seen.item_id, seen.id, told->>0, %(source)s, %(person)s, %(key)s, seen.version + 1,
-    (told->1) || jsonb_build_object('before', seen.before), %(at)s
-FROM seen JOIN changed USING (id) CROSS JOIN LATERAL jsonb_array_elements(seen.said) WITH ORDINALITY AS each(told, place)
-ORDER BY seen.id, place
+SELECT item_id, id, told->>0, %(source)s, %(person)s, %(key)s, version + 1, (told->1) || jsonb_build_object('before', before), %(at)s
+FROM changed CROSS JOIN LATERAL jsonb_array_elements(said) WITH ORDINALITY AS each(told, place)
+ORDER BY id, place
 RETURNING ticket_id
 """.format(**_PARTS)  # noqa: S608 -- the names are those of our columns
 
@@ -163,16 +161,15 @@ def write(deeds: Sequence[Deed], *, by: Actor, at: datetime, source: str = "") -
     then as they are in the database."""
     origin = source or (Event.Source.PERSON if by.user or by.key else Event.Source.SYSTEM)
     person = by.user if origin == Event.Source.PERSON else None
-    columns = [_columns(deed.changes) for deed in deeds]
+    told = [
+        (deed.ticket.pk, deed.ticket.version, str(deed.ticket.status), _columns(deed.changes), deed.events)
+        for deed in deeds
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             _WRITE,
             {
-                "tickets": [deed.ticket.pk for deed in deeds],
-                "versions": [deed.ticket.version for deed in deeds],
-                "statuses": [str(deed.ticket.status) for deed in deeds],
-                "changes": [json.dumps(each) for each in columns],
-                "said": [json.dumps(deed.events) for deed in deeds],
+                "deeds": json.dumps(told),
                 "source": str(origin),
                 "person": person.pk if person else None,
                 "key": by.key.pk if by.key else None,
@@ -181,17 +178,17 @@ def write(deeds: Sequence[Deed], *, by: Actor, at: datetime, source: str = "") -
         )
         written = frozenset(pk for (pk,) in cursor.fetchall())
     done = [deed for deed in deeds if deed.ticket.pk in written]
-    told = []
+    moved = []
     for deed in done:
         was_with = deed.ticket.team_id
         deed.ticket.version += 1
         for name, value in deed.changes.items():
             setattr(deed.ticket, name, value)
-        told.append((deed.ticket.pk, (was_with, deed.ticket.team_id)))
+        moved.append((deed.ticket.pk, (was_with, deed.ticket.team_id)))
     if person:
         mark_for_training({field for deed in done for kind, _ in deed.events if (field := TEACHES.get(kind))})
     mark_changed(deed.ticket.received_at for deed in done)
-    tell_changed(told)
+    tell_changed(moved)
     return written
 
 
@@ -206,33 +203,32 @@ def _columns(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _RESTORE = """
-WITH wanted AS (
-    SELECT * FROM unnest(%(tickets)s::bigint[], %(acts)s::int[], %(versions)s::int[]) AS w(id, act, version)
-), told AS (
-    SELECT e.id, e.item_id, e.ticket_id, e.type, e.data->'before' AS before
-    FROM wanted w JOIN triage_event e ON e.ticket_id = w.id AND e.version = w.act AND e.type <> 'undone'
-), back AS (
-    SELECT DISTINCT ON (ticket_id) ticket_id, before FROM told WHERE before IS NOT NULL ORDER BY ticket_id, id DESC
+WITH back AS (
+    SELECT e.ticket_id, w.version, array_agg(e.id ORDER BY e.id) AS events, array_agg(e.type ORDER BY e.id) AS types,
+        (array_agg(e.data->'before' ORDER BY e.id DESC) FILTER (WHERE e.data ? 'before'))[1] AS before
+    FROM unnest(%(tickets)s::bigint[], %(acts)s::int[], %(versions)s::int[]) AS w(id, act, version)
+    JOIN triage_event e ON e.ticket_id = w.id AND e.version = w.act AND e.type <> 'undone'
+    GROUP BY e.ticket_id, w.version
 ), seen AS MATERIALIZED (
-    SELECT t.id, t.version, t.team_id AS was_with, t.received_at, {new},
+    SELECT t.id, t.item_id, t.version, t.team_id AS was_with, back.events, back.types, {new},
         jsonb_build_object({before}) || CASE WHEN back.before ? 'explanation'
             THEN jsonb_build_object('explanation', t.explanation) ELSE '{{}}' END AS before
-    FROM wanted w JOIN triage_ticket t ON t.id = w.id AND t.version = w.version
-    JOIN back ON back.ticket_id = t.id CROSS JOIN LATERAL jsonb_populate_record(t, back.before) AS n
+    FROM back JOIN triage_ticket t ON t.id = back.ticket_id AND t.version = back.version
+    CROSS JOIN LATERAL jsonb_populate_record(t, back.before) AS n
+    WHERE back.before IS NOT NULL
 ), changed AS (
     UPDATE triage_ticket t SET version = t.version + 1, {set}
     FROM seen WHERE t.id = seen.id AND t.version = seen.version
-    RETURNING t.id
+    RETURNING seen.id, seen.item_id, seen.version, seen.was_with, seen.events, seen.types, seen.before, t.team_id, t.received_at
 ), written AS (
     INSERT INTO triage_event (item_id, ticket_id, type, source, person_id, key_id, version, data, occurred_at, undoes_id)
-    SELECT told.item_id, told.ticket_id, 'undone', 'person', %(person)s, %(key)s, seen.version + 1,
-        %(said)s::jsonb || jsonb_build_object('type', told.type, 'before', seen.before), %(at)s, told.id
-    FROM told JOIN seen ON seen.id = told.ticket_id JOIN changed ON changed.id = seen.id
-    ORDER BY told.id
-    RETURNING type
+    SELECT item_id, id, 'undone', 'person', %(person)s, %(key)s, version + 1,
+        %(said)s::jsonb || jsonb_build_object('type', told.type, 'before', before), %(at)s, told.event
+    FROM changed CROSS JOIN LATERAL unnest(events, types) AS told(event, type)
+    ORDER BY told.event
+    RETURNING id
 )
-SELECT seen.id, seen.was_with, seen.team_id, seen.received_at, (SELECT array_agg(DISTINCT type) FROM told)
-FROM seen JOIN changed USING (id)
+SELECT id, was_with, team_id, received_at, types FROM changed
 """.format(**_PARTS)  # noqa: S608 -- the names are those of our columns
 
 

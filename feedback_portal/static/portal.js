@@ -48,7 +48,12 @@
 
   document.addEventListener("change", (event) => {
     if (!event.target.closest(".pick")) return;
-    $("[data-chosen]").textContent = all(".pick :checked").length + " chosen";
+    const rows = all(".pick :checked");
+    $("[data-chosen]").textContent = rows.length + " chosen";
+    // What is proposed for all of them alike is named on the button that accepts it.
+    const proposed = new Set(rows.map((box) => $(".chip:not(.chip-set) span", box.closest(".row"))?.lastChild.textContent.trim()));
+    const [shared] = proposed;
+    $("[data-shared]").textContent = proposed.size === 1 && shared ? "Accept: " + shared : "Accept";
   });
 
   /* Keys. An element says which key presses it: data-key="r". */
@@ -108,6 +113,7 @@
     const inQueue = event.target === document.body || event.target.closest(".queue");
     if (key === "j" || (key === "arrowdown" && inQueue)) return move(1, event.shiftKey), true;
     if (key === "k" || (key === "arrowup" && inQueue)) return move(-1, event.shiftKey), true;
+    if (key === "z" && (event.shiftKey || !byId("undo")?.checkVisibility())) return takeBack(event.shiftKey ? "redo-last" : "undo-last");
     if (key === "g") return (goUntil = event.timeStamp + 1500), true;
     if (key === "?") return byId("help").togglePopover(), true;
     if (key === " " && event.target.matches(".row h3 a")) return choose(event.target.closest(".row")), true;
@@ -117,6 +123,12 @@
       return Boolean(accept);
     }
     return key.length === 1 && press(key);
+  }
+
+  // After the toast is gone, or the page was read anew, the last act is known to the portal alone.
+  function takeBack(id) {
+    byId(id)?.requestSubmit();
+    return Boolean(byId(id));
   }
 
   function escape(target) {
@@ -130,7 +142,7 @@
   let deciding = false; // a second press while the first is on its way is not a second decision
 
   // What a timer or scrolling asked for changes neither the notice, nor the item, nor where the list stands.
-  const inBackground = (target) => ["more", "rule-told", "back-test"].includes(target.id);
+  const inBackground = (target) => ["more", "rule-told", "back-test", "bulk-run"].includes(target.id);
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.elt.matches("[data-decides]")) return;

@@ -172,7 +172,7 @@ def test_bulk_decides_each_by_itself_and_counts_the_skipped(desk: Client, qualit
         follow=True,
     )
 
-    assert "1 decided, 1 skipped" in page.content.decode()
+    assert "1 routed, 1 not with your teams any more" in page.content.decode()
 
 
 @pytest.mark.parametrize(

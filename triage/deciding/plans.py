@@ -19,6 +19,7 @@ from triage.deadlines import Deadlines
 from triage.journal import Deed, NotNow, moving
 from triage.lifecycle import Status, Verb, WhyRouted
 from triage.models import Event, Tagging, Ticket, Topic
+from triage.models.tickets import among
 
 LONGEST_SNOOZE: Final = timedelta(days=366)
 
@@ -55,7 +56,7 @@ def route(
         )
     words = inputs.written(note, "note") if note else ""
     elsewhere = [ticket.item_id for ticket in tickets if ticket.team_id != target.pk]
-    taken = set(Ticket.objects.filter(item__in=elsewhere, team=target).values_list("item", flat=True))
+    taken = set(Ticket.objects.filter(item__in=among(elsewhere), team=target).values_list("item", flat=True))
     reason = f"{by.name} sent it to {target.name}."
 
     def deed(ticket: Ticket) -> Deed:
@@ -183,7 +184,9 @@ def giving(ticket: Ticket, changes: Mapping[str, Any], said: Mapping[str, Any], 
 def standing(tickets: Sequence[Ticket]) -> Mapping[int, list[Tagging]]:
     """The tags of each of their items, surest first."""
     found: defaultdict[int, list[Tagging]] = defaultdict(list)
-    rows = Tagging.objects.standing().filter(item__in=[ticket.item_id for ticket in tickets]).select_related("topic")
+    rows = (
+        Tagging.objects.standing().filter(item__in=among(ticket.item_id for ticket in tickets)).select_related("topic")
+    )
     for tagging in rows.defer("evidence").order_by("-confidence", "pk"):
         found[tagging.item_id].append(tagging)
     return found

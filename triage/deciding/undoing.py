@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
+from django.db.models import F
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
@@ -119,6 +120,15 @@ def acts(*, by: Actor, at: datetime, people: Sequence[int] | None = None) -> lis
         assert events[0].ticket is not None
         found.append(Act(events[0].ticket, tuple(sorted(events, key=lambda event: event.pk))))
     return found
+
+
+def newest(*, by: Actor, at: datetime, undone: bool = False) -> Event | None:
+    """One's own last decision on a single ticket that stands, or with `undone` what one took back last and nothing has followed."""
+    rows = Event.objects.filter(person=by.user, occurred_at__gt=at - WITHIN, **_STANDING)
+    rows = rows.exclude(data__has_key="bulk").select_related("ticket").order_by("-id")
+    if undone:
+        return rows.filter(type=Event.Type.UNDONE, version=F("ticket__version")).first()
+    return rows.exclude(type=Event.Type.UNDONE).first()
 
 
 def in_the_way(found: Sequence[Act]) -> dict[tuple[int, int], Event]:

@@ -4,9 +4,10 @@ A ticket is decided only if it is still as it was when the bulk was asked for an
 every other one is skipped, with the reason. Few tickets are decided at once, many in parts by whoever drains them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -22,9 +23,9 @@ from triage.deciding import plans, undoing
 from triage.journal import Deed, NotNow, Step, restore, write
 from triage.lifecycle import Resolution
 from triage.models import BulkAct, BulkPart, Ticket
-from triage.models.tickets import QUEUE_ORDER
+from triage.models.tickets import QUEUE_ORDER, among
 
-PART: Final = 500
+PART: Final = 1_000
 MOST: Final = 50_000
 """So many tickets one bulk decides about, the most urgent first."""
 AT_ONCE: Final = 100
@@ -59,6 +60,8 @@ class Progress:
     put_back: int = 0
     waiting: int = 0
     """Parts that are still to be done."""
+    failed: int = 0
+    """Tickets of parts that were given up on, which stand among parked work."""
 
     @property
     def looked_at(self) -> int:
@@ -93,9 +96,9 @@ def start(
     return act
 
 
-def chosen(references: Sequence[str], *, by: Actor) -> QuerySet[Ticket]:
+def chosen(references: Iterable[str], *, by: Actor) -> QuerySet[Ticket]:
     """These tickets, as far as they exist for who asks."""
-    numbers = {number for each in references[:PART] if (number := ticket_number(each))}
+    numbers = {number for each in islice(references, PART) if (number := ticket_number(each))}
     return Ticket.objects.visible_to(by).filter(pk__in=numbers)
 
 
@@ -174,9 +177,11 @@ def progress(acts: Sequence[BulkAct]) -> dict[int, Progress]:
         left=Sum("passed", filter=forward, default=0),
         back=Sum("changed", filter=~forward, default=0),
         waiting=Count("pk", filter=Q(completed_at=None, parked_at=None)),
+        failed=Sum("n", filter=Q(parked_at__isnull=False), default=0),
     )
     found = {
-        row["act"]: Progress(row["total"], row["decided"], row["left"], row["back"], row["waiting"]) for row in told
+        row["act"]: Progress(row["total"], row["decided"], row["left"], row["back"], row["waiting"], row["failed"])
+        for row in told
     }
     return {act.pk: found.get(act.pk, Progress()) for act in acts}
 
@@ -186,7 +191,8 @@ def sentence(act: BulkAct, how_far: Progress) -> str:
     told = f"{how_far.done:,} {DONE_WORDS.get(act.verb, 'decided')}"
     if act.undone_at is not None:
         return f"{how_far.put_back:,} of {how_far.done:,} put back"
-    return told + (f", {how_far.skipped:,} skipped" if how_far.skipped else "")
+    told += f", {how_far.skipped:,} skipped" if how_far.skipped else ""
+    return told + (f", {how_far.failed:,} failed (an administrator finds why in Parked work)" if how_far.failed else "")
 
 
 def skipped(act: BulkAct) -> list[tuple[str, str]]:
@@ -201,6 +207,12 @@ def recent(*, by: Actor, at: datetime) -> list[BulkAct]:
     people = {*by.led, by.user.pk if by.user else 0}
     rows = BulkAct.objects.filter(asked_at__gt=at - undoing.WITHIN, person__in=people)
     return list(rows.select_related("person", "undone_by").order_by("-asked_at", "-pk")[:50])
+
+
+def newest(*, by: Actor, at: datetime) -> BulkAct | None:
+    """One's own last that stands."""
+    rows = BulkAct.objects.filter(person=by.user, asked_at__gt=at - undoing.WITHIN, undone_at=None)
+    return rows.order_by("-asked_at", "-pk").first()
 
 
 def _check(verb: str, *, by: Actor, at: datetime, **arguments: Any) -> None:
@@ -227,8 +239,8 @@ def _decide(part: BulkPart, *, at: datetime) -> None:
     skipped: dict[int, str] = {}
     tickets: list[Ticket] = []
     if act.person.is_active:
-        rows = Ticket.objects.visible_to(by).filter(pk__in=part.tickets)
-        tickets = list((rows.for_deciding() if act.verb in ONE_BY_ONE else rows.select_related("team")).order_by("pk"))
+        rows = Ticket.objects.visible_to(by).filter(pk__in=among(part.tickets)).order_by("pk")
+        tickets = list(rows.for_deciding() if act.verb in ONE_BY_ONE else rows.with_shared_teams())
     there = {ticket.pk for ticket in tickets}
     skipped |= {pk: _GONE if act.person.is_active else _AWAY for pk in part.tickets if pk not in there}
     skipped |= {ticket.pk: _LATER for ticket in tickets if ticket.version != seen[ticket.pk]}

@@ -85,6 +85,8 @@ class Event(models.Model):
             models.Index(fields=["item", "occurred_at", "id"], name="event_of_item"),
             models.Index(fields=["ticket", "-id"], name="event_of_ticket"),
             models.Index(fields=["type", "occurred_at"], name="event_of_type"),
+            # What somebody did lately, to take it back.
+            models.Index(fields=["person", "-occurred_at"], name="event_of_person", condition=Q(person__isnull=False)),
         ]
 
 

@@ -71,6 +71,7 @@ def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dic
     return {
         "title": "Triage",
         "total_label": f"{capped(counts[asked.tab])} {'to decide' if order == QUEUE_ORDER else 'found'}",
+        "matching": capped(counts[asked.tab]) if rows else "",
         "tokens": [{"text": chip.text, "remove_url": asked.url(q=chip.without)} for chip in search.chips(query)]
         if asked.q and not problems
         else [],

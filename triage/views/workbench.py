@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
@@ -28,8 +28,9 @@ from triage.models import Action, Tagging, Ticket, Topic
 from triage.track_record import not_worth_proposing
 from triage.views import live, whom
 from triage.views.item import item as item_context
-from triage.views.queue import PAGE, Asked, due, queue, row
+from triage.views.queue import Asked, due, queue, row
 from triage.views.rail import MOST_COUNTED, capped
+from triage.views.runs import at_work
 
 FORMS = ("route", "split", "assign", "resolve", "snooze", "tag", "merge", "link_action", "note", "reply", "ask")
 _MOST_ACTIONS = 20
@@ -56,6 +57,7 @@ _SENTENCES = {
     "not_same": "{reference} is not the same; this is not suggested again",
     "unmerge": "{reference} is a voice of its own again",
 }
+_WAYS_BACK = (("undo", reverse_lazy("triage:undo_last")), ("redo", reverse_lazy("triage:redo_last")))
 _OUTCOMES = {
     Resolution.SHIPPED: "Something was changed because of it.",
     Resolution.ANSWERED: "The customer has an answer, or none was needed.",
@@ -77,7 +79,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
         return render(request, "triage/_live.html", news)
     context: dict[str, Any] = {"query": asked.q, "item": None}
     if target != "item":
-        context |= _list(asked, actor, at=at, current=chosen)
+        context |= listed(asked, actor, at=at, current=chosen)
     if target == "more":
         return render(request, "triage/_more.html", context)
     if chosen or target != "queue":
@@ -87,7 +89,11 @@ def workbench(request: HttpRequest) -> HttpResponse:
     if target == "item":
         return render(request, "triage/_item.html", context)
     events = live.events_address(request)
-    page = render(request, "triage/workbench.html", context | {"toast": _toast(request), "events_url": events})
+    page = render(
+        request,
+        "triage/workbench.html",
+        context | {"toast": _toast(request), "events_url": events, "ways_back": _WAYS_BACK},
+    )
     page.events_source = events.removesuffix(live.EVENTS) if events.startswith("http") else ""  # type: ignore[attr-defined]
     return page
 
@@ -132,34 +138,33 @@ def decide(request: HttpRequest, reference: str) -> HttpResponse:
         found = decisions.find(reference, by=actor)
         return _form(request, found, verb, actor, values=request.POST.dict(), errors=errors, status=422)
     sentence = _SENTENCES.get(verb, "Changed {reference}").format(reference=decided.reference, team=decided.team)
-    # Telling two apart changes neither of them, so there is nothing of it to take back.
-    return _decided(request, decided, sentence, actor, at=at, is_undo=verb == "not_same")
+    return _decided(request, decided, sentence, actor, at=at)
 
 
 @login_required
 @require_POST
 def undo(request: HttpRequest, reference: str) -> HttpResponse:
-    actor, at = actor_of(request), timezone.now()
-    back = decisions.decide(reference, "undo", by=actor, at=at)
-    return _decided(request, back, f"Took back what you did with {back.reference}", actor, at=at, is_undo=True)
+    """Take back the last decision on it, or the one that made the version `act`."""
+    act = request.POST.get("act", "")
+    wanted = {"act": int(act)} if act.isdecimal() and len(act) < 10 else {}
+    return take_back(request, reference, "undo", "Took back what you did with {reference}", **wanted)
 
 
 @login_required
 @require_POST
-def bulk(request: HttpRequest) -> HttpResponse:
-    """One decision on the chosen rows; each is decided or skipped by itself, and the toast says how many of each."""
+def redo(request: HttpRequest, reference: str) -> HttpResponse:
+    return take_back(request, reference, "redo", "Did it again with {reference}")
+
+
+def take_back(request: HttpRequest, reference: str, verb: str, sentence: str, **arguments: Any) -> HttpResponse:
+    """Answers where it was asked: in the workbench, or on the page that `back` names."""
     actor, at = actor_of(request), timezone.now()
-    references = request.POST.getlist("reference")[:PAGE]
-    call = arguments_of(request.POST.get("verb", ""), request.POST, zone=timezone.get_default_timezone())
-    done, skipped = decisions.decide_many(references, call.verb, by=actor, at=at, **call.arguments)
-    sentence = f"{done} decided" + (f", {skipped} skipped because they had changed or are not yours" if skipped else "")
-    asked = Asked.of(request.POST)
-    if not request.headers.get("HX-Request"):
-        messages.success(request, sentence)
-        return redirect(asked.url())
-    context = _list(asked, actor, at=at)
-    context |= {"query": asked.q, "item": _open("", context["queue"], actor, at=at), "toast": {"sentence": sentence}}
-    return render(request, "triage/_decided.html", context)
+    back = decisions.decide(reference, verb, by=actor, at=at, **arguments)
+    told = sentence.format(reference=back.reference)
+    if request.POST.get("back") == "acts":
+        messages.success(request, told)
+        return redirect("triage:acts")
+    return _decided(request, back, told, actor, at=at, is_undo=True)
 
 
 @login_required
@@ -227,7 +232,7 @@ def _decided(
         },
     }
     if is_undo or not shown:
-        context |= _list(asked, actor, at=at, current=shown)
+        context |= listed(asked, actor, at=at, current=shown)
     else:
         context["total_label"] = (
             f"{capped(Ticket.objects.visible_to(actor).undecided()[:MOST_COUNTED].count())} to decide"
@@ -240,20 +245,35 @@ def _decided(
     return render(request, "triage/_decided.html", context)
 
 
+def answer_with_list(
+    request: HttpRequest, sentence: str, actor: Actor, *, at: datetime, undo_url: str, runs: list[dict[str, Any]]
+) -> HttpResponse:
+    """The answer to what changed more than one row: the list anew, its first item, and the toast."""
+    asked = Asked.of(request.POST)
+    context = listed(asked, actor, at=at) | {"runs": runs, "toast": {"sentence": sentence, "undo_url": undo_url}}
+    context["item"] = _open("", context["queue"], actor, at=at)
+    return render(request, "triage/_decided.html", context)
+
+
 def _toast(request: HttpRequest) -> dict[str, str] | None:
     """What the decision before this page did, and where it is taken back: without the script the toast comes with the page."""
     last = list(messages.get_messages(request))
     return {"sentence": str(last[-1]), "undo_url": last[-1].extra_tags or ""} if last else None
 
 
-def _list(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dict[str, Any]:
-    listed = queue(asked, actor, at=at, current=current)
-    live.show_present(listed, actor, at=at)
+def listed(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dict[str, Any]:
+    """The context of `_queue.html`, of whatever the address asks for."""
+    found = queue(asked, actor, at=at, current=current)
+    live.show_present(found, actor, at=at)
     return {
-        "queue": listed,
+        "queue": found,
         "query": asked.q,
         "bulk_url": reverse("triage:bulk"),
+        "runs": at_work(actor, at=at),
         "teams": Team.objects.filter(is_active=True).order_by("name").values("slug", "name"),
+        "topics": Topic.objects.filter(is_active=True).order_by("name").values("slug", "name"),
+        "times": _times(timezone.localtime(at)),
+        "outcomes": [(value, Resolution(value).label) for value in _OUTCOMES],
     }
 
 

@@ -1,0 +1,85 @@
+"""What was decided in the last day, by oneself and by the people one answers for, each with its way back."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from feedback_portal.accounts.permissions import actor_of
+from triage.deciding import undoing
+from triage.deciding.undoing import Act
+from triage.desk import bulk
+from triage.journal import NotNow, deed_of
+from triage.models import Event
+from triage.views.bulk import bulk_act
+from triage.views.item import entry
+from triage.views.runs import runs
+from triage.views.workbench import take_back
+
+
+@login_required
+@require_GET
+def acts(request: HttpRequest) -> HttpResponse:
+    actor, at = actor_of(request), timezone.now()
+    of_team = request.GET.get("of") == "team" and bool(actor.led)
+    found = undoing.acts(by=actor, at=at, people=sorted(actor.led) if of_team else None)
+    ways = undoing.in_the_way(found)
+    many = [
+        each
+        for each in bulk.recent(by=actor, at=at)
+        if (each.person_id in actor.led if of_team else each.person_id == (actor.user.pk if actor.user else 0))
+    ]
+    shown = [
+        _shown(act, ways.get((act.ticket.pk, act.version)), is_seen=actor.may_see(act.ticket.team_id)) for act in found
+    ]
+    context = {"acts": shown, "runs": runs(many, at=at), "of_team": of_team, "leads": bool(actor.led)}
+    return render(request, "triage/acts.html", context)
+
+
+@login_required
+@require_POST
+@vary_on_headers("HX-Request")
+def undo_last(request: HttpRequest) -> HttpResponse:
+    """Take back one's own newest decision that stands, on one ticket or on many."""
+    actor, at = actor_of(request), timezone.now()
+    act, many = undoing.newest(by=actor, at=at), bulk.newest(by=actor, at=at)
+    if many is not None and (act is None or act.occurred_at < many.asked_at):
+        return bulk_act(request, number=many.pk, verb="undo")
+    if act is None or act.ticket is None:
+        raise NotNow("You decided nothing in the last day that could be taken back.")
+    return take_back(request, act.ticket.reference, "undo", "Took back what you did with {reference}")
+
+
+@login_required
+@require_POST
+@vary_on_headers("HX-Request")
+def redo_last(request: HttpRequest) -> HttpResponse:
+    """Do again what one took back last."""
+    actor, at = actor_of(request), timezone.now()
+    undone = undoing.newest(by=actor, at=at, undone=True)
+    if undone is None or undone.ticket is None:
+        raise NotNow("You took nothing back in the last day that could be done again.")
+    return take_back(request, undone.ticket.reference, "redo", "Did it again with {reference}")
+
+
+def _shown(act: Act, way: Event | None, *, is_seen: bool) -> dict[str, Any]:
+    told = [entry(event) for event in act.events]
+    is_undone = any(hasattr(event, "undone_by") for event in act.events)
+    return {
+        "reference": act.ticket.reference,
+        "title": act.ticket.item.headline,
+        "url": f"{reverse('triage:workbench')}?item={act.ticket.reference}" if is_seen else "",
+        "person": told[0]["actor"],
+        "words": ", ".join(each["phrase"].strip() for each in told),
+        "at": act.first.occurred_at,
+        "version": act.version,
+        "is_undone": is_undone,
+        # What was taken back last on its item, and nothing has followed.
+        "can_redo": is_undone and act.first.undone_by.version == act.ticket.version,
+        "in_the_way": "" if is_undone or way is None else f"{deed_of(way)} since. Take that back first.",
+    }
