@@ -37,6 +37,7 @@ PIPELINE = (
     Stage("refine", "triage.Refinement", "triage.tasks.refine_pending", "refine"),
     Stage("ask outside", "triage.Question", "triage.tasks.ask_pending", "refine"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
+    Stage("announce", "triage.Announcement", "triage.tasks.announce_pending", "outbound"),
     # Seconds of computing at a stretch, so not where new items wait.
     Stage("back-test", "triage.BackTest", "triage.tasks.back_test_pending", "measure"),
     Stage("measure", "triage.ChangedDay", "kpis.tasks.recount_changed_days", "measure"),
@@ -67,6 +68,7 @@ app.conf.beat_schedule = {
     "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},
     "forget-unused-vectors": {"task": "triage.tasks.forget_unused_vectors", "schedule": 21600.0},
     "learn-at-night": {"task": "triage.tasks.train_everything", "schedule": crontab(hour=2, minute=20)},
+    "forget-announcements": {"task": "triage.tasks.forget_announcements", "schedule": 3600.0},
     "forget-expired": {"task": "intake.tasks.forget_expired", "schedule": 3600.0},
 }
 app.autodiscover_tasks(["intake", "triage", "kpis"])

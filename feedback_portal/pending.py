@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import structlog
@@ -120,19 +121,30 @@ def drain_outside(
     drained = Drained()
     for token, taken in _batches(rows, batch, lease, seconds, drained):
         for row in taken:
-            try:
-                result = act(row)
-                with transaction.atomic():
-                    _complete(type(row), [row.pk], token)
-                    record(row, result)
-                drained.done += 1
-            except LostLease:
-                log.warning("lease lost", model=type(row).__name__, row=row.pk)
-            except (SoftTimeLimitExceeded, InterfaceError, OperationalError):
-                raise
-            except Exception as error:
-                _fail(row, error, token, drained)
+            settle(row, partial(act, row), record, token, drained)
     return drained
+
+
+def settle(
+    row: Row,
+    act: Callable[[], Result],
+    record: Callable[[Row, Result], None],
+    token: uuid.UUID,
+    drained: Drained,
+) -> None:
+    """Act with no transaction open, then write what came of it with the completion; whatever is raised is this row's trouble."""
+    try:
+        result = act()
+        with transaction.atomic():
+            _complete(type(row), [row.pk], token)
+            record(row, result)
+        drained.done += 1
+    except LostLease:
+        log.warning("lease lost", model=type(row).__name__, row=row.pk)
+    except (SoftTimeLimitExceeded, InterfaceError, OperationalError):
+        raise
+    except Exception as error:
+        _fail(row, error, token, drained)
 
 
 def backlog(model: type[PendingWork]) -> dict[str, Any]:
@@ -165,8 +177,7 @@ def _batches(
         if not claimed:
             return
         taken = list(rows.filter(pk__in=claimed).order_by("pk"))
-        _park_killers(rows.model, token, taken, drained)
-        if fresh := [row for row in taken if row.attempts <= MAX_ATTEMPTS]:
+        if fresh := without_killers(taken, token, drained):
             yield token, fresh
 
 
@@ -279,12 +290,16 @@ def _fail(row: PendingWork, error: Exception, token: uuid.UUID, drained: Drained
     drained.retried += mine.update(next_attempt_at=Now() + pause, lease_token=None, last_error=reason)
 
 
-def _park_killers(model: type[PendingWork], token: uuid.UUID, taken: Sequence[PendingWork], drained: Drained) -> None:
-    killers = [row for row in taken if row.attempts > MAX_ATTEMPTS]
-    for row in killers:
-        reason = row.last_error or (
-            f"The process working on this ended without a word {MAX_ATTEMPTS} times. Look for it in the worker's log."
-        )
-        drained.parked += model._base_manager.filter(pk=row.pk, lease_token=token).update(
-            parked_at=Now(), lease_token=None, last_error=reason, attempts=MAX_ATTEMPTS
-        )
+def without_killers(taken: Sequence[Row], token: uuid.UUID, drained: Drained) -> list[Row]:
+    """The claimed rows that have attempts left; the others, whose processes ended without a word, are parked."""
+    for row in taken:
+        if row.attempts > MAX_ATTEMPTS:
+            reason = row.last_error or (
+                f"The process working on this ended without a word {MAX_ATTEMPTS} times. Look for it in the worker's log."
+            )
+            drained.parked += (
+                type(row)
+                ._base_manager.filter(pk=row.pk, lease_token=token)
+                .update(parked_at=Now(), lease_token=None, last_error=reason, attempts=MAX_ATTEMPTS)
+            )
+    return [row for row in taken if row.attempts <= MAX_ATTEMPTS]

@@ -14,7 +14,8 @@ from feedback_portal.accounts.models import ApiKey, Role, Scope, WorkCalendar
 from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from kpis.models import Signal
-from tests.makers import make_customer, make_person, make_team, make_ticket
+from tests.makers import actor, make_customer, make_person, make_team, make_ticket
+from triage.connecting import subscribers
 from triage.models import Action, BackTest, BulkAct, Pattern, Rule, RuleVersion, Theme, ThemeMember, Topic
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +134,10 @@ GET: dict[str, tuple[int, ...]] = {
     "sessions/<int:number>/notes/new/": (405,) * 6,  # open to whoever has the token of its page
     "settings/channels/<slug:slug>/replay/": SET_UP,
     "settings/retention/": SET_UP,
+    "settings/webhooks/": SET_UP,
+    "settings/webhooks/<int:number>/": SET_UP,
+    "settings/webhooks/<int:number>/sent/<int:place>/": SET_UP,
+    "settings/webhooks/<int:number>/<slug:verb>/": SET_UP_POST,
     "settings/data-requests/": SET_UP,
     "settings/customers/<int:number>/": SET_UP,
     "settings/customers/<int:number>/export/": (302, 405, 405, 405, 405, 405),
@@ -208,6 +213,10 @@ GET: dict[str, tuple[int, ...]] = {
         "api/v1/reevaluations/<int:number>/",
         "api/v1/rules/back-tests/",
         "api/v1/rules/back-tests/<int:number>/",
+        "api/v1/webhooks/",
+        "api/v1/webhooks/<int:number>/",
+        "api/v1/webhooks/<int:number>/decisions/",
+        "api/v1/webhooks/<int:number>/announcements/",
         "api/v1/patterns/",
         "api/v1/patterns/preview/",
         "api/v1/patterns/<int:number>/",
@@ -300,6 +309,12 @@ class World:
         table = Channel.objects.create(slug="table", name="Table", kind="csv_file")
         run = importing.upload(table, io.BytesIO(b"text\nIt leaks\n"), name="said.csv")
         token = receiving.tracking_token(self.ticket.item.submission)
+        told, _ = subscribers.create(
+            {"name": "CRM", "url": "https://crm.example.com/hook", "kinds": ["ticket.routed"]},
+            by=actor(people["admin"]),
+            at=timezone.now(),
+        )
+        sent = subscribers.test(told, by=actor(people["admin"]), at=timezone.now())
         office = WorkCalendar.objects.create(
             slug="office", name="Office", time_zone="UTC", hours={"mon": [["09:00", "17:00"]]}
         )
@@ -328,6 +343,8 @@ class World:
             "proposals/<int:number>": "proposals/1",
             "<int:version>": "1",
             "patterns/<int:number>": f"patterns/{written.pk}",
+            "webhooks/<int:number>": f"webhooks/{told.pk}",
+            "<int:place>": str(sent.pk),
             "sessions/<int:number>": f"sessions/{session.pk}",
             "customers/<int:number>": f"customers/{ana.pk}",
             "topics/<slug:slug>": f"topics/{topic.slug}",

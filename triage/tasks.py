@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from triage import asking, decisions, notifications, pipeline, reevaluating, refining, track_record
+from triage.connecting import announcing
 from triage.desk import bulk
 from triage.learning import audit_drawing, audits, promotion, training
 from triage.rulebook import back_testing, shadowing
@@ -53,6 +54,16 @@ def train_everything() -> None:
 @shared_task
 def deliver_pending() -> dict[str, int]:
     return notifications.deliver_pending().as_dict()
+
+
+@shared_task
+def announce_pending() -> dict[str, int]:
+    return announcing.announce_pending(at=timezone.now).as_dict()
+
+
+@shared_task
+def forget_announcements() -> int:
+    return announcing.forget_old(at=timezone.now())
 
 
 @shared_task

@@ -8,6 +8,7 @@ from triage.api import patterns as api_patterns
 from triage.api import reevaluations as api_reevaluations
 from triage.api import rules as api_rules
 from triage.api import themes as api_themes
+from triage.api import webhooks as api_webhooks
 from triage.views import (
     actions,
     acts,
@@ -35,6 +36,7 @@ from triage.views.settings import (
     reevaluation,
     rule_editor,
     rules,
+    webhooks,
 )
 from triage.views.settings import organisation as set_up
 
@@ -111,6 +113,10 @@ urlpatterns = [
     path("settings/people/<int:number>/link/", people.new_link, name="new_link"),
     path("settings/keys/", people.keys, name="keys"),
     path("settings/keys/<int:number>/revoke/", people.revoke_key, name="revoke_key"),
+    path("settings/webhooks/", webhooks.webhooks, name="webhooks"),
+    path("settings/webhooks/<int:number>/", webhooks.webhook, name="webhook"),
+    path("settings/webhooks/<int:number>/sent/<int:place>/", webhooks.sent, name="webhook_sent"),
+    path("settings/webhooks/<int:number>/<slug:verb>/", webhooks.act, name="webhook_verb"),
     path("settings/data-requests/", data_requests.data_requests, name="data_requests"),
     path("settings/customers/<int:number>/", data_requests.customer, name="customer"),
     path("settings/customers/<int:number>/export/", data_requests.export, name="customer_export"),
@@ -159,6 +165,18 @@ urlpatterns = [
     path("api/v1/rules/<int:number>/", api_rules.RuleView.as_view(), name="api_rule"),
     path("api/v1/rules/<int:number>/versions/", api_rules.RuleVersionsView.as_view(), name="api_rule_versions"),
     path("api/v1/rules/<int:number>/shadow/", api_rules.RuleShadowView.as_view(), name="api_rule_shadow"),
+    path("api/v1/webhooks/", api_webhooks.WebhooksView.as_view(), name="api_webhooks"),
+    path("api/v1/webhooks/<int:number>/", api_webhooks.WebhookView.as_view(), name="api_webhook"),
+    path(
+        "api/v1/webhooks/<int:number>/decisions/",
+        api_webhooks.WebhookDecisionsView.as_view(),
+        name="api_webhook_decisions",
+    ),
+    path(
+        "api/v1/webhooks/<int:number>/announcements/",
+        api_webhooks.AnnouncementsView.as_view(),
+        name="api_webhook_announcements",
+    ),
     path("api/v1/patterns/", api_patterns.PatternsView.as_view(), name="api_patterns"),
     path("api/v1/patterns/preview/", api_patterns.PatternPreviewView.as_view(), name="api_pattern_preview"),
     path("api/v1/patterns/<int:number>/", api_patterns.PatternView.as_view(), name="api_pattern"),

@@ -154,7 +154,7 @@ def test_effects_of_a_failed_batch_are_rolled_back() -> None:
 def test_who_lost_the_lease_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that slept between its claim and its work finds the row with another."""
     waiting(1)
-    monkeypatch.setattr(pending, "_park_killers", lambda *_: _steal())
+    monkeypatch.setattr(pending, "without_killers", _slept)
 
     def work(rows: list[ChangedDay]) -> None:
         ChangedDay.objects.update(last_error="written by a ghost")
@@ -167,9 +167,10 @@ def test_who_lost_the_lease_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     assert row.last_error == ""
 
 
-def _steal() -> None:
-    """What another worker does after our lease ran out."""
+def _slept(taken: list[ChangedDay], *_: object) -> list[ChangedDay]:
+    """Meanwhile our lease ran out, and another worker took the rows."""
     ChangedDay.objects.update(lease_token=uuid.uuid4())
+    return taken
 
 
 def test_a_lost_lease_is_an_error_only_to_itself() -> None:

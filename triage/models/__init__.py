@@ -21,6 +21,7 @@ from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, The
 from triage.models.tickets import Ticket
 from triage.models.topics import Topic
 from triage.models.track_record import TrackRecord
+from triage.models.webhooks import Announcement, AnnouncementTry, Subscriber
 from triage.models.wordings import Gathering, LikelyDuplicate, NotTheSame, Wording
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "ActionLink",
     "ActionStep",
     "Analysis",
+    "Announcement",
+    "AnnouncementTry",
     "Artefact",
     "Audit",
     "AuditAnswer",
@@ -62,6 +65,7 @@ __all__ = [
     "RuleVersion",
     "SearchText",
     "ShadowMatch",
+    "Subscriber",
     "Tagging",
     "Target",
     "Telling",

@@ -9,7 +9,17 @@ from django.db import connection, transaction
 from intake import privacy
 from intake.models import Submission
 from triage.live.bulletins import tell_changed
-from triage.models import Analysis, Event, Mention, Notification, SearchText, Tagging, Ticket
+from triage.models import (
+    Analysis,
+    Announcement,
+    AnnouncementTry,
+    Event,
+    Mention,
+    Notification,
+    SearchText,
+    Tagging,
+    Ticket,
+)
 from triage.models.events import mark_changed
 from triage.models.learning import Field, mark_for_training
 from triage.themes import gathering
@@ -48,6 +58,9 @@ def erase(submission: Submission, *, at: datetime, said: str = _BY_THEMSELVES, s
         Analysis.objects.filter(item=item).update(evidence={}, failures={})
         Tagging.objects.filter(item=item).update(evidence={})
         Mention.objects.filter(item=item).delete()
+        # A receiver may have sent back what it was told.
+        told = Announcement.objects.about("ticket", [*(ticket.pk for ticket in tickets), -item])
+        AnnouncementTry.objects.filter(announcement__in=told).update(answer="")
         Notification.objects.filter(item=item, completed_at=None).delete()
         Notification.objects.filter(item=item).update(recipient=_NOWHERE, subject="", body="", last_error="")
         privacy.erase(submission, at=at)

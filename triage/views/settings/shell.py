@@ -24,6 +24,7 @@ PLACES = (
     ("kpis:models", "Models", "What was learned from corrections, how well it does, and which version is in use"),
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
+    ("triage:webhooks", "Webhooks", "Which other systems are told of what happens here, and what they answered"),
     ("intake:channels", "Channels", "The ways in, and which of them are open"),
     ("intake:imports", "Imports", "Files of feedback: what they hold, how far they are, and what came of them"),
     ("intake:customers", "Customers", "Who they are in your other systems, and the counts that rates are taken of"),
