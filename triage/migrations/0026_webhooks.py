@@ -40,7 +40,7 @@ def announcing(log: str, table: str, subject: str) -> migrations.RunSQL:
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_absences_and_capacity"),
-        ("triage", "0024_improvements_whole"),
+        ("triage", "0025_acts_by_person"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
