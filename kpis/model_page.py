@@ -14,8 +14,8 @@ from triage.asking import providers
 from triage.evaluation.figures import NEEDS_EXAMPLES, share
 from triage.learning.corrections import corrections
 from triage.learning.training import FEWEST_CORRECTIONS, FEWEST_LABELS
-from triage.models import ModelVersion, Refinement, Topic, Training
-from triage.models.learning import Field
+from triage.models import Analysis, ModelVersion, Refinement, Topic, Training
+from triage.models.learning import BY_TAXONOMY, Field
 from triage.understanding import embeddings
 
 VERSIONS = 20
@@ -86,6 +86,9 @@ def page(*, at: datetime) -> dict[str, Any]:
     names = {
         Field.TOPIC: dict(Topic.objects.filter(is_active=True).values_list("slug", "name")),
         Field.TEAM: dict(Team.objects.filter(is_active=True).values_list("slug", "name")),
+        Field.URGENCY: {"0": "Can wait", "1": "Normal", "2": "High", "3": "Danger"},
+        Field.SENTIMENT: dict(Analysis.Sentiment.choices),
+        Field.SPAM: {"spam": "Spam", "customer": "A customer"},
     }
     waiting = dict(Training.objects.waiting().order_by("-pk").values_list("field", "attempts"))
     return {
@@ -130,7 +133,7 @@ def _learned(field: Field, names: Mapping[str, str], waiting: Mapping[str, int])
     measured = active.metrics if active else {}
     return Learned(
         field=field.value,
-        name=f"{field.label}s",
+        name=field.label,
         active=active,
         sentence=_sentence(field, active),
         facts=_facts(active) if active and measured.get("held_back") else (),
@@ -143,14 +146,18 @@ def _learned(field: Field, names: Mapping[str, str], waiting: Mapping[str, int])
 
 def _sentence(field: Field, active: ModelVersion | None) -> str:
     if active is None:
-        known = len(corrections(field, most=FEWEST_CORRECTIONS))
+        known = sum(not each.is_silent for each in corrections(field, most=FEWEST_CORRECTIONS))
         return (
-            f"Nothing is learned yet: it goes by the taxonomy alone. It takes {FEWEST_CORRECTIONS} corrections of at least"
+            f"Nothing is learned yet: it goes by {_alone(field)} alone. It takes {FEWEST_CORRECTIONS} corrections of at least"
             f" {FEWEST_LABELS} kinds, and people have made {known} so far."
         )
     if not active.corrections:
-        return "It goes by the taxonomy alone, as on day one."
+        return f"It goes by {_alone(field)} alone, as on day one."
     return f"Version {active.pk} is in use, learned from {active.corrections:,} corrections."
+
+
+def _alone(field: Field) -> str:
+    return "the taxonomy" if field in BY_TAXONOMY else "what words say"
 
 
 def _facts(active: ModelVersion) -> list[tuple[str, str]]:
@@ -161,6 +168,8 @@ def _facts(active: ModelVersion) -> list[tuple[str, str]]:
         ("Calibration error", PERCENT.write(measured["calibration_error"])),
         ("Trained in", f"{active.seconds:.1f} s"),
     ]
+    if active.field not in BY_TAXONOMY:
+        return facts
     chosen = active.thresholds.get("meaning") or active.thresholds.get("words") or {}
     auto, suggest = chosen.get("auto"), chosen.get("suggest")
     facts.append(("Set by itself", f"from {auto:.2f} on" if auto else "never: no confidence keeps the promise yet"))
@@ -265,7 +274,7 @@ def _listed(version: ModelVersion, active: ModelVersion | None) -> Listed:
     elif version.activated_by:
         about = f"Chosen by {version.activated_by}."
     elif not version.corrections:
-        about = "The taxonomy alone, as on day one."
+        about = f"{_alone(Field(version.field)).capitalize()} alone, as on day one."
     usable = version.artefact_id is not None or not version.corrections
     is_older = active is not None and version.pk < active.pk
     may = "" if version == active or not usable else "back" if is_older else "use"

@@ -20,7 +20,7 @@ from triage.lifecycle import Status, Verb
 from triage.live.bulletins import tell_changed
 from triage.models import Event, Ticket
 from triage.models.events import mark_changed
-from triage.models.learning import TEACHES, mark_for_training
+from triage.models.learning import mark_for_training, taught_by
 
 # What a decision may change about a ticket, and what undoing therefore puts back.
 _STATE = (
@@ -186,7 +186,7 @@ def write(deeds: Sequence[Deed], *, by: Actor, at: datetime, source: str = "") -
             setattr(deed.ticket, name, value)
         moved.append((deed.ticket.pk, (was_with, deed.ticket.team_id)))
     if person:
-        mark_for_training({field for deed in done for kind, _ in deed.events if (field := TEACHES.get(kind))})
+        mark_for_training({field for deed in done for kind, said in deed.events for field in taught_by(kind, said)})
     mark_changed(deed.ticket.received_at for deed in done)
     tell_changed(moved)
     return written
@@ -259,7 +259,7 @@ def restore(steps: Sequence[Step], *, by: Actor, at: datetime, **said: Any) -> f
         )
         rows = cursor.fetchall()
     types = {kind for *_, kinds in rows for kind in kinds}
-    mark_for_training({field for kind in types if (field := TEACHES.get(kind))})
+    mark_for_training({field for kind in types for field in taught_by(kind, {})})
     mark_changed(received_at for *_, received_at, _ in rows)
     tell_changed((ticket, (was_with, team)) for ticket, was_with, team, _, _ in rows)
     return frozenset(ticket for ticket, *_ in rows)

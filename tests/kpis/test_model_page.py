@@ -107,7 +107,8 @@ def test_doctor_names_the_versions_in_use(learned_once: ModelVersion) -> None:
     found = next(check for check in health.checks() if check.name == "models")
 
     assert found.found == (
-        f"topics by version {learned_once.pk} of {learned_once.corrections} corrections; teams by the taxonomy alone"
+        f"topics by version {learned_once.pk} of {learned_once.corrections} corrections; teams by the taxonomy alone;"
+        " urgency by words alone; sentiment by words alone; spam by words alone"
     )
 
 

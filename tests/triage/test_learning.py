@@ -187,7 +187,7 @@ class TestWaiting:
         train_everything()
 
         assert Training.objects.due().count() == len(Field.values)
-        assert train_pending() == {"done": 2, "retried": 0, "parked": 0}
+        assert train_pending() == {"done": len(Field.values), "retried": 0, "parked": 0}
         assert not ModelVersion.objects.exists()
 
 

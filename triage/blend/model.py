@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from triage.blend import beginnings
 from triage.blend.base import NONE, Neighbour, Prediction, Verdict
 from triage.blend.parts import Linear, spread_out
 from triage.blend.pooling import Pool
@@ -257,6 +258,8 @@ class Blend:
 
 def candidates(field: str, taxonomy: Taxonomy, *, seen: Sequence[str]) -> tuple[str, ...]:
     """The labels that can be given: those the taxonomy has, and none of them where somebody said so."""
+    if (known := beginnings.labels_of(field)) is not None:
+        return known
     none = (NONE,) if NONE in seen else ()
     if field == "topic":
         return tuple(topic.slug for topic in taxonomy.topics) + none
@@ -273,7 +276,10 @@ def meaningful(text: Text, taxonomy: Taxonomy, *, field: str) -> bool:
 
 
 def zero_shot(texts: Sequence[Text], taxonomy: Taxonomy, labels: Sequence[str], *, field: str, meaning: bool) -> Floats:
-    """(texts, labels): the logarithm of what the taxonomy alone makes of each label; of a team, all its topics together."""
+    """(texts, labels): the logarithm of what is known of each label without any correction: of a topic or team what the taxonomy
+    alone makes of it (of a team all its topics together), of others what the words say."""
+    if beginnings.labels_of(field) is not None:
+        return beginnings.log_probabilities(field, texts, labels)
     odds = np.full((len(texts), len(labels)), _NONE_ODDS)
     if field not in {"topic", "team"} or not taxonomy.topics:
         return odds

@@ -10,7 +10,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import NotAllowed, NotFound, Refused
 from triage import refining
 from triage.models import Artefact, ModelVersion, Training
-from triage.models.learning import Field, Refinement, mark_for_training
+from triage.models.learning import BY_TAXONOMY, Field, Refinement, mark_for_training
 
 log = structlog.get_logger("portal.promotion")
 
@@ -33,10 +33,10 @@ def in_words() -> str:
     for field in Field:
         version = active.get(field)
         if version is None or not version.corrections:
-            told.append(f"{field.label.lower()}s by the taxonomy alone")
+            told.append(f"{field.label.lower()} by {'the taxonomy' if field in BY_TAXONOMY else 'words'} alone")
         else:
             pinned = ", pinned" if version.pinned_at else ""
-            told.append(f"{field.label.lower()}s by version {version.pk} of {version.corrections} corrections{pinned}")
+            told.append(f"{field.label.lower()} by version {version.pk} of {version.corrections} corrections{pinned}")
     return "; ".join(told)
 
 

@@ -71,8 +71,8 @@ def train_pending(*, at: datetime) -> Drained:
 def train(field: str, *, at: datetime) -> Trained | None:
     """A new model of the field from the corrections as they are, measured; None while there are too few, or none are new."""
     taxonomy = with_meaning(taxonomy_of(active_topics()))
-    examples, events = _examples(field)
-    if len(examples) < FEWEST_CORRECTIONS or len({each.label for each in examples}) < FEWEST_LABELS:
+    examples, events, said = _examples(field)
+    if said < FEWEST_CORRECTIONS or len({each.label for each in examples}) < FEWEST_LABELS:
         return None
     current = _in_use(field, taxonomy, at=at)
     known: dict[str, Any] = {
@@ -141,8 +141,8 @@ def settle(trained: Trained | None, *, at: datetime) -> None:
     log.info("trained", field=version.field, version=version.pk, state=version.state, corrections=version.corrections)
 
 
-def _examples(field: str) -> tuple[list[Example], list[int]]:
-    """The corrections as examples with their vectors, and the events that made them."""
+def _examples(field: str) -> tuple[list[Example], list[int], int]:
+    """The corrections as examples with their vectors, the events that made them, and how many of them somebody said."""
     said = labelled(corrections(field, most=MOST))
     vectors = embeddings.vectors_of([each.text.whole for each in said], encode=_MOST_ENCODED)
     examples = [
@@ -156,7 +156,11 @@ def _examples(field: str) -> tuple[list[Example], list[int]]:
         )
         for each, vector in zip(said, vectors, strict=True)
     ]
-    return examples, [each.correction.event for each in said]
+    return (
+        examples,
+        [each.correction.event for each in said],
+        sum(not each.correction.is_silent for each in said),
+    )
 
 
 def _in_use(field: str, taxonomy: Taxonomy, *, at: datetime) -> ModelVersion:

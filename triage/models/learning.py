@@ -1,7 +1,7 @@
 """What was learned from people's corrections: versions of the models, and what waits to be learned or looked at again."""
 
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import Any, Self
 
 from django.db import connection, models
 from django.db.models import F, Func, Q
@@ -20,17 +20,30 @@ WAIT_BEFORE_TRAINING = 60
 class Field(models.TextChoices):
     """What a model decides about an item."""
 
-    TOPIC = "topic", "Topic"
-    TEAM = "team", "Team"
+    TOPIC = "topic", "Topics"
+    TEAM = "team", "Teams"
+    URGENCY = "urgency", "Urgency"
+    SENTIMENT = "sentiment", "Sentiment"
+    SPAM = "spam", "Spam"
 
 
-TEACHES: Mapping[str, Field] = {
-    Event.Type.TAGGED: Field.TOPIC,
-    Event.Type.UNTAGGED: Field.TOPIC,
-    Event.Type.ROUTED: Field.TEAM,
-    Event.Type.RESOLVED: Field.TEAM,
+BY_TAXONOMY = frozenset({Field.TOPIC, Field.TEAM})
+"""Fields that go by the organisation's taxonomy before anything is learned; the others go by what words say."""
+
+_TEACHES: Mapping[str, tuple[Field, ...]] = {
+    Event.Type.TAGGED: (Field.TOPIC,),
+    Event.Type.UNTAGGED: (Field.TOPIC,),
+    Event.Type.ROUTED: (Field.TEAM,),
+    Event.Type.RESOLVED: (Field.TEAM,),
+    Event.Type.SEVERITY: (Field.URGENCY,),
 }
-"""What is learned from which deed of a person: see `triage.learning.corrections`."""
+
+
+def taught_by(kind: str, said: Mapping[str, Any]) -> tuple[Field, ...]:
+    """What is learned from a deed of a person, by its event: see `triage.learning.corrections`. Everything that was answered says
+    that it was no spam, but only what was spam is news worth a training of its own."""
+    spam = kind == Event.Type.RESOLVED and said.get("resolution") == "spam"
+    return (Field.SPAM,) if spam else _TEACHES.get(kind, ())
 
 
 class Artefact(models.Model):

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage import lexicon
+from triage.blend.beginnings import begin
 from triage.phrases import Phrases
 from triage.taggers.base import Evidence, Suggestion, Tagger, Taxonomy, Text, taggers
+from triage.taggers.corrected import corrected
 from triage.taggers.language import UNKNOWN, detect
 from triage.words import SENTENCE_ENDS, fold, stem
 
@@ -35,6 +37,8 @@ _BEFORE_BUT, _AFTER_BUT = 0.5, 1.3
 _RATING = 4.0  # an extreme rating weighs as much as one of the strongest words
 _SOFTNESS = 8.0  # how much must be said before a score comes near 1
 _NEUTRAL = 0.12
+_SILENT = 0.7  # how sure it is that nothing is told where nothing is found
+_NAMES: Final[Mapping[str, str]] = {"neg": "displeased", "neu": "neutral", "pos": "pleased", "none": "not clear"}
 
 
 @taggers.register
@@ -42,11 +46,19 @@ class Sentiment(Tagger):
     """Suggests "neg", "neu" (good and bad in balance) or "pos" with a score from -1 to 1; nothing where nothing is told."""
 
     slug = "sentiment"
-    version = 2
+    version = 3
     kind = "sentiment"
 
     def tag(self, batch: Sequence[Text], taxonomy: Taxonomy) -> list[list[Suggestion]]:
-        return [_suggest(text) for text in batch]
+        return corrected(batch, _suggest, taxonomy, field="sentiment", names=_NAMES, usual="none")
+
+
+def likely(text: Text) -> Mapping[str, float]:
+    """How likely each sentiment is by the words, the rating and the meaning of a text alone."""
+    found = _suggest(text)
+    if not found:
+        return {"none": _SILENT}
+    return {str(found[0].value): found[0].confidence, "none": (1 - found[0].confidence) / 10}
 
 
 def _suggest(text: Text) -> list[Suggestion]:
@@ -330,3 +342,6 @@ def rating_position(text: Text) -> float | None:
     if scale == "nps":
         return 1.0 if value > 8 else 0.2 if value > 6 else -1.0 + value / 10
     return 2 * (value - low) / (high - low) - 1
+
+
+begin("sentiment", tuple(_NAMES), likely)

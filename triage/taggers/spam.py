@@ -20,8 +20,10 @@ from zlib import crc32
 import re2
 
 from triage import lexicon
+from triage.blend.beginnings import begin
 from triage.phrases import Phrases
 from triage.taggers.base import Evidence, Span, Suggestion, Tagger, Taxonomy, Text, taggers
+from triage.taggers.corrected import corrected
 from triage.words import SENTENCE_ENDS, fold
 
 PROBABLY: Final = 0.5
@@ -29,6 +31,8 @@ PROBABLY: Final = 0.5
 MOST_WORDS: Final = 120
 MOST_EVIDENCE: Final = 5
 BUCKETS: Final = 1 << 13
+_UNSEEN: Final = 0.02
+_NAMES: Final[Mapping[str, str]] = {"spam": "spam", "customer": "a customer's words"}
 
 
 @taggers.register
@@ -36,11 +40,17 @@ class Spam(Tagger):
     """Suggests "spam", or nothing: that something is no spam is what everybody assumes."""
 
     slug = "spam"
-    version = 1
+    version = 2
     kind = "spam"
 
     def tag(self, batch: Sequence[Text], taxonomy: Taxonomy) -> list[list[Suggestion]]:
-        return [_suggest(text) for text in batch]
+        return corrected(batch, _suggest, taxonomy, field="spam", names=_NAMES, usual="customer")
+
+
+def likely(text: Text) -> Mapping[str, float]:
+    """How likely spam is by its signs alone; where there is none a little is left, for nobody knows every sign."""
+    sure = min(max(probability(text), _UNSEEN), 1 - _UNSEEN)
+    return {"spam": sure, "customer": 1 - sure}
 
 
 class Sign(NamedTuple):
@@ -197,3 +207,6 @@ def _phrases() -> Phrases[tuple[str, float]]:
         family, weight = head.split()
         listed += [(phrase, (family, float(weight))) for phrase in said.split(",")]
     return Phrases(listed, key=fold)
+
+
+begin("spam", tuple(_NAMES), likely)

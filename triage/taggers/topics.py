@@ -77,7 +77,7 @@ def _blended(text: Text, prediction: blend.Prediction, index: keywords.TopicInde
             confidence=share,
             reason=_reason(index.topics[numbers[label]].name, label, evidence, prediction),
             evidence=evidence,
-            grounds=_grounds(prediction) if likeliest else {},
+            grounds=grounds_of(prediction) if likeliest else {},
         )
 
 
@@ -92,7 +92,7 @@ def _reason(name: str, label: str, evidence: Sequence[Evidence], prediction: ble
     return f"What people have placed so far makes {name} the next likeliest."
 
 
-def _grounds(prediction: blend.Prediction) -> Mapping[str, object]:
+def grounds_of(prediction: blend.Prediction) -> Mapping[str, object]:
     """How the likeliest label came about, as it is stored with the decision."""
     return {
         "decision": prediction.verdict,

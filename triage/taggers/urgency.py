@@ -10,8 +10,10 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from triage import lexicon
+from triage.blend.beginnings import begin
 from triage.phrases import Hit, Phrases
 from triage.taggers.base import Evidence, Suggestion, Tagger, Taxonomy, Text, taggers
+from triage.taggers.corrected import corrected
 from triage.taggers.language import detect
 from triage.words import SENTENCE_ENDS, fold
 
@@ -39,6 +41,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "urgent": Kind(HIGH, 0.7, "The customer calls it urgent"),
     "calm": Kind(LOW, 1.0, "The customer is in no hurry"),
 }
+_NAMES: Final[Mapping[str, str]] = {"0": "no hurry", "1": "normal", "2": "pressing", "3": "dangerous"}
+_USUALLY = 0.85  # of what no word speaks of
 _HIDING = "nothing"
 _REACH = 3
 _ENOUGH = 1.0  # from here on phrases asking for HIGH are taken at their word; one weak one alone is not
@@ -49,11 +53,22 @@ class Urgency(Tagger):
     """Suggests a level from 0, can wait, to 3, danger; nothing where nothing is pressing or calm."""
 
     slug = "urgency"
-    version = 1
+    version = 2
     kind = "urgency"
 
     def tag(self, batch: Sequence[Text], taxonomy: Taxonomy) -> list[list[Suggestion]]:
-        return [_suggest(text) for text in batch]
+        found = corrected(batch, _suggest, taxonomy, field="urgency", names=_NAMES, usual=str(NORMAL))
+        # Danger that the words speak of is never learned away.
+        return [
+            own if own and own[0].value == SAFETY else learned
+            for learned, own in zip(found, map(_suggest, batch), strict=True)
+        ]
+
+
+def likely(text: Text) -> Mapping[str, float]:
+    """How likely each level is by the words alone."""
+    found = _suggest(text)
+    return {str(found[0].value): found[0].confidence} if found else {str(NORMAL): _USUALLY}
 
 
 def _suggest(text: Text) -> list[Suggestion]:
@@ -162,3 +177,6 @@ def _phrases() -> Phrases[tuple[str, str]]:
         only = language.removesuffix("!") if language.endswith("!") else ""
         listed += [(phrase, (only, kind)) for phrase in said.split(",")]
     return Phrases(listed, key=fold)
+
+
+begin("urgency", tuple(_NAMES), likely)

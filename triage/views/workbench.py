@@ -27,12 +27,26 @@ from triage.live import presence
 from triage.models import Action, Tagging, Ticket, Topic
 from triage.track_record import not_worth_proposing
 from triage.views import live, whom
+from triage.views.item import SEVERITIES
 from triage.views.item import item as item_context
 from triage.views.queue import Asked, due, queue, row
 from triage.views.rail import MOST_COUNTED, capped
 from triage.views.runs import at_work
 
-FORMS = ("route", "split", "assign", "resolve", "snooze", "tag", "merge", "link_action", "note", "reply", "ask")
+FORMS = (
+    "route",
+    "split",
+    "assign",
+    "resolve",
+    "snooze",
+    "tag",
+    "merge",
+    "link_action",
+    "note",
+    "reply",
+    "ask",
+    "severity",
+)
 _MOST_ACTIONS = 20
 _SENTENCES = {
     "accept": "Kept {reference} with {team}",
@@ -340,6 +354,8 @@ def _choices(verb: str, found: Ticket, actor: Actor) -> dict[str, Any]:
                 for topic in Topic.objects.filter(is_active=True).select_related("parent").order_by("name")
             ]
         }
+    if verb == "severity":
+        return {"severities": [(number, label, number == found.severity) for number, label in SEVERITIES.items()]}
     if verb == "link_action":
         return {"candidates": _likely_actions(found, actor)}
     if verb == "merge":
