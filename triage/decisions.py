@@ -24,12 +24,10 @@ from triage.deciding.course import (
     reopen,
     reply,
     resolve,
-    snooze,
     unmerge,
-    wake,
-    wake_due,
 )
 from triage.deciding.placing import accept, assign, claim, dismiss, route, severity, tag, tags, untag
+from triage.deciding.snoozing import snooze, wake, wake_due
 from triage.deciding.undoing import WITHIN, redo, undo
 from triage.journal import NotNow, StaleTicket, stale, summary
 from triage.models import Ticket

@@ -90,7 +90,12 @@ _FORMS: Mapping[str, tuple[str, Callable[[QueryDict, tzinfo], dict[str, Any]]]] 
     "note": ("note", lambda given, zone: {"text": given.get("text", "")}),
     "reply": ("reply", lambda given, zone: {"text": given.get("text", "")}),
     "ask": ("reply", lambda given, zone: {"text": given.get("text", ""), "wait": True}),
-    "snooze": ("snooze", _until),
+    "snooze": (
+        "snooze",
+        lambda given, zone: (
+            {"awaits": given["awaits"], "more": given.get("more", "")} if given.get("awaits") else _until(given, zone)
+        ),
+    ),
     "resolve": (
         "resolve",
         lambda given, zone: {"resolution": given.get("resolution", ""), "reason": given.get("reason", "")},

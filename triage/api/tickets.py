@@ -33,7 +33,8 @@ _ARGUMENTS: Mapping[str, tuple[type, str]] = {
     "team": (str, "a text"), "because": (str, "a text"), "note": (str, "a text"), "assignee": (str, "a text"), "topic": (str, "a text"),
     "topics": (list, "a list of texts"), "value": (int, "a number"), "text": (str, "a text"), "wait": (bool, "true or false"),
     "until": (str, "a time"), "resolution": (str, "a text"), "reason": (str, "a text"), "tell": (bool, "true or false"),
-    "original": (str, "a text"), "other": (str, "a text"),
+    "original": (str, "a text"), "other": (str, "a text"), "awaits": (str, "a text"), "more": (int, "a number"),
+    "action": (str, "a text"), "act": (int, "a number"),
 }  # fmt: skip
 DECISION = inline_serializer(
     "Decision",
@@ -59,6 +60,12 @@ DECISION = inline_serializer(
         ),
         "wait": serializers.BooleanField(required=False, help_text="reply: rest until the customer answers"),
         "until": serializers.DateTimeField(required=False, help_text="snooze"),
+        "awaits": serializers.ChoiceField(
+            required=False, choices=["reply", "reports", "ship"], help_text="snooze until something happens"
+        ),
+        "more": serializers.IntegerField(required=False, help_text="snooze until so many more say the same"),
+        "action": serializers.CharField(required=False, help_text="snooze until this action ships"),
+        "act": serializers.IntegerField(required=False, help_text="undo: the version that the act made; else the last"),
         "resolution": serializers.CharField(required=False, help_text="resolve"),
         "reason": serializers.CharField(required=False, help_text="resolve, reopen"),
         "tell": serializers.BooleanField(required=False, help_text="resolve: write to the customer"),

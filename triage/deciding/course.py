@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.refusals import BadInput, InputError, Refused
+from feedback_portal.refusals import BadInput, InputError
 from intake.cleaning import clean_text
 from triage import duplicates, inputs, lifecycle, merging, notifications, proposals, siblings
-from triage.deciding import plans
 from triage.deciding.plans import triaged
-from triage.journal import NotNow, Said, move, settle, touch
-from triage.lifecycle import Resolution, Status, Verb
+from triage.deciding.snoozing import awake
+from triage.journal import NotNow, Said, move, touch
+from triage.lifecycle import Resolution, Verb
 from triage.models import Event, NotTheSame, Ticket
 
 # A customer who gives this or less was not helped.
@@ -42,16 +40,6 @@ def reply(ticket: Ticket, *, by: Actor, at: datetime, text: str, wait: bool | st
     else:
         touch(ticket, [(Event.Type.REPLY, said)], by=by, at=at)
     notifications.write_reply(ticket, text=said["text"], by=by)
-
-
-def snooze(ticket: Ticket, *, by: Actor, at: datetime, until: datetime | str) -> None:
-    """Out of the queue until a time. No clock stops."""
-    settle(plans.snooze([ticket], by=by, at=at, until=until), by=by, at=at)
-
-
-def wake(ticket: Ticket, *, by: Actor, at: datetime) -> None:
-    """Back into the queue: to decide if nobody has yet, else open."""
-    move(ticket, Verb.WAKE, [(Event.Type.WOKE, {})], status=_awake(ticket), by=by, at=at)
 
 
 def resolve(
@@ -181,19 +169,6 @@ def rate(ticket: Ticket, *, at: datetime, value: int) -> None:
     _take_from_customer(ticket, events, "The customer was not helped.", at=at, opens=value <= BAD_RATING)
 
 
-def wake_due(*, at: datetime) -> int:
-    """Wake what was snoozed until now; how many."""
-    count = 0
-    for ticket in Ticket.objects.filter(status=Status.SNOOZED, snoozed_until__lte=at).order_by("snoozed_until")[:500]:
-        try:
-            with transaction.atomic():
-                wake(ticket, by=Actor(), at=at)
-        except Refused:
-            continue  # somebody decided in this very moment, which is as good as waking
-        count += 1
-    return count
-
-
 def _take_from_customer(ticket: Ticket, said: Said, reason: str, *, at: datetime, opens: bool) -> None:
     by, source = Actor(), Event.Source.CUSTOMER
     done = ticket.status in lifecycle.DONE
@@ -202,10 +177,10 @@ def _take_from_customer(ticket: Ticket, said: Said, reason: str, *, at: datetime
         touch(ticket, said, source=source, by=by, at=at)
         return
     if not done:
-        move(ticket, verb, said, source=source, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+        move(ticket, verb, said, source=source, status=awake(ticket), **_UNRESOLVED, by=by, at=at)
         return
     events = [*said, (Event.Type.REOPENED, {"reason": reason})]
-    _free(ticket, events, source=source, status=_awake(ticket), **_UNRESOLVED, by=by, at=at)
+    _free(ticket, events, source=source, status=awake(ticket), **_UNRESOLVED, by=by, at=at)
 
 
 def _free(ticket: Ticket, events: Said, **changes: Any) -> None:
@@ -216,7 +191,3 @@ def _free(ticket: Ticket, events: Said, **changes: Any) -> None:
     move(ticket, Verb.REOPEN, events, **changes)
     if was_merged:
         merging.lead_anew(ticket)
-
-
-def _awake(ticket: Ticket) -> str:
-    return Status.NEW if ticket.triaged_at is None else Status.OPEN

@@ -142,12 +142,12 @@ def severity(tickets: Sequence[Ticket], *, by: Actor, at: datetime, value: int |
     return _each(tickets, deed)
 
 
-def snooze(tickets: Sequence[Ticket], *, by: Actor, at: datetime, until: datetime | str) -> Planned:
+def snooze(tickets: Sequence[Ticket], *, by: Actor, at: datetime, until: datetime | str, **awaited: Any) -> Planned:
     moment = _moment(until, "until")
     if not at < moment <= at + LONGEST_SNOOZE:
         message = "Choose a time between now and a year from now."
         raise BadInput(message, errors=(InputError("until", message),))
-    events = [(Event.Type.SNOOZED, {"until": moment.isoformat()})]
+    events = [(Event.Type.SNOOZED, {"until": moment.isoformat(), **awaited})]
     return _each(tickets, lambda ticket: moving(ticket, Verb.SNOOZE, events, at=at, snoozed_until=moment))
 
 

@@ -3,6 +3,7 @@
 from triage.models.actions import Action, ActionEvent, ActionLink, ActionStep
 from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.audits import Audit, AuditAnswer, AuditedItem
+from triage.models.awaited import Awaited
 from triage.models.bulk import BulkAct, BulkPart
 from triage.models.effects import Expectation, Verdict
 from triage.models.embeddings import Embedding
@@ -36,6 +37,7 @@ __all__ = [
     "Audit",
     "AuditAnswer",
     "AuditedItem",
+    "Awaited",
     "BackTest",
     "BulkAct",
     "BulkPart",

@@ -61,6 +61,19 @@ PHRASES = {
 }
 """Icon and words of each kind of event; the words are filled from its data."""
 
+_WAITS = {
+    "reply": "put it off until the customer answers",
+    "reports": "put it off until {more} more say the same",
+    "ship": "put it off until {action} ships",
+}
+_CAME = {
+    "time": "took it up again, for its time had come",
+    "reports": "took it up again, for more say the same",
+    "ship": "took it up again, for its action has shipped",
+    "growing": "took it up again, for its theme is growing",
+}
+"""What was waited for when it was put off, and why it came back."""
+
 
 def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict[str, Any]:
     """The context of `_item.html`."""
@@ -178,6 +191,10 @@ def entry(event: Event) -> dict[str, Any]:
     words = {name: _worded(value) for name, value in event.data.items() if name != "before"}
     if event.type == Event.Type.ASSIGNED and not event.data.get("to"):
         phrase = "let it go"
+    if event.type == Event.Type.SNOOZED:
+        phrase = _WAITS.get(event.data.get("awaits", ""), phrase)
+    if event.type == Event.Type.WOKE:
+        phrase = _CAME.get(event.data.get("because", ""), phrase)
     if event.type == Event.Type.UNTAGGED and not event.data.get("topic"):
         phrase = "said that no topic fits"
     if event.type == Event.Type.DISMISSED and "item" in event.data:

@@ -14,6 +14,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import after, cursor_of
 from triage.finding import in_tab, matching, mentions_status, search
 from triage.finding.search import SearchError
+from triage.lifecycle import Status
 from triage.models import Tagging, Ticket
 from triage.models.tickets import QUEUE_ORDER
 from triage.proposals import placing
@@ -139,6 +140,7 @@ def row(
         "is_unread": ticket.triaged_at is None and ticket.assignee_id is None,
         "is_current": ticket.reference == current,
         "is_decided": is_decided,
+        "is_growing": ticket.explanation.get("woke") == "growing" and ticket.status in {Status.NEW, Status.OPEN},
         "tags": [tagging.topic.name for tagging in item.taggings.all()][:_MOST_TAGS],
         "language": language if language not in {"", "und", "en"} else "",
         "suggestion": _chip(ticket, poor),

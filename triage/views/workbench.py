@@ -19,12 +19,13 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
 from triage import claiming, decisions, duplicates
+from triage.deciding.snoozing import MORE
 from triage.forms import arguments_of
 from triage.improving import improvements
 from triage.journal import StaleTicket
 from triage.lifecycle import OPEN, Resolution
 from triage.live import presence
-from triage.models import Action, Tagging, Ticket, Topic
+from triage.models import Action, ActionLink, Awaited, Tagging, ThemeMember, Ticket, Topic
 from triage.track_record import not_worth_proposing
 from triage.views import live, whom
 from triage.views.item import SEVERITIES
@@ -339,7 +340,10 @@ def _choices(verb: str, found: Ticket, actor: Actor) -> dict[str, Any]:
             ]
         }
     if verb == "snooze":
-        return {"times": _times(timezone.localtime()), "due": due(found, at=timezone.now())}
+        at = timezone.now()
+        due_at = found.due_at if due(found, at=at) else None
+        times = _times(timezone.localtime(at), due_at)
+        return {"times": times, "due": due(found, at=at), "awaitable": _awaitable(found), "more": MORE}
     if verb == "tag":
         standing = {row.topic_id: row.source for row in Tagging.objects.standing().filter(item=found.item_id)}
         return {
@@ -363,16 +367,41 @@ def _choices(verb: str, found: Ticket, actor: Actor) -> dict[str, Any]:
     return {}
 
 
-def _times(now: datetime) -> list[dict[str, str]]:
+def _times(now: datetime, due_at: datetime | None = None) -> list[dict[str, str]]:
+    """The usual times to put something off until; those after it is due say so."""
     morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
-    monday = morning + timedelta(days=(7 - now.weekday()) % 7 or 7)
+    later = now + timedelta(hours=3)
     usual = [
-        ("In 3 hours", now + timedelta(hours=3)),
+        ("Later today" if later.date() == now.date() else "In 3 hours", later),
         ("Tomorrow", morning + timedelta(days=1)),
-        ("Monday", monday),
+        ("Monday", morning + timedelta(days=(7 - now.weekday()) % 7 or 7)),
         ("In two weeks", morning + timedelta(days=14)),
     ]
-    return [{"value": at.isoformat(), "label": label, "detail": f"{at:%a %-d %b, %H:%M}"} for label, at in usual]
+    return [
+        {
+            "value": at.isoformat(),
+            "label": label,
+            "detail": f"{at:%a %-d %b, %H:%M}" + (", after it is due" if due_at and at > due_at else ""),
+        }
+        for label, at in usual
+    ]
+
+
+def _awaitable(found: Ticket) -> list[dict[str, Any]]:
+    """What this ticket can wait for, besides a time."""
+    member = ThemeMember.objects.filter(item=found.item_id, theme__isnull=False).select_related("theme").first()
+    links = ActionLink.objects.filter(
+        ticket=found, unlinked_at=None, action__shipped_at=None, action__withdrawn_at=None
+    )
+    link = links.select_related("action").order_by("-pk").first()
+    known: list[dict[str, Any]] = [{"value": Awaited.Kind.REPLY, "label": "The customer answers", "detail": ""}]
+    if member is not None and member.theme is not None:
+        detail = f"{member.theme.name}, {member.theme.size} so far"
+        known.append({"value": Awaited.Kind.REPORTS, "label": "more say the same", "detail": detail})
+    if link is not None:
+        detail = f"{link.action.reference} {link.action.title}"
+        known.append({"value": Awaited.Kind.SHIP, "label": "The action ships", "detail": detail})
+    return known
 
 
 def _likely_actions(found: Ticket, actor: Actor) -> list[Action]:
