@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triage", "0025_acts_by_person"),
+        ("triage", "0026_webhooks"),
     ]
 
     operations = [
