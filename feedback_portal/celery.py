@@ -63,6 +63,7 @@ app.conf.beat_schedule = {
     # On Mondays; on other days it finds the week drawn, or makes up for a Monday that was missed.
     "draw-audit": {"task": "triage.tasks.draw_audit", "schedule": crontab(hour=4, minute=20)},
     "watch-signals": {"task": "kpis.tasks.watch_signals", "schedule": crontab(hour=5, minute=10)},
+    "prove-numbers": {"task": "kpis.tasks.prove_numbers", "schedule": crontab(hour=4, minute=40)},
     "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
     "judge-themes": {"task": "triage.tasks.judge_themes", "schedule": 900.0},
     "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},

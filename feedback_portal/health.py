@@ -29,6 +29,7 @@ _EVENTS = "triage.live.listening.NAME"
 # Tells whether what compares sentences by meaning works here.
 _ENCODER = "triage.understanding.embeddings.state"
 _MODELS = "triage.learning.promotion.in_words"
+_PROOF = "kpis.proving.in_words"
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,17 @@ def checks() -> list[Check]:
         _mail(),
         _encoder(),
         Check("models", True, import_string(_MODELS)()),
+        _proof(),
         _live(),
         *(_stage(stage.name, stage.model) for stage in PIPELINE),
     ]
     return found
+
+
+def _proof() -> Check:
+    holds, found = import_string(_PROOF)()
+    advice = "" if holds else "See /kpis/proofs/ for what differs; manage.py kpi_proof --repair counts those days anew."
+    return Check("numbers", holds, found, advice)
 
 
 def _model(label: str) -> type[PendingWork]:

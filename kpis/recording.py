@@ -81,7 +81,7 @@ def recount(*days: date, at: datetime) -> None:
         rows = [*_rows(OPEN_TICKETS, 1, period, still_open(period), at=at)]
         for kpi in definitions.all():
             if kpi.adds_up:
-                counted = kpi.count(_voices(kpi, period, at, EVERYTHING), as_of=at)
+                counted = kpi.count(voices(kpi, period, at, EVERYTHING), as_of=at)
                 rows += _rows(kpi.slug, kpi.version, period, counted, at=at)
         _replace(period, rows)
     _recount_spans(days, at=at)
@@ -145,7 +145,7 @@ def split(
     if moment == at:
         counted = _measured_groups(kpi, period, by, slices, slice)
     if counted is None:
-        live = kpi.count(_voices(kpi, period, moment, slice), as_of=moment)
+        live = kpi.count(voices(kpi, period, moment, slice), as_of=moment)
         counted = [(getattr(place, by), parts) for place, parts in live.items()]
     found: defaultdict[int | None, list[Parts]] = defaultdict(list)
     for key, parts in counted:
@@ -169,7 +169,12 @@ def items_behind(
     kpi: Kpi, period: Period, side: Side, *, as_of: datetime, slice: Slice = EVERYTHING
 ) -> QuerySet[FeedbackItem]:
     """Exactly the items counted on one side of the value."""
-    return kpi.select(_voices(kpi, period, as_of, slice), side, as_of=as_of)
+    return kpi.select(voices(kpi, period, as_of, slice), side, as_of=as_of)
+
+
+def voices(kpi: Kpi, period: Period, as_of: datetime, slice: Slice) -> QuerySet[FeedbackItem]:
+    """The items of the period that count for this KPI."""
+    return within(kpi.voices(population(period, as_of=as_of)), slice)
 
 
 def reporting_zone() -> ZoneInfo:
@@ -179,10 +184,6 @@ def reporting_zone() -> ZoneInfo:
 
 def _reading(kpi: Kpi, period: Period, slice: Slice, as_of: datetime, parts: Parts) -> Reading:
     return Reading(kpi, period, slice, as_of, kpi.figure(parts, as_of=as_of))
-
-
-def _voices(kpi: Kpi, period: Period, as_of: datetime, slice: Slice) -> QuerySet[FeedbackItem]:
-    return within(kpi.voices(population(period, as_of=as_of)), slice)
 
 
 def _recount_spans(days: Iterable[date], *, at: datetime) -> None:
@@ -212,7 +213,7 @@ def _recount_spans(days: Iterable[date], *, at: datetime) -> None:
                     kpi.version,
                     span,
                     # That there was nothing has to be known as well.
-                    {EVERYTHING: Counter[str]()} | kpi.count(_voices(kpi, span, at, EVERYTHING), as_of=at),
+                    {EVERYTHING: Counter[str]()} | kpi.count(voices(kpi, span, at, EVERYTHING), as_of=at),
                     at=at,
                 )
             ],
@@ -305,7 +306,7 @@ def _parts(kpi: Kpi, period: Period, slice: Slice, as_of: datetime, measured: _M
 
 def _counted(kpi: Kpi, period: Period, slice: Slice, as_of: datetime) -> Parts:
     """Straight from the items and events."""
-    return _total(kpi.count(_voices(kpi, period, as_of, slice), as_of=as_of).values())
+    return _total(kpi.count(voices(kpi, period, as_of, slice), as_of=as_of).values())
 
 
 def _total(parts: Iterable[Parts]) -> Parts:

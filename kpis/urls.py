@@ -4,7 +4,7 @@ from django.urls import path
 
 from kpis.api import numbers as number_api
 from kpis.api import signals as signal_api
-from kpis.views import numbers, signals
+from kpis.views import numbers, reports, signals
 
 app_name = "kpis"
 
@@ -12,8 +12,14 @@ urlpatterns = [
     path("kpis/", numbers.show_dashboard, name="dashboard"),
     path("kpis/backlog/", numbers.list_backlog, name="backlog"),
     path("kpis/audit-results/", numbers.show_audits, name="audits"),
+    path("kpis/reports/", reports.all_reports, name="reports"),
+    path("kpis/reports/<str:code>/", reports.report, name="report"),
+    path("kpis/reports/<str:code>/csv/", reports.report_csv, name="report_csv"),
+    path("kpis/proofs/", reports.proofs, name="proofs"),
     path("kpis/<slug:slug>/", numbers.show_kpi, name="kpi"),
     path("kpis/<slug:slug>/items/", numbers.list_items, name="items"),
+    path("kpis/<slug:slug>/items/export/", numbers.export_items, name="items_export"),
+    path("kpis/<slug:slug>/weeks/", numbers.export_series, name="series"),
     path("settings/models/", numbers.show_models, name="models"),
     path("api/v1/kpis/", number_api.KpisView.as_view(), name="api_kpis"),
     path("api/v1/kpis/<slug:slug>/", number_api.KpiView.as_view(), name="api_kpi"),

@@ -2,6 +2,21 @@
 
 from kpis.models.annotations import Annotation, Phase
 from kpis.models.measurements import Measurement
+from kpis.models.reports import Proof, Report, ReportRow
 from kpis.models.signals import Signal, SignalEvent
+from kpis.models.steering import Goal, Look, Review, SavedDashboard
 
-__all__ = ["Annotation", "Measurement", "Phase", "Signal", "SignalEvent"]
+__all__ = [
+    "Annotation",
+    "Goal",
+    "Look",
+    "Measurement",
+    "Phase",
+    "Proof",
+    "Report",
+    "ReportRow",
+    "Review",
+    "SavedDashboard",
+    "Signal",
+    "SignalEvent",
+]

@@ -1,12 +1,12 @@
 """KPI pages: the dashboard, one KPI with its definition, and exactly the items behind a number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from feedback_portal.accounts.permissions import actor_of, require_set_up
 from feedback_portal.api import after, cursor_of
 from feedback_portal.refusals import NotAllowed
 from intake.models import FeedbackItem
-from kpis import audit_results, backlog, model_page, recording
+from kpis import audit_results, backlog, exporting, model_page, recording
 from kpis.charts import draw
 from kpis.dashboard import backlog_url, compared, dashboard
 from kpis.definitions.base import Kpi
@@ -37,15 +37,15 @@ _TICKETS_BY_ARRIVAL = ("-received_at", "-id")
 @login_required
 @require_safe
 def show_dashboard(request: HttpRequest) -> HttpResponse:
-    question = _asked(request)
+    question = asked(request)
     board = dashboard(question)
-    return render(request, "kpis/dashboard.html", _shell(question, reverse("kpis:dashboard")) | {"board": board})
+    return render(request, "kpis/dashboard.html", shell(question, reverse("kpis:dashboard")) | {"board": board})
 
 
 @login_required
 @require_safe
 def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
-    kpi, question = kpi_called(slug), _asked(request)
+    kpi, question = kpi_called(slug), asked(request)
     at, slice, period = question.at, question.slice, question.period
     weeks = weeks_around(period, at=at, fewest=TREND_WEEKS)
     now, before, *readings = recording.series(kpi, [period, period.previous(), *weeks], at=at, slice=slice)
@@ -56,7 +56,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request,
         "kpis/kpi.html",
-        _shell(question, question.page_url(kpi).partition("?")[0])
+        shell(question, question.page_url(kpi).partition("?")[0])
         | {
             "kpi": kpi,
             "reading": now,
@@ -71,6 +71,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
                 "picture": draw(shown.chart),
                 "table": shown.chart.table(),
             },
+            "export_url": _joined(reverse("kpis:series", args=[kpi.slug]), question.query()),
             "splits": [_split(question, kpi, by) for by in ("team", "channel", "stage")],
         },
     )
@@ -80,7 +81,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def list_items(request: HttpRequest, slug: str) -> HttpResponse:
     """The items of one side of a number: as many as the number says, when it is asked for as of the same moment."""
-    kpi, question = kpi_called(slug), _asked(request, looks_back=True)
+    kpi, question = kpi_called(slug), asked(request, looks_back=True)
     side = side_asked(request.GET.dict())
     items = recording.items_behind(kpi, question.period, side, as_of=question.as_of, slice=question.slice)
     count = items.count()
@@ -90,13 +91,14 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request,
         "kpis/items.html",
-        _shell(question, request.path, side=side, as_of=request.GET.get("as_of"))
+        shell(question, request.path, side=side, as_of=request.GET.get("as_of"))
         | {
             "title": f"{kpi.name}: {kpi.numerator if side == 'numerator' else kpi.denominator}",
             "back": (question.page_url(kpi), kpi.name),
             "noun": "item",
             "count": f"{count:,}",
             "is_one": count == 1,
+            "export_url": _joined(f"{request.path}export/", request.GET.urlencode()),
             "rows": [item_row(item, tickets.get(item.pk)) for item in found],
             "next_url": next_url,
         },
@@ -105,9 +107,48 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_safe
+def export_items(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """The same items as a CSV file, whatever their number."""
+    kpi, question = kpi_called(slug), asked(request, looks_back=True)
+    side = side_asked(request.GET.dict())
+    items = recording.items_behind(kpi, question.period, side, as_of=question.as_of, slice=question.slice)
+    name = f"{kpi.slug}-{side}-{question.period.first}-{question.period.last}.csv"
+    return csv_file(exporting.lines(items), name)
+
+
+@login_required
+@require_safe
+def export_series(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """The weeks of a KPI's chart: numerators, denominators, intervals."""
+    kpi, question = kpi_called(slug), asked(request)
+    weeks = weeks_around(question.period, at=question.at, fewest=TREND_WEEKS)
+    readings = recording.series(kpi, weeks, at=question.at, slice=question.slice)
+    rows = [["week", "value", "low", "high", "numerator", "denominator", "unit", "definition_version"]]
+    for reading in readings:
+        figure = reading.figure
+        numbers = (figure.value, figure.low, figure.high, figure.numerator, figure.denominator)
+        rows.append(
+            [
+                reading.period.first.isoformat(),
+                *("" if each is None else str(each) for each in numbers),
+                kpi.unit,
+                str(kpi.version),
+            ]
+        )
+    lines = (",".join(row).encode() + b"\r\n" for row in rows)
+    return csv_file(lines, f"{kpi.slug}-weekly-{weeks[0].first}-{weeks[-1].last}.csv")
+
+
+def csv_file(pieces: Iterable[bytes], name: str) -> StreamingHttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@login_required
+@require_safe
 def list_backlog(request: HttpRequest) -> HttpResponse:
     """The open tickets of one band of the backlog, or all of them."""
-    question, slug = _asked(request), request.GET.get("band", "").strip()
+    question, slug = asked(request), request.GET.get("band", "").strip()
     band = backlog.band_called(slug) if slug else None
     tickets = backlog.in_band(question, band) if band else backlog.open_tickets(question)
     page = tickets.select_related("item__channel", "team").defer("item__text", "item__context", "explanation")
@@ -117,7 +158,7 @@ def list_backlog(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "kpis/items.html",
-        _shell(question, backlog_url(question).partition("?")[0], band=slug)
+        shell(question, backlog_url(question).partition("?")[0], band=slug)
         | {
             "title": f"Open tickets{age}",
             "back": (_joined(reverse("kpis:dashboard"), question.query()), "KPIs"),
@@ -152,7 +193,7 @@ def show_audits(request: HttpRequest) -> HttpResponse:
     return render(request, "kpis/audits.html", found)
 
 
-def _asked(request: HttpRequest, *, looks_back: bool = False) -> Question:
+def asked(request: HttpRequest, *, looks_back: bool = False) -> Question:
     return ask(request.GET.dict(), actor=actor_of(request), at=timezone.now(), looks_back=looks_back)
 
 
@@ -165,7 +206,7 @@ class _Filter:
     removed: str = ""
 
 
-def _shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
+def shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
     """What every KPI page says about itself: its filters, how to change them, and what it is true of."""
     period, asked = question.period, question.asked
 

@@ -1,0 +1,117 @@
+"""Reports that stay as they were, and the nightly proof that what stands can be counted again."""
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from feedback_portal.accounts.permissions import actor_of
+from feedback_portal.refusals import NotAllowed, Refused
+from kpis import reports
+from kpis.charts.units import NOTHING
+from kpis.definitions import definitions
+from kpis.models import Proof, Report, ReportRow
+from kpis.questions import ask
+from kpis.views.numbers import csv_file, shell
+from kpis.words import unit_of
+
+PAGE = 50
+_FIELDS = ("from", "to", "team", "channel", "stage")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def all_reports(request: HttpRequest) -> HttpResponse:
+    """The newest reports; POST freezes one of the filters sent."""
+    actor, at = actor_of(request), timezone.now()
+    asked = request.POST if request.method == "POST" else request.GET
+    question = ask({name: asked.get(name, "") for name in _FIELDS}, actor=actor, at=at)
+    error = ""
+    if request.method == "POST":
+        try:
+            frozen = reports.freeze(question, title=request.POST.get("title", ""), by=actor, at=at)
+        except (reports.StillCounting, Refused) as refused:
+            error = refused.message
+        else:
+            return redirect("kpis:report", frozen.code)
+    rows = Report.objects.visible_to(actor).select_related("team", "person").order_by("-as_of", "-id")[:PAGE]
+    context = shell(question, request.path) | {
+        "reports": rows,
+        "error": error,
+        "title": request.POST.get("title", ""),
+        "hidden": {name: asked.get(name, "") for name in _FIELDS if asked.get(name)},
+    }
+    return render(request, "kpis/reports.html", context, status=422 if error else 200)
+
+
+@login_required
+@require_safe
+def report(request: HttpRequest, code: str) -> HttpResponse:
+    """The digits as they were frozen, and whether they still are."""
+    found = reports.find(code, by=actor_of(request))
+    groups = [
+        {
+            "name": name,
+            "kpi": rows[0].kpi,
+            "version": rows[0].definition_version,
+            "is_newer": rows[0].kpi in definitions
+            and definitions.get(rows[0].kpi).version != rows[0].definition_version,
+            "definition": definitions.get(rows[0].kpi).definition if rows[0].kpi in definitions else "",
+            "whole": _shown(rows[0]),
+            "weeks": [_shown(row) for row in rows if row.split == "week"],
+            "splits": [
+                {"by": by, "rows": shown}
+                for by in ("team", "channel", "stage")
+                if (shown := [_shown(row) for row in rows if row.split == by and row.denominator])
+            ],
+        }
+        for name, rows in reports.shown(found)
+    ]
+    return render(request, "kpis/report.html", {"report": found, "groups": groups, "holds": reports.holds(found)})
+
+
+@login_required
+@require_safe
+def report_csv(request: HttpRequest, code: str) -> StreamingHttpResponse:
+    found = reports.find(code, by=actor_of(request))
+    return csv_file(_lines(found), f"{found.code}.csv")
+
+
+@login_required
+@require_safe
+def proofs(request: HttpRequest) -> HttpResponse:
+    if not actor_of(request).may_steer:
+        raise NotAllowed("Proofs of the numbers are shown to leads, managers and administrators.")
+    return render(request, "kpis/proofs.html", {"proofs": Proof.objects.order_by("-proved_at", "-pk")[:PAGE]})
+
+
+def _shown(row: ReportRow) -> dict[str, Any]:
+    value = f"{row.numerator} of {row.denominator}" if row.denominator else NOTHING
+    interval = ""
+    if row.kpi in definitions:
+        unit = unit_of(definitions.get(row.kpi), row.value, row.low, row.high)
+        if row.value is not None:
+            value = unit.write(row.value)
+            interval = f"{unit.write(row.low)} to {unit.write(row.high)}"
+    return {"of": row.of, "value": value, "interval": interval, "n": f"{row.denominator:,}", "note": row.note}
+
+
+class _Echo:
+    """What the csv module writes to, handed on."""
+
+    def write(self, line: str) -> bytes:
+        return line.encode()
+
+
+def _lines(found: Report) -> Iterator[bytes]:
+    names = ("kpi", "definition_version", "split", "of", "value", "low", "high", "numerator", "denominator", "note")
+    writer = csv.writer(_Echo())
+    yield writer.writerow(["report", "sha256", "as_of", *names])
+    head = (found.code, found.sha256, found.as_of.isoformat())
+    for row in found.rows.order_by("position").iterator(chunk_size=500):
+        yield writer.writerow([*head, *(getattr(row, name) for name in names)])
