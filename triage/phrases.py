@@ -34,6 +34,8 @@ class Phrases(Generic[T]):
                 node = node.setdefault(part, {})
             if parts:
                 node[_MEANS] = tuple(dict.fromkeys([*node.get(_MEANS, ()), meaning]))
+        self.beginnings: Final = frozenset(self._root)
+        """The first words of all of them: where none of these stands, none is found."""
 
     def find(self, keys: Sequence[str]) -> Iterator[Hit[T]]:
         """Every phrase among these words, shorter ones inside longer ones too, by where they start."""

@@ -16,6 +16,7 @@ from triage.live.bulletins import tell_arrived, tell_changed
 from triage.models import Analysis, Event, Mention, Pattern, ShadowMatch, Tagging, Ticket
 from triage.models.events import mark_changed
 from triage.models.learning import mark_for_refinement
+from triage.models.themes import themes_of
 from triage.persons import erasing
 from triage.routing import Foreseen, Router, Routing, facts_of, foresee
 from triage.rulebook.shadowing import Shadows
@@ -154,7 +155,11 @@ def draft(items: Sequence[FeedbackItem], texts: Sequence[Text], *, tools: Tools)
     """What would become of these items if they came in now; saves nothing. Channel, customer and account must be loaded."""
     understood = read(texts, taxonomy=tools.taxonomy)
     foreseen = foresee(texts, tools.taxonomy)
-    return [_draft(*each, tools=tools) for each in zip(items, texts, understood, foreseen, strict=True)]
+    themes = themes_of([item.pk for item in items]) if tools.router.asks_for_themes else {}
+    return [
+        _draft(*each, themes=themes.get(each[0].pk, frozenset()), tools=tools)
+        for each in zip(items, texts, understood, foreseen, strict=True)
+    ]
 
 
 def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> None:
@@ -210,12 +215,18 @@ def look_again(items: Sequence[FeedbackItem], *, tools: Tools, at: datetime) -> 
 
 
 def _draft(
-    item: FeedbackItem, text: Text, understood: Understanding, foreseen: Foreseen | None, *, tools: Tools
+    item: FeedbackItem,
+    text: Text,
+    understood: Understanding,
+    foreseen: Foreseen | None,
+    *,
+    themes: frozenset[str],
+    tools: Tools,
 ) -> Draft:
     analysis = analysis_of(item, understood)
     clues = clues_of(understood, foreseen, tools.topics)
     sure = frozenset(slug for slug, confidence in clues.topics if confidence >= WORTH_SHOWING)
-    facts = facts_of(item, analysis, topics=sure)
+    facts = facts_of(item, analysis, topics=sure, themes=themes)
     routing = tools.router.route(facts, clues)
     tags = sure | {slug for slug, _ in routing.tags}
     first, *others = _tickets(item, routing, tags=tags, deadlines=tools.deadlines)

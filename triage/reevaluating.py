@@ -25,6 +25,7 @@ from triage.lifecycle import Status
 from triage.live.bulletins import tell_changed
 from triage.models import Event, ModelVersion, Reevaluation, ReevaluationBatch, Rule, Tagging, Ticket
 from triage.models.events import mark_changed
+from triage.models.themes import themes_of
 from triage.pipeline import Tools
 from triage.routing import Clues, Routing, facts_of, foresee
 from triage.understanding import embeddings
@@ -244,6 +245,8 @@ def _changes(keys: Sequence[int], *, tools: Tools) -> list[Change]:
     if tools.taxonomy.learned.get("team"):
         vectors = embeddings.vectors_of([text.whole for text in texts], encode=0)
         texts = [replace(text, vector=vector) for text, vector in zip(texts, vectors, strict=True)]
+    items = [ticket.item_id for ticket in tickets]
+    themes = themes_of(items) if tools.router.asks_for_themes else {}
     found = []
     for ticket, foretold in zip(tickets, foresee(texts, tools.taxonomy), strict=True):
         item = ticket.item
@@ -252,7 +255,9 @@ def _changes(keys: Sequence[int], *, tools: Tools) -> list[Change]:
         )
         names = frozenset(slug for slug, _ in topics)
         clues = Clues(topics, foretold, str(ticket.explanation.get("spam", "")))
-        routing = tools.router.route(facts_of(item, item.analysis, topics=names), clues)
+        routing = tools.router.route(
+            facts_of(item, item.analysis, topics=names, themes=themes.get(item.pk, frozenset())), clues
+        )
         due = tools.deadlines.due(
             item.received_at,
             team=routing.team,

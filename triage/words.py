@@ -59,7 +59,11 @@ def stems(text: str) -> tuple[str, ...]:
     text = text[:LONGEST_TEXT]
     is_plain = text.isascii() and not any(mark in text for mark in _BEYOND_PLAIN)
     tokens = (_PLAIN_TOKEN if is_plain else _TOKEN).findall(text)
-    return tuple(filter(None, map(_stem_of_token, tokens)))
+    if len(_stems) > _MOST_STEMS:
+        _stems.clear()
+    found = map(_stems.__getitem__, tokens)
+    # What is plain is passed over nowhere.
+    return tuple(found) if is_plain else tuple(filter(None, found))
 
 
 @lru_cache(maxsize=32_768)
@@ -124,8 +128,25 @@ _PLAIN_TOKEN = re.compile(r"[a-zA-Z0-9]+(?:'(?i:t|s|re|ve|ll|d|m)\b)?|[.!?\n]+(?
 _BEYOND_PLAIN = (":", ";", "=", "@", "ww.", "WW.", "wW.", "Ww.")
 
 
-@lru_cache(maxsize=65_536)
 def _stem_of_token(token: str) -> str:
-    """What stands for a token among the stems; empty for what is passed over. Most tokens of a language are seen again soon."""
+    """What stands for a token among the stems; empty for what is passed over."""
+    if token.isalnum() and token.isascii():
+        # One word, and one with figures in it has no ending; numbers are many, and hardly any is seen twice.
+        return stem(token.lower()) if token.isalpha() else token.lower()
     cut = words(token).folded
     return stem(cut[0]) if cut else ""
+
+
+class _Stems(dict[str, str]):
+    """Stems by token: most tokens of a language are seen again soon, and looking one up is all that a text then costs."""
+
+    def __missing__(self, token: str) -> str:
+        found = _stem_of_token(token)
+        # Hardly any number is seen twice.
+        if not token.isdigit():
+            self[token] = found
+        return found
+
+
+_MOST_STEMS = 200_000
+_stems = _Stems()

@@ -9,11 +9,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import ApiKey, Scope, Team, User
+from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, NotFound, Refused
 from tests.makers import AT, actor, make_customer, make_person, make_team, make_ticket
-from triage import finding, themes
+from triage import finding, reevaluating, refining, themes
+from triage.decisions import decide
 from triage.finding import search
-from triage.models import Action, Theme, ThemeEvent, ThemeMember, Ticket, Topic
+from triage.models import Action, Analysis, Refinement, Rule, Theme, ThemeEvent, ThemeMember, Ticket, Topic
+from triage.routing.why import why
 from triage.themes import gathering, grouping, life
 
 pytestmark = pytest.mark.django_db
@@ -339,3 +342,56 @@ def test_two_themes_joined_into_each_other_at_once_end_as_one(quality: Team, tar
     assert Theme.objects.living().count() == 1
     assert ThemeMember.objects.filter(theme=Theme.objects.living().get()).count() == 2
     assert "done" in outcomes
+
+
+class TestRulesThatNameThemes:
+    """A rule may name a theme, which no item is in when it arrives."""
+
+    @pytest.fixture
+    def recall(self, seal: Theme) -> Rule:
+        make_team("recall")
+        return Rule.objects.create(
+            name="Seals",
+            definition={
+                "version": 1,
+                "when": {"field": "theme", "op": "is", "value": seal.reference},
+                "then": [{"verb": "route", "team": "recall"}],
+            },
+        )
+
+    def test_what_joins_a_theme_is_tried_by_them_unless_a_person_decided(
+        self, seal: Theme, recall: Rule, tariq: User
+    ) -> None:
+        Refinement.objects.all().delete()
+        new, decided = arrive("The seal leaks into the tank again", "Again the seal leaks into the tank")
+        assert {new.item_id, decided.item_id} <= members(seal)
+        decide(decided.reference, "accept", by=actor(tariq), at=AT)
+
+        refining.refine_pending(at=AT)
+
+        new.refresh_from_db()
+        decided.refresh_from_db()
+        assert (new.team.slug, decided.team.slug) == ("recall", "quality")
+        told = new.events.filter(type="routed").latest("pk")
+        assert told.data["reason"] == "looked at again since it joined a theme"
+        assert told.source == "rule"
+
+    def test_looking_again_at_open_tickets_and_the_reasons_shown_know_the_theme(
+        self, seal: Theme, recall: Rule, tariq: User
+    ) -> None:
+        ticket = Ticket.objects.filter(item__in=members(seal), team__slug="quality").order_by("pk").first()
+        assert ticket is not None
+        ada = Actor(user=make_person("Ada", role="admin"))
+        found = reevaluating.preview(at=AT)
+        assert found.moves == {("Quality", "Recall"): len(members(seal))}
+        reevaluating.start(by=ada, at=AT)
+        reevaluating.reevaluate_pending(at=AT)
+        ticket.refresh_from_db()
+        assert ticket.team.slug == "recall"
+        [told] = why(ticket, ticket.item, Analysis.objects.get(item=ticket.item_id), [], by=ada, at=AT).rules
+        assert told["matched"] is True
+
+    def test_where_no_rule_names_a_theme_nothing_is_looked_at_again(self, seal: Theme) -> None:
+        Refinement.objects.all().delete()
+        arrive("The seal leaks into the tank again")
+        assert not Refinement.objects.exists()

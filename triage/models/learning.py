@@ -157,6 +157,7 @@ class Refinement(PendingWork):
         PROMOTED = "promoted", "looked at again with a newer model"
         ROLLED_BACK = "back", "looked at again after the model was rolled back"
         ASKED = "asked", "looked at again with what a model outside said"
+        THEME = "theme", "looked at again since it joined a theme"
 
     item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="refinements")
     why = models.CharField(max_length=8, choices=Why.choices, default=Why.CHEAP)

@@ -4,7 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
@@ -16,6 +16,10 @@ class RuleQuerySet(models.QuerySet["Rule"]):
     def in_order(self) -> Self:
         """Rules that decide, as they are tried."""
         return self.filter(is_enabled=True, is_shadow=False).order_by("position", "pk")
+
+    def asking(self, field: str) -> Self:
+        """Those whose conditions ask about this field, as its name stands in their definitions."""
+        return self.annotate(told=Cast("definition", models.TextField())).filter(told__contains=f'"field": "{field}"')
 
     def in_shadow(self) -> Self:
         """Rules that are watched and decide nothing."""

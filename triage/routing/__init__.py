@@ -96,6 +96,9 @@ class Router:
     ) -> None:
         self.stored = stored
         self.rules = RuleSet(rules.parse(rule.definition) for rule in stored)
+        self.asks_for_themes = any(
+            each.field == "theme" for rule in self.rules.rules for each in rules.conditions(rule)
+        )
         self.teams = teams
         self._topics = topics
         self._crew = crew
@@ -225,7 +228,8 @@ def foresee(texts: Sequence[Text], taxonomy: Taxonomy) -> list[Foreseen | None]:
 def facts_of(
     item: FeedbackItem, analysis: Analysis, *, topics: frozenset[str], themes: frozenset[str] = frozenset()
 ) -> Facts:
-    """What rules may ask about an item; its channel, customer and account must be loaded. It is in no theme when it arrives."""
+    """What rules may ask about an item; its channel, customer and account must be loaded. It is in no theme when it arrives,
+    and those of what is looked at again are its `themes`."""
     account = item.customer.account if item.customer else None
     return Facts(
         channel=item.channel.slug,

@@ -12,6 +12,7 @@ from typing import Any
 from feedback_portal.accounts.permissions import Actor
 from intake.models import FeedbackItem
 from triage.models import Analysis, Event, Rule, Tagging, Ticket
+from triage.models.themes import themes_of
 from triage.routing import SURE_ENOUGH, Clues, Foreseen, Placed, Router, facts_of
 from triage.rules import AnyOf, Condition, Node, Not
 from triage.rules import Rule as Meaning
@@ -64,7 +65,8 @@ def why(
     """`about` has its channel, customer and account loaded, `taggings` (those that stand) their topics."""
     told = ticket.explanation
     router = Router.load(at=at)
-    facts = facts_of(about, analysis, topics=frozenset(tagging.topic.slug for tagging in taggings))
+    themes = themes_of([about.pk]).get(about.pk, frozenset()) if router.asks_for_themes else frozenset()
+    facts = facts_of(about, analysis, topics=frozenset(tagging.topic.slug for tagging in taggings), themes=themes)
     clues = _clues(told, taggings)
     held = router.held(facts)
     today = router.place(held, facts, clues)

@@ -13,8 +13,10 @@ from typing import Any, Final
 from django.db import connection
 from django.utils.timezone import get_default_timezone, localtime
 
+from feedback_portal.accounts.models import Team
 from feedback_portal.codes import theme_code
 from triage import rules
+from triage.models import Topic
 from triage.routing import Clues, Foreseen
 from triage.rulebook.past_filters import Filter
 from triage.rules.facts import CONTEXT, ENTITY, WEEKDAYS, Facts
@@ -56,7 +58,7 @@ def pages(
 ) -> Iterator[Page]:
     """The newest `most` items that were analysed, newest first. `fields` are what will be asked, `above` the topics above each;
     `only` leaves out items that nobody needs to look at."""
-    columns = _columns(fields)
+    columns, reads = _columns(fields), _Reader(fields, above)
     bound: tuple[datetime, int] | None = None
     left = most
     while left > 0:
@@ -71,7 +73,7 @@ def pages(
             bounds = {"bound": bound, "last": (last_at, last)}
             cursor.execute(_statement(columns, limits, only), bounds | (dict(only.params) if only else {}))
             names = [column[0] for column in cursor.description or ()]
-            rows = [_past(dict(zip(names, row, strict=True)), above) for row in cursor]
+            rows = [reads.past(dict(zip(names, row, strict=True))) for row in cursor]
         yield Page(found, rows)
         bound = (last_at, last)
         left -= found
@@ -95,14 +97,14 @@ def _statement(columns: Sequence[str], limits: str, only: Filter | None) -> str:
         " JOIN intake_channel AS channel ON channel.id = item.channel_id"
         " LEFT JOIN intake_customer AS customer ON customer.id = item.customer_id"
         " LEFT JOIN intake_account AS account ON account.id = customer.account_id"
-        " LEFT JOIN LATERAL (SELECT array_agg(topic.slug) AS slugs, array_agg("
+        " LEFT JOIN LATERAL (SELECT array_agg(tagging.topic_id) AS topics, array_agg("
         "   CASE tagging.source WHEN 'model' THEN tagging.confidence ELSE (tagging.evidence->>'confidence')::float8 END"
-        " ) AS sure FROM triage_tagging AS tagging JOIN triage_topic AS topic ON topic.id = tagging.topic_id"
+        " ) AS sure FROM triage_tagging AS tagging"
         "   WHERE tagging.item_id = item.submission_id AND (tagging.source = 'model' OR tagging.evidence ? 'confidence')"
         " ) AS tagged ON true"
         " LEFT JOIN LATERAL (SELECT ticket.explanation->'model' AS model,"
-        "   ticket.explanation->>'spam' AS looked_like_spam, team.slug, ticket.triaged_at, ticket.resolution"
-        "   FROM triage_ticket AS ticket JOIN accounts_team AS team ON team.id = ticket.team_id"
+        "   ticket.explanation->>'spam' AS looked_like_spam, ticket.team_id, ticket.triaged_at, ticket.resolution"
+        "   FROM triage_ticket AS ticket"
         "   WHERE ticket.item_id = item.submission_id ORDER BY ticket.id LIMIT 1) AS ticket ON true"
         f" WHERE (item.received_at, item.submission_id) >= %(last)s{limits}"
         f"{f' AND ({only.sql})' if only else ''}"
@@ -110,31 +112,42 @@ def _statement(columns: Sequence[str], limits: str, only: Filter | None) -> str:
     )
 
 
-def _past(row: dict[str, Any], above: Mapping[str, Sequence[str]]) -> Past:
-    topics = sorted(zip(row["topics"] or (), row["sure"] or (), strict=True), key=lambda pair: (-pair[1], pair[0]))
-    context = _read(row.get("context"))
-    arrived = localtime(row["received_at"], get_default_timezone())
-    return Past(
-        item=row["id"],
-        clues=Clues(topics, _foreseen(_read(row["model"])), row["looked_like_spam"] or ""),
-        decided=row["decided"] or "",
-        facts=Facts(
-            **{name: _plain(row[name]) for name in _PLAIN if name in row},
-            topics=frozenset(slug for slug, _ in topics),
-            themes=frozenset({theme_code(row["theme"])} if row.get("theme") else ()),
-            rating=row.get("rating"),
-            urgency=row["urgency"],
-            customer_value=row.get("customer_value"),
-            customer_account=frozenset(row.get("customer_account") or ()) - {"", None},
-            spam=row.get("spam"),
-            country=str(context.get("country") or ""),
-            place=str(context.get("place") or ""),
-            received_hour=arrived.hour,
-            received_weekday=WEEKDAYS[arrived.weekday()],
-            context=context,
-            entities={kind: frozenset(values) for kind, values in _read(row.get("entities")).items()},
-        ).with_above(above),
-    )
+class _Reader:
+    """Makes an item of a row. Topics and teams come by their keys, for a join for each row would cost as much as the rest."""
+
+    def __init__(self, fields: Collection[str], above: Mapping[str, Sequence[str]]) -> None:
+        self._above = above
+        self._topics = dict(Topic.objects.values_list("pk", "slug"))
+        self._teams = dict(Team.objects.values_list("pk", "slug"))
+        self._zone = get_default_timezone() if {"received_hour", "received_weekday"} & set(fields) else None
+
+    def past(self, row: dict[str, Any]) -> Past:
+        slugs = [self._topics[key] for key in row["topics"] or ()]
+        topics = sorted(zip(slugs, row["sure"] or (), strict=True), key=lambda pair: (-pair[1], pair[0]))
+        seen = frozenset(slugs)
+        context = _read(row.get("context"))
+        arrived = localtime(row["received_at"], self._zone) if self._zone else None
+        return Past(
+            item=row["id"],
+            clues=Clues(topics, _foreseen(_read(row["model"])), row["looked_like_spam"] or ""),
+            decided=self._teams.get(row["decided"], ""),
+            facts=Facts(
+                **{name: _plain(row[name]) for name in _PLAIN if name in row},
+                topics=seen.union(*(self._above.get(slug, ()) for slug in seen)),
+                themes=frozenset({theme_code(row["theme"])} if row.get("theme") else ()),
+                rating=row.get("rating"),
+                urgency=row["urgency"],
+                customer_value=row.get("customer_value"),
+                customer_account=frozenset(row.get("customer_account") or ()) - {"", None},
+                spam=row.get("spam"),
+                country=str(context.get("country") or ""),
+                place=str(context.get("place") or ""),
+                received_hour=arrived.hour if arrived else None,
+                received_weekday=WEEKDAYS[arrived.weekday()] if arrived else "",
+                context=context,
+                entities={kind: frozenset(values) for kind, values in _read(row.get("entities")).items()},
+            ),
+        )
 
 
 def _foreseen(model: Mapping[str, Any]) -> Foreseen | None:
@@ -163,12 +176,12 @@ SELECT count(*), min(received_at), (array_agg(submission_id ORDER BY received_at
 _ALWAYS: Final = (
     "item.submission_id AS id",
     "item.received_at",
-    "tagged.slugs AS topics",
+    "tagged.topics",
     "tagged.sure",
     "analysis.urgency",
     "ticket.model",
     "ticket.looked_like_spam",
-    "CASE WHEN ticket.triaged_at IS NOT NULL AND ticket.resolution NOT IN ('spam', 'duplicate') THEN ticket.slug END AS decided",
+    "CASE WHEN ticket.triaged_at IS NOT NULL AND ticket.resolution NOT IN ('spam', 'duplicate') THEN ticket.team_id END AS decided",
 )
 _COLUMN: Final[Mapping[str, str]] = {
     "channel": "channel.slug AS channel",

@@ -48,7 +48,7 @@ def could_hold(some: Sequence[Rule], *, below: Mapping[str, Sequence[str]]) -> F
         if op in ("is", "in") and name == "topic":
             # Slugs are small ASCII letters, so each is its own key.
             keys = sorted({slug for key in map(index_key, values) for slug in (key, *below.get(key, ()))})
-            return f"tagged.slugs && {value(keys)}::varchar[]"
+            return _TAGGED.format(value(keys))
         if op in ("is", "in") and name in _WORDS:
             keys = [index_key(one) for one in values]
             return f"(lower(btrim({_WORDS[name]})) = ANY({value(keys)}) OR {_WORDS[name]} ~ {value(_FOREIGN)})"
@@ -86,6 +86,7 @@ def _needle(op: str, said: str) -> str:
 
 
 _SHORTEST: Final = 2
+_TAGGED: Final = "tagged.topics && ARRAY(SELECT id FROM triage_topic WHERE slug = ANY({}::varchar[]))"
 _FOREIGN: Final = r"[^ -~]"  # what is compared without accents and case is left to Python
 _WORDS: Final[Mapping[str, str]] = {
     "channel": "channel.slug",

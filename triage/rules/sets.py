@@ -84,8 +84,10 @@ class RuleSet:
             if text:
                 woken += letters.woken(text)
         for field, phrases in self._phrases.items():
-            for hit in phrases.find(facts.said(field).stems):
-                woken += hit.meanings
+            said = facts.said(field)
+            if not phrases.beginnings.isdisjoint(said.kinds):
+                for hit in phrases.find(said.stems):
+                    woken += hit.meanings
         return heapq.merge(self._everywhere, sorted(set(woken)))
 
 

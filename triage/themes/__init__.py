@@ -156,6 +156,7 @@ def join(theme: Theme, *, by: Actor, at: datetime, into: str) -> Theme:
         theme, ThemeEvent.Type.JOINED, {"into": other.reference, "items": theme.size}, by=by, at=at, joined_into=other,
         state=Theme.State.STEADY, rested_at=None,
     )  # fmt: skip
+    grouping.try_rules_later(theme.members.values_list("item", flat=True))
     theme.members.update(theme=other, source="person", person=by.user, joined_at=at)
     Theme.objects.filter(joined_into=theme).update(joined_into=other)
     Theme.objects.filter(pk=other.pk).update(is_shaped=True, version=F("version") + 1)
@@ -262,6 +263,7 @@ def _put(items: Sequence[int], theme: Theme | None, *, by: Actor, at: datetime) 
     ThemeMember.objects.filter(item__in=items).update(
         theme=theme, source="person", person=by.user, score=1.0, reason=f"{by.name} put it here."[:200], joined_at=at
     )
+    grouping.try_rules_later(items)
 
 
 def _centre(items: Sequence[int]) -> bytes:

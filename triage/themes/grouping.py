@@ -16,7 +16,8 @@ from intake.models import FeedbackItem
 from triage import encoder
 from triage.alike import clusters, naming
 from triage.alike.wording import VERSION, Bag, Vector, joined, telling
-from triage.models import Regrouping, Theme, ThemeEvent, ThemeMember, Wording
+from triage.models import Refinement, Regrouping, Rule, Theme, ThemeEvent, ThemeMember, Ticket, Wording
+from triage.models.learning import mark_for_refinement
 from triage.models.themes import ThemeQuerySet
 from triage.taggers.base import Text
 from triage.understanding import embeddings
@@ -70,6 +71,7 @@ def join(rows: Sequence[Wording], vectors: Mapping[int, Vector], said: Mapping[i
                     continue
             loose.add(topic)
     ThemeMember.objects.bulk_create(new.values(), ignore_conflicts=True)
+    try_rules_later(new)
     refresh({member.theme_id for member in new.values() if member.theme_id}, centres_too=True)
     group_later(loose)
 
@@ -175,15 +177,27 @@ def _write_places(pool: set[int], wanted: Mapping[int, tuple[int, float]]) -> No
     ThemeMember.objects.filter(item__in=gone, source="machine").delete()
     moved = [item for item, (theme, _) in wanted.items() if item in now and now[item] != theme]
     ThemeMember.objects.filter(item__in=moved, source="machine").delete()
+    placed = [item for item in wanted if item not in now or item in moved]
     ThemeMember.objects.bulk_create(
         [
             ThemeMember(item_id=item, theme_id=wanted[item][0], score=wanted[item][1], reason="It says the same.")
-            for item in wanted
-            if item not in now or item in moved
+            for item in placed
         ],
         ignore_conflicts=True,
     )
+    try_rules_later(placed)
     refresh({theme for item in (*gone, *moved) if (theme := now[item])})
+
+
+def try_rules_later(items: Iterable[int]) -> None:
+    """Leave word, inside the caller's transaction, that rules which name a theme are to be tried on these, which joined one: on what
+    nobody has decided about, for the others stay as people want them."""
+    chosen = list(items)
+    if chosen and Rule.objects.in_order().asking("theme").exists():
+        undecided = Ticket.objects.filter(item__in=chosen, status="new", triaged_at=None)
+        mark_for_refinement(
+            undecided.order_by("item").values_list("item", flat=True).distinct(), why=Refinement.Why.THEME
+        )
 
 
 def leave(items: Sequence[int]) -> None:
