@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triage", "0026_webhooks"),
+        ("triage", "0027_awaited"),
     ]
 
     operations = [
