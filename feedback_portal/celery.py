@@ -64,6 +64,7 @@ app.conf.beat_schedule = {
     "draw-audit": {"task": "triage.tasks.draw_audit", "schedule": crontab(hour=4, minute=20)},
     "watch-signals": {"task": "kpis.tasks.watch_signals", "schedule": crontab(hour=5, minute=10)},
     "prove-numbers": {"task": "kpis.tasks.prove_numbers", "schedule": crontab(hour=4, minute=40)},
+    "judge-effects": {"task": "kpis.tasks.judge_effects", "schedule": 3600.0},
     "count-today": {"task": "kpis.tasks.count_today", "schedule": 900.0},
     "judge-themes": {"task": "triage.tasks.judge_themes", "schedule": 900.0},
     "regroup-themes": {"task": "triage.tasks.regroup_themes", "schedule": crontab(hour=3, minute=40)},

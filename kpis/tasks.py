@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from kpis import proving, recording
+from kpis import effects, proving, recording
 from kpis.periods import local_day
 from kpis.signals import detecting
 
@@ -30,3 +30,9 @@ def watch_signals() -> dict[str, object]:
 def prove_numbers() -> dict[str, int]:
     """Once a night; a doubled beat writes the same verdict once more."""
     return proving.prove(at=timezone.now()).as_dict()
+
+
+@shared_task
+def judge_effects() -> int:
+    """The verdict on each action whose effect is being checked, on all that has arrived by now."""
+    return effects.judge(at=timezone.now())

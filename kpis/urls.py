@@ -4,7 +4,7 @@ from django.urls import path
 
 from kpis.api import numbers as number_api
 from kpis.api import signals as signal_api
-from kpis.views import numbers, reports, signals
+from kpis.views import effects, numbers, reports, signals
 
 app_name = "kpis"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("kpis/reports/<str:code>/", reports.report, name="report"),
     path("kpis/reports/<str:code>/csv/", reports.report_csv, name="report_csv"),
     path("kpis/proofs/", reports.proofs, name="proofs"),
+    path("kpis/effects/", effects.show_effects, name="effects"),
+    path("kpis/effects/<str:reference>/items/", effects.list_effect_items, name="effect_items"),
     path("kpis/<slug:slug>/", numbers.show_kpi, name="kpi"),
     path("kpis/<slug:slug>/items/", numbers.list_items, name="items"),
     path("kpis/<slug:slug>/items/export/", numbers.export_items, name="items_export"),

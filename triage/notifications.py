@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.pending import Drained, GiveUp, drain_outside
 from intake import receiving
@@ -106,6 +107,22 @@ def _write_resolution(voices: Sequence[Ticket], parts: Sequence[Ticket], *, deci
             for part in parts
         ],
     )
+
+
+def write_to_staff(people: Iterable[User], *, once: str, subject: str, text: str) -> None:
+    """The same message to each of these colleagues, once under this key. What customers wrote belongs in neither part."""
+    rows = [
+        Notification(
+            kind=Notification.Kind.STAFF,
+            once_key=f"{once}:{person.pk}"[:120],
+            recipient=person.email,
+            subject=subject[:200],
+            body=f"Hello {person.name},\n\n{text}\n\n{settings.ORGANISATION}\n",
+        )
+        for person in people
+        if person.is_active
+    ]
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def withdraw(ticket: Ticket, *, version: int) -> None:

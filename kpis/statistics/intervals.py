@@ -38,7 +38,7 @@ class Value(TypedDict):
     value: float | None
 
 
-def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
+def wilson(successes: float, n: float, *, confidence: float = 0.95) -> Estimate:
     """A share with its score interval, which holds its promise for 0 of n and n of n too.
 
     Source: Wilson 1927, J Am Stat Assoc 22:209-212; method 3 of Newcombe 1998, Stat Med 17:857-872.
@@ -74,8 +74,9 @@ def clopper_pearson(successes: int, n: int, *, confidence: float = 0.95) -> Esti
     return {"estimate": successes / n, "low": low, "high": high}
 
 
-def newcombe_difference(x1: int, n1: int, x2: int, n2: int, *, confidence: float = 0.95) -> Difference:
-    """x1/n1 - x2/n2 of two independent groups, from their Wilson intervals.
+def newcombe_difference(x1: float, n1: float, x2: float, n2: float, *, confidence: float = 0.95) -> Difference:
+    """x1/n1 - x2/n2 of two independent groups, from their Wilson intervals. Counts need not be whole, as where they were made
+    smaller for varying more than chance.
 
     Source: method 10 of Newcombe 1998, Stat Med 17:873-890.
     """
@@ -202,7 +203,7 @@ def garwood(count: float, confidence: float) -> tuple[float, float]:
     return low, gamma_quantile(1 - tail, shape=count + 1)
 
 
-def _check_share(successes: int, n: int) -> None:
+def _check_share(successes: float, n: float) -> None:
     if not 0 <= successes <= n:
         raise ValueError(f"A share counts some out of all: {successes} of {n} is not one.")
 

@@ -107,13 +107,13 @@ def interrupted_time_series(
     middle = fmean(time)
     scale = max(abs(moment - middle) for moment in time) or 1.0
     rows = [(1.0, (moment - middle) / scale, float(bool(side))) for moment, side in zip(time, after, strict=True)]
-    fit = _poisson_fit(counts, rows, [math.log(size) for size in exposure])
+    fit = poisson_fit(counts, rows, [math.log(size) for size in exposure])
     if fit is None:
         return nothing
-    means, coefficients, variances = fit
+    means, coefficients, inverse = fit
     pearson = sum((count - mean) ** 2 / mean for count, mean in zip(counts, means, strict=True))
     spread = pearson / (len(counts) - len(coefficients)) if dispersion == "pearson" else 1.0
-    step, se = coefficients[2], math.sqrt(spread * variances[2])
+    step, se = coefficients[2], math.sqrt(spread * inverse[2][2])
     return {
         "rate_ratio": math.exp(step),
         "low": math.exp(step - z * se),
@@ -133,10 +133,10 @@ def _centred_average(series: Sequence[float], place: int, period: int) -> float:
     return (sum(window) - (window[0] + window[-1]) / 2) / period
 
 
-def _poisson_fit(
+def poisson_fit(
     counts: Sequence[int], rows: Sequence[tuple[float, ...]], offsets: Sequence[float]
-) -> tuple[list[float], list[float], list[float]] | None:
-    """Means, coefficients and their variances at dispersion 1, by iteratively reweighted least squares."""
+) -> tuple[list[float], list[float], list[list[float]]] | None:
+    """Means, coefficients and their covariances at dispersion 1, by iteratively reweighted least squares."""
     width = len(rows[0])
     means = [count + 0.5 for count in counts]
     coefficients = [0.0] * width
@@ -163,7 +163,7 @@ def _poisson_fit(
             return None
         means = [math.exp(value) for value in predictors]
         if moved < 1e-12:
-            return means, coefficients, [inverse[i][i] for i in range(width)]
+            return means, coefficients, inverse
     return None
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 
+from kpis import effect_page
 from triage.models import Action, Verdict
 
 register = template.Library()
@@ -12,4 +13,5 @@ register = template.Library()
 @register.inclusion_tag("kpis/_effect.html")
 def effect(action: Action) -> dict[str, Any]:
     """The verdict in words with its chart; nothing while there is nothing to say."""
-    return {"action": action, "finding": Verdict.objects.filter(action=action).first()}
+    finding = Verdict.objects.filter(action=action).first()
+    return effect_page.shown(action, finding) if finding is not None else {}

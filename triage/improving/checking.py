@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
+from feedback_portal.accounts.models import Role, User
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.refusals import BadInput, InputError
+from feedback_portal.refusals import BadInput, InputError, Refused
 from intake.cleaning import clean_text
+from triage import notifications
 from triage.improving import improvements
 from triage.improving.improvements import NotThisStep, Step, change_row, tell
-from triage.models import Action, ActionEvent, Theme, Verdict
+from triage.models import Action, ActionEvent, Theme, ThemeAction, Verdict
 
 PORTAL = Actor()
 
@@ -91,21 +94,36 @@ def reopen_for(themes: Sequence[Theme], *, at: datetime) -> list[Action]:
     kept = Action.objects.filter(
         step__in=[Step.CHECK, Step.ACT], withdrawn_at=None, shipped_at__lt=at, effective_from__lt=at.date()
     ).select_related("team", "stage", "owner")
-    linked = kept.filter(theme_links__theme__in=back, theme_links__unlinked_at=None)
-    expected = kept.filter(expectation__theme__in=back)
+    answers = dict(kept.filter(expectation__theme__in=back).values_list("pk", "expectation__theme"))
+    links = ThemeAction.objects.filter(theme__in=back, action__in=kept, unlinked_at=None)
+    answers = dict(links.order_by("-pk").values_list("action", "theme")) | answers
     opened = []
-    for action in sorted({*linked, *expected}, key=lambda each: each.pk):
-        theme = next(theme for theme in back.values() if _answers(action, theme))
+    for action in kept.filter(pk__in=answers).order_by("pk"):
+        theme = back[answers[action.pk]]
         growth = theme.growth
         sentence = (
             f"{theme.reference} is back: {growth['count']} in {growth['window']} day{'' if growth['window'] == 1 else 's'}"
             f" where {growth['expected']:.1f} were to be expected."
         )
-        opened.append(reopen(action, by=PORTAL, at=at, because=sentence))
+        try:
+            with transaction.atomic():
+                opened.append(reopen(action, by=PORTAL, at=at, because=sentence))
+                _tell_owner(action, sentence, at=at)
+        except Refused:
+            continue  # somebody changed it in this very moment; the next judgement looks again
     return opened
 
 
-def _answers(action: Action, theme: Theme) -> bool:
-    if action.theme_links.filter(theme=theme, unlinked_at=None).exists():
-        return True
-    return getattr(getattr(action, "expectation", None), "theme_id", None) == theme.pk
+def _tell_owner(action: Action, sentence: str, *, at: datetime) -> None:
+    """Its owner, or the leads of its team where nobody owns it."""
+    leads = User.objects.filter(memberships__team=action.team_id, role=Role.LEAD)
+    text = (
+        f"{action.reference} ({action.title}) is open again. {sentence}\n\nLook at what is said now, and change the plan:\n"
+        f"{settings.BASE_URL}/actions/{action.reference}/"
+    )
+    notifications.write_to_staff(
+        [action.owner] if action.owner else leads,
+        once=f"reopened:{action.pk}:{at:%Y-%m-%d}",
+        subject=f"{action.reference} is open again",
+        text=text,
+    )

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from triage.alike import growth
+from triage.improving import checking
 from triage.models import Theme, ThemeAction, ThemeEvent
 
 NEW_FOR: Final = timedelta(days=14)
@@ -73,6 +74,8 @@ def judge(*, at: datetime) -> int:
             changed.append(theme)
     Theme.objects.bulk_update(changed, ["state", "state_at", "grew_at", "rested_at", "growth"])
     ThemeEvent.objects.bulk_create(events)
+    # Its action did not hold: it goes back to work, and its owner is told.
+    checking.reopen_for([event.theme for event in events if event.type == ThemeEvent.Type.REGRESSED], at=at)
     return len(changed)
 
 

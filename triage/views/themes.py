@@ -152,6 +152,7 @@ def _page(
             _event(event) for event in found.events.select_related("person", "key").order_by("-id")[:_MOST_EVENTS]
         ],
         "others": others.order_by("-size", "-id")[:100],
+        "decision": found.decisions.select_related("person", "key").order_by("-pk").first(),
         "links": [link.action for link in links.select_related("action__team").order_by("pk")],
         "actions": Action.objects.visible_to(actor).under_way().order_by("-id")[:50],
         "teams": teams if actor.sees_everything else teams.filter(pk__in=actor.team_ids),

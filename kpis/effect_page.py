@@ -1,0 +1,117 @@
+"""The verdicts on actions for eyes: one as a chart of its weeks, all of them under one another."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from feedback_portal.accounts.permissions import Actor
+from kpis.charts import PERCENT, Annotation, Effect, ForestChart, LineChart, Point, Unit, draw
+from kpis.statistics import poisson_ci, wilson
+from triage.models import Action, Verdict
+
+MOST = 100
+_PER_THOUSAND: Final = Unit(factor=1000, decimals=1)
+_CHANGE: Final = Unit(suffix="%", factor=100)
+_WORDS: Final[dict[str, Literal["Worked", "Worse", "No clear change"]]] = {
+    "worked": "Worked",
+    "worse": "Worse",
+    "unclear": "No clear change",
+}
+
+
+def shown(action: Action, finding: Verdict) -> dict[str, Any]:
+    """The context of `_effect.html`."""
+    weeks = finding.data.get("weeks", [])
+    context: dict[str, Any] = {
+        "action": action,
+        "finding": finding,
+        "word": _WORDS.get(finding.outcome, "Too early to say"),
+    }
+    if len(weeks) > 1:
+        chart = _weekly(action, finding, weeks)
+        context |= {"picture": draw(chart), "table": chart.table()}
+        context["sides"] = [
+            (words, sum(count for _, count, _, on in weeks if on == side), items_url(action, side=side))
+            for words, side in (("before", "before"), ("after", "after"))
+        ]
+    return context
+
+
+def items_url(action: Action, **asked: str) -> str:
+    return f"{reverse('kpis:effect_items', args=[action.reference])}?{urlencode(asked)}"
+
+
+def forest(*, by: Actor, since: datetime | None = None) -> ForestChart:
+    """All verdicts this actor may see, newest first, as changes from no change."""
+    rows = Verdict.objects.filter(action__in=Action.objects.visible_to(by)).exclude(outcome="")
+    if since is not None:
+        rows = rows.filter(judged_at__gte=since)
+    found = rows.select_related("action").order_by("-action__effective_from", "-action_id")[:MOST]
+    effects = tuple(_effect(each) for each in found)
+    counted = {word: sum(each.verdict == word for each in effects) for word in _WORDS.values()}
+    sentence = ", ".join(f"{number} {word.lower()}" for word, number in counted.items()) or "None yet"
+    return ForestChart(f"Verdicts on {len(effects)} actions: {sentence}.", effects, _CHANGE)
+
+
+def _effect(finding: Verdict) -> Effect:
+    """On one scale: the relative change of what the action should move."""
+    estimate, low, high = (_relative(finding, value) for value in (finding.estimate, finding.low, finding.high))
+    action = finding.action
+    return Effect(
+        name=f"{action.reference} {action.title}",
+        about=f"effective from {action.effective_from:%-d %b %Y}" if action.effective_from else "",
+        change=estimate,
+        low=low,
+        high=high,
+        verdict=_WORDS[finding.outcome],
+        href=reverse("triage:action", args=[action.reference]),
+    )
+
+
+def _relative(finding: Verdict, value: float | None) -> float:
+    if value is None:
+        return 0.0
+    if finding.unit == "ratio":
+        return min(value - 1, 9.99)
+    before = [(count, size) for _, count, size, side in finding.data.get("weeks", []) if side == "before"]
+    share = sum(count for count, _ in before) / max(sum(size for _, size in before), 1)
+    return min(value / share, 9.99) if share else 0.0
+
+
+def _weekly(action: Action, finding: Verdict, weeks: Sequence[Sequence[Any]]) -> LineChart:
+    as_rate = finding.data.get("measure") == "rate"
+    points = tuple(_point(action, *week, as_rate=as_rate, per=finding.data.get("per", "")) for week in weeks)
+    turn = next((place for place, (one, two) in enumerate(pairwise(weeks)) if one[3] != two[3]), None)
+    notes = (Annotation(turn + 0.5, "Took effect"),) if turn is not None else ()
+    return LineChart(
+        sentence=finding.sentence,
+        unit=_PER_THOUSAND if as_rate else PERCENT,
+        points=points,
+        band="interval",
+        annotations=notes,
+        end_note=f"per 1,000 {finding.data.get('per', '')}" if as_rate else "",
+        names=("Week from", "Rate" if as_rate else "Share"),
+    )
+
+
+def _point(action: Action, first: str, count: int, size: float, side: str, *, as_rate: bool, per: str) -> Point:
+    day = date.fromisoformat(first)
+    if as_rate:
+        told = poisson_ci(count)
+        low, high = ((told["low"] or 0) / size, (told["high"] or 0) / size)
+    else:
+        share = wilson(min(count, int(size)), int(size))
+        low, high = share["low"] or 0.0, share["high"] or 0.0
+    return Point(
+        label=f"{day:%-d %b %Y}",
+        short_label=f"{day:%-d %b}",
+        value=count / size,
+        lower=low,
+        upper=high,
+        note=f"{count} of {size:,.0f} {per or 'items'}, {side}",
+        href=items_url(action, week=first),
+    )
