@@ -16,7 +16,7 @@ from intake.models import Channel, Form, Place
 from kpis.models import Signal
 from tests.makers import actor, make_customer, make_person, make_team, make_ticket
 from triage.connecting import subscribers
-from triage.models import Action, BackTest, BulkAct, Pattern, Rule, RuleVersion, Theme, ThemeMember, Topic
+from triage.models import Action, BackTest, BulkAct, Pattern, Rule, RuleVersion, SavedView, Theme, ThemeMember, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +48,10 @@ GET: dict[str, tuple[int, ...]] = {
     "triage/bulk/<int:number>/": TEAM,  # of this world's bulk: who asked for it, and who answers for them
     "triage/bulk/<int:number>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
     "triage/acts/": STAFF,
+    "triage/complete/": STAFF,
+    "triage/saved/": STAFF,
+    "triage/saved/<int:number>/": TEAM,  # of this world's view: who keeps it, and with whom it is shared
+    "unsubscribe/<str:token>/": GONE,  # a token of a digest only
     "triage/undo/": (302, 405, 405, 405, 405, 405),
     "triage/redo/": (302, 405, 405, 405, 405, 405),
     "triage/files/<uuid:public_id>/": (302, 404, 404, 404, 404, 404),
@@ -332,7 +336,9 @@ class World:
             slug="office", name="Office", time_zone="UTC", hours={"mon": [["09:00", "17:00"]]}
         )
         many = BulkAct.objects.create(person=people["tariq"], verb="accept", label="Accept what is proposed")
+        kept = SavedView.objects.create(owner=people["tariq"], name="Ours", sharing="team", team=quality)
         self.words = {
+            "saved/<int:number>": f"saved/{kept.pk}",
             "bulk/<int:number>": f"bulk/{many.pk}",
             "imports/<uuid:number>": f"imports/{run.public_id}",
             "<str:token>": token,

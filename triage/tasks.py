@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from triage import asking, decisions, notifications, pipeline, reevaluating, refining, track_record
 from triage.connecting import announcing
-from triage.desk import bulk
+from triage.desk import bulk, saved
 from triage.learning import audit_drawing, audits, promotion, training
 from triage.rulebook import back_testing, shadowing
 from triage.rulebook import proposals as rule_proposals
@@ -69,6 +69,12 @@ def forget_announcements() -> int:
 @shared_task
 def wake_snoozed() -> int:
     return decisions.wake_due(at=timezone.now())
+
+
+@shared_task
+def send_views() -> int:
+    """The digests of saved views whose reader's morning it is."""
+    return saved.send_due(at=timezone.now())
 
 
 @shared_task

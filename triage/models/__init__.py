@@ -9,6 +9,7 @@ from triage.models.effects import Expectation, Verdict
 from triage.models.embeddings import Embedding
 from triage.models.events import ChangedDay, Event
 from triage.models.learning import Artefact, ModelVersion, Refinement, Training
+from triage.models.notices import Notice, Preferences
 from triage.models.notifications import Notification
 from triage.models.patterns import Mention, Pattern
 from triage.models.presence import Presence
@@ -16,6 +17,8 @@ from triage.models.priorities import Estimate, ThemeDecision, WeeklyNote, Weight
 from triage.models.providers import Provider, ProviderAnswer, ProviderDay, Question
 from triage.models.reevaluations import Reevaluation, ReevaluationBatch
 from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, ShadowMatch
+from triage.models.saved_views import SavedView, Subscription
+from triage.models.snippets import Snippet
 from triage.models.targets import Target
 from triage.models.tellings import Telling
 from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, ThemeMember
@@ -51,8 +54,10 @@ __all__ = [
     "Mention",
     "ModelVersion",
     "NotTheSame",
+    "Notice",
     "Notification",
     "Pattern",
+    "Preferences",
     "Presence",
     "Provider",
     "ProviderAnswer",
@@ -65,9 +70,12 @@ __all__ = [
     "Rule",
     "RuleProposal",
     "RuleVersion",
+    "SavedView",
     "SearchText",
     "ShadowMatch",
+    "Snippet",
     "Subscriber",
+    "Subscription",
     "Tagging",
     "Target",
     "Telling",

@@ -50,6 +50,7 @@ class Event(models.Model):
         SCORE = "score", "rated how we handled it"
         DISMISSED = "dismissed", "turned the proposal down"
         AUDITED = "audited", "labelled in the weekly audit"
+        ESCALATED = "escalated", "told the team's lead that it is late"
         UNDONE = "undone", "took back"
 
     class Source(models.TextChoices):

@@ -1,9 +1,10 @@
 """The queue as the workbench shows it: which tickets, in which order, in groups by urgency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +13,12 @@ from django.urls import reverse
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import after, cursor_of
+from triage.desk.saved import orders
 from triage.finding import in_tab, matching, mentions_status, search
+from triage.finding.counting import counts as counts_of
 from triage.finding.search import SearchError
 from triage.lifecycle import Status
-from triage.models import Tagging, Ticket
+from triage.models import SavedView, Tagging, Ticket
 from triage.models.tickets import QUEUE_ORDER
 from triage.proposals import placing
 from triage.routing import OUT_OF_THE_WAY, PROPOSED_BY
@@ -27,16 +30,32 @@ ARRIVAL_ORDER = ("-received_at", "-id")
 SOON = timedelta(hours=2)
 TABS = (("mine", "For me"), ("unclaimed", "Unclaimed"), ("all", "Everything"))
 _MOST_TAGS = 3
+_MOST_TRIED = 6
+_ORDER_WORDS = {
+    QUEUE_ORDER: "Most urgent first",
+    ARRIVAL_ORDER: "Newest first",
+    ("received_at", "id"): "Oldest first",
+}
+_EMPTY: Mapping[str, Any] = {
+    "excerpt": "",
+    "suggestion": None,
+    "tags": (),
+    "language": "",
+    "assignee": None,
+    "due": None,
+}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the address asks for: `q`, `tab`, `after` (a cursor) and `since` (the newest ticket the reader has)."""
+    """What the address asks for: `q`, `tab`, `after` (a cursor), `since` (the newest ticket the reader has) and `view` (a saved one,
+    whose order and columns hold)."""
 
     q: str
     tab: str
     cursor: str
     since: int
+    view: int = 0
 
     @classmethod
     def of(cls, query: Any) -> "Asked":
@@ -45,11 +64,12 @@ class Asked:
             query.get("q", "").strip(),
             tab if tab in dict(TABS) else "all",
             query.get("after", ""),
-            int(since) if since.isdecimal() and len(since) < 19 else 0,
+            _number(since),
+            _number(query.get("view", "")),
         )
 
     def url(self, **changes: str) -> str:
-        asked = {"q": self.q, "tab": "" if self.tab == "all" else self.tab} | changes
+        asked = {"q": self.q, "tab": "" if self.tab == "all" else self.tab, "view": str(self.view or "")} | changes
         told = {name: value for name, value in asked.items() if value}
         return reverse("triage:workbench") + (f"?{urlencode(told)}" if told else "")
 
@@ -57,20 +77,25 @@ class Asked:
 def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dict[str, Any]:
     """The context of `_queue.html`. A search that cannot be understood shows its problem and no rows."""
     problems: list[str] = []
+    meant = ""
+    view = SavedView.objects.visible_to(actor).filter(pk=asked.view).first() if asked.view else None
     query: search.Query = search.EVERYTHING
     try:
         query = search.parse(asked.q)
         found = matching(query, actor, at=at)
     except SearchError as error:
-        problems, found = [error.message], Ticket.objects.none()
+        problems, found, meant = [error.message], Ticket.objects.none(), error.suggestion
     tabs = {name: in_tab(found, name, actor) for name, _ in TABS}
-    order = QUEUE_ORDER if not mentions_status(query) else ARRIVAL_ORDER
+    order = orders(view, QUEUE_ORDER if not mentions_status(query) else ARRIVAL_ORDER)
     rows, next_cursor = _page(tabs[asked.tab], order, asked.cursor)
     counts = {name: tabs[name][:MOST_COUNTED].count() for name in tabs}
     # Of all tickets, for the page shows the most urgent and not the newest.
     newest = Ticket.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     return {
-        "title": "Triage",
+        "title": view.name if view else "Triage",
+        "order": _ORDER_WORDS.get(order, ""),
+        "view": view.pk if view else "",
+        "save_url": _save_url(asked, view),
         "total_label": f"{capped(counts[asked.tab])} {'to decide' if order == QUEUE_ORDER else 'found'}",
         "matching": capped(counts[asked.tab]) if rows else "",
         "tokens": [{"text": chip.text, "remove_url": asked.url(q=chip.without)} for chip in search.chips(query)]
@@ -87,11 +112,12 @@ def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dic
             }
             for name, label in TABS
         ],
-        "groups": groups(rows, asked, at=at, current=current, by_urgency=order == QUEUE_ORDER),
+        "groups": groups(rows, asked, at=at, current=current, by_urgency=order == QUEUE_ORDER, hidden=_hidden(view)),
         "next_url": asked.url(after=next_cursor) if next_cursor else "",
         "empty_kind": "filter" if asked.q else "done" if _has_any(actor) else "first",
         "empty_note": _empty_note(asked, counts),
-        "empty_links": _empty_links(asked, counts, problems),
+        "empty_links": _empty_links(asked, counts, problems, meant)
+        + (_one_change(query, asked, actor, at=at) if not rows else []),
         "new": None,
         "poll_url": asked.url(since=str(newest)),
     }
@@ -111,14 +137,20 @@ def new_since(asked: Asked, actor: Actor, *, at: datetime) -> dict[str, Any]:
 
 
 def groups(
-    tickets: Sequence[Ticket], asked: Asked, *, at: datetime, current: str, by_urgency: bool
+    tickets: Sequence[Ticket],
+    asked: Asked,
+    *,
+    at: datetime,
+    current: str,
+    by_urgency: bool,
+    hidden: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     def label(ticket: Ticket) -> str:
         return _urgency(ticket, at) if by_urgency else ticket.received_at.strftime("%B %Y")
 
     found, poor = [], not_worth_proposing(at=at)
     for name, members in groupby(tickets, key=label):
-        rows = [row(ticket, asked, poor, at=at, current=current) for ticket in members]
+        rows = [row(ticket, asked, poor, at=at, current=current) | dict(hidden) for ticket in members]
         found.append({"label": name, "count": len(rows), "rows": rows})
     return found
 
@@ -228,7 +260,45 @@ def _empty_note(asked: Asked, counts: dict[str, int]) -> str:
     return f"{capped(counts['all'])} more wait in Everything."
 
 
-def _empty_links(asked: Asked, counts: dict[str, int], problems: list[str]) -> list[dict[str, Any]]:
+def _one_change(query: search.Query, asked: Asked, actor: Actor, *, at: datetime) -> list[dict[str, Any]]:
+    """Where nothing is found: the one filter to leave out that leads to most, if any does."""
+    chips = search.chips(query)[:_MOST_TRIED]
+    if not asked.q or not chips:
+        return []
+    ways = [
+        (f"Leave out {chip.text}", asked.url(q=chip.without), chip.without, asked.tab) for chip in chips if chip.without
+    ]
+    if asked.tab != "all":
+        ways.insert(0, ("Look in Everything", asked.url(tab=""), asked.q, "all"))
+    found = counts_of([in_tab(matching(search.parse(text), actor, at=at), tab, actor) for _, _, text, tab in ways])
+    best = max(range(len(ways)), key=lambda place: found[place] or 0, default=None)
+    if best is None or not found[best]:
+        return []
+    label, url, *_ = ways[best]
+    return [{"label": f"{label}: {capped(found[best] or 0)} found", "url": url, "is_primary": False}]
+
+
+def _save_url(asked: Asked, view: SavedView | None) -> str:
+    if view is not None and view.query == asked.q:
+        return reverse("triage:saved_view", args=[view.pk])
+    told = {"query": asked.q, "tab": "" if asked.tab == "all" else asked.tab}
+    return f"{reverse('triage:saved_views')}?{urlencode(told)}" if asked.q else ""
+
+
+def _hidden(view: SavedView | None) -> dict[str, Any]:
+    """What this view leaves out of its rows."""
+    if view is None or not view.columns:
+        return {}
+    return {name: empty for name, empty in _EMPTY.items() if name not in view.columns}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
+
+
+def _empty_links(asked: Asked, counts: dict[str, int], problems: list[str], meant: str) -> list[dict[str, Any]]:
+    if meant:
+        return [{"label": f"Search for {meant}", "url": asked.url(q=meant), "is_primary": True}]
     if asked.q or problems:
         return [{"label": "Clear the search", "url": asked.url(q=""), "is_primary": True}]
     if asked.tab != "all" and counts["all"]:

@@ -1,16 +1,19 @@
 """What stands in the rail beside every staff page: what waits where, for whoever looks."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor, actor_of
 from intake.models import Import
+from triage.desk.saved import address, shown
 from triage.lifecycle import OPEN, Status
 from triage.models import Action, Ticket
 
@@ -27,10 +30,12 @@ def context(request: HttpRequest) -> dict[str, Any]:
     """Context processor; counts only when a page with a rail asks."""
     if not isinstance(getattr(request, "user", None), User):
         return {}
-    return {"rail": SimpleLazyObject(lambda: _rail(actor_of(request), request.GET.get("q", "")))}
+    return {"rail": SimpleLazyObject(lambda: _rail(actor_of(request), request.GET))}
 
 
-def _rail(actor: Actor, query: str) -> dict[str, Any]:
+def _rail(actor: Actor, asked: Mapping[str, str]) -> dict[str, Any]:
+    query, view = asked.get("q", ""), asked.get("view", "")
+    current = int(view) if view.isdecimal() and len(view) < 19 else 0
     seen = Ticket.objects.visible_to(actor)
     return {
         "counts": {
@@ -39,6 +44,16 @@ def _rail(actor: Actor, query: str) -> dict[str, Any]:
             "snoozed": capped(seen.filter(status=Status.SNOOZED)[:MOST_COUNTED].count()),
             "actions": capped(_actions(actor)[:MOST_COUNTED].count()),
         },
+        "views": [
+            {
+                "name": view.name,
+                "url": address(view),
+                "count": "" if count is None else capped(count),
+                "colour": view.colour,
+                "is_current": view.pk == current,
+            }
+            for view, count in shown(by=actor, at=timezone.now())
+        ],
         "imports": _imports(actor),
         "stages": [
             {
