@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_own_language"),
-        ("triage", "0027_awaited"),
+        ("triage", "0028_why_looked_again"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
