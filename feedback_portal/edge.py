@@ -5,8 +5,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+from feedback_portal.marking import marked
 from feedback_portal.refusals import Refused, answer
 
 CONTENT_SECURITY_POLICY = (
@@ -48,18 +50,18 @@ class ResponseHeaders:
 class LengthRequired(Refused):
     status = 411
     code = "length-required"
-    title = "The length of the request is not given"
+    title = marked("The length of the request is not given")
 
 
 class UnsupportedMedia(Refused):
     status = 415
     code = "unsupported-media"
-    title = "This kind of content is not accepted"
+    title = marked("This kind of content is not accepted")
 
 
 class BadAddress(Refused):
     code = "bad-address"
-    title = "This address cannot be read"
+    title = marked("This address cannot be read")
 
 
 class RequestShape:
@@ -79,17 +81,17 @@ class RequestShape:
     @staticmethod
     def _refusal(request: HttpRequest) -> Refused | None:
         if "chunked" in request.headers.get("Transfer-Encoding", "").lower() and not request.META.get("CONTENT_LENGTH"):
-            return LengthRequired("Send the request with a Content-Length header.")
+            return LengthRequired(gettext("Send the request with a Content-Length header."))
         if request.headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}:
-            return UnsupportedMedia("Send the request without compression.")
+            return UnsupportedMedia(gettext("Send the request without compression."))
         charset = (request.content_params or {}).get("charset", "utf-8").strip("\"'").lower()
         if charset not in {"utf-8", "utf8", "us-ascii", "ascii"}:
-            return UnsupportedMedia("Send text as UTF-8.")
+            return UnsupportedMedia(gettext("Send text as UTF-8."))
         query = request.META.get("QUERY_STRING", "")
         if "%00" in query or "\x00" in query or "%00" in request.path or "\x00" in request.path:
-            return BadAddress("The address holds a character that no text has. Type the address again.")
+            return BadAddress(gettext("The address holds a character that no text has. Type the address again."))
         if any("\N{REPLACEMENT CHARACTER}" in value for values in request.GET.lists() for value in values[1]):
-            return BadAddress("The address is not valid UTF-8. Type the search again.")
+            return BadAddress(gettext("The address is not valid UTF-8. Type the search again."))
         return None
 
 

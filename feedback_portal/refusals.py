@@ -8,9 +8,12 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.defaults import page_not_found
 from rest_framework import exceptions
 from rest_framework.response import Response
+
+from feedback_portal.marking import marked
 
 log = structlog.get_logger("portal.refusals")
 
@@ -32,7 +35,7 @@ class Refused(Exception):
 
     status = 400
     code = "refused"
-    title = "This cannot be done"
+    title = marked("This cannot be done")
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class Refused(Exception):
         """RFC 9457 members, with `errors` for input and whatever `extra` the refusal carries."""
         problem: dict[str, Any] = {
             "type": f"urn:feedback-portal:{self.code}",
-            "title": self.title,
+            "title": gettext(self.title),
             "status": self.status,
             "detail": self.message,
         }
@@ -63,31 +66,31 @@ class Refused(Exception):
 
 class BadInput(Refused):
     code = "bad-input"
-    title = "Something in the input is not right"
+    title = marked("Something in the input is not right")
 
 
 class NotFound(Refused):
     status = 404
     code = "not-found"
-    title = "Not found"
+    title = marked("Not found")
 
 
 class NotAllowed(Refused):
     status = 403
     code = "not-allowed"
-    title = "Not allowed"
+    title = marked("Not allowed")
 
 
 class NotSignedIn(Refused):
     status = 401
     code = "not-signed-in"
-    title = "Who is asking is not known"
+    title = marked("Who is asking is not known")
 
 
 class TooMany(Refused):
     status = 429
     code = "too-many"
-    title = "Too many requests"
+    title = marked("Too many requests")
 
 
 class RefusalAnswers:
@@ -140,7 +143,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return answer(
         request,
         NotAllowed(
-            "This page was open for too long, or cookies are switched off. Go back, reload the page and send it again."
+            gettext(
+                "This page was open for too long, or cookies are switched off. Go back, reload the page and send it again."
+            )
         ),
     )
 

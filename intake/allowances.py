@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import ngettext
 
 from feedback_portal.refusals import TooMany
 from intake.models import Allowance, Channel
@@ -69,11 +70,7 @@ def use_one(
         if limits["hour"] and used.in_this_hour >= limits["hour"]:
             wait = max(wait, used.hour_began_at + _HOUR - at)
     seconds = ceil(wait.total_seconds())
-    raise TooMany(
-        f"So much was sent from where you are that we ask you to wait {_spoken(seconds)}. Go back: what you wrote is still"
-        " there, and can be sent then.",
-        retry_after=seconds,
-    )
+    raise TooMany(_asked_to_wait(seconds), retry_after=seconds)
 
 
 def forget(*, at: datetime) -> int:
@@ -102,7 +99,20 @@ def _hashed(address: str, door: str) -> str:
     return hmac.new(settings.SECRET_KEY.encode(), f"address{door}:{network}".encode(), hashlib.sha256).hexdigest()
 
 
-def _spoken(seconds: int) -> str:
+def _asked_to_wait(seconds: int) -> str:
     if seconds < 90:
-        return "one second" if seconds == 1 else f"{seconds} seconds"
-    return f"{ceil(seconds / 60)} minutes"
+        return ngettext(
+            "So much was sent from where you are that we ask you to wait %(count)s second. Go back: what you wrote is still"
+            " there, and can be sent then.",
+            "So much was sent from where you are that we ask you to wait %(count)s seconds. Go back: what you wrote is still"
+            " there, and can be sent then.",
+            seconds,
+        ) % {"count": seconds}
+    minutes = ceil(seconds / 60)
+    return ngettext(
+        "So much was sent from where you are that we ask you to wait %(count)s minute. Go back: what you wrote is still"
+        " there, and can be sent then.",
+        "So much was sent from where you are that we ask you to wait %(count)s minutes. Go back: what you wrote is still"
+        " there, and can be sent then.",
+        minutes,
+    ) % {"count": minutes}

@@ -10,7 +10,9 @@ from pathlib import PurePath
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.http import FileResponse
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from feedback_portal.refusals import Refused
 from intake.cleaning import clean_line
 from intake.connectors.base import File
@@ -41,23 +43,26 @@ class BadFile(Exception):
 class NoRoom(Refused):
     status = 507
     code = "no-room"
-    title = "Your file could not be kept"
+    title = marked("Your file could not be kept")
 
 
 def checked(name: str, content: bytes) -> File:
     """The file under a name that is safe to show, without what a picture tells beside the picture; or `BadFile`."""
     shown = shown_name(name)
     if not content:
-        raise BadFile(f"“{shown}” is empty. Choose it again.")
+        raise BadFile(gettext("“%(shown)s” is empty. Choose it again.") % {"shown": shown})
     if len(content) > LONGEST_FILE:
         raise too_large(name)
     try:
         picture = picture_of(content)
     except BadPicture as reason:
-        raise BadFile(f"“{shown}” cannot be taken. {reason}") from None
+        raise BadFile(gettext("“%(shown)s” cannot be taken. %(reason)s") % {"shown": shown, "reason": reason}) from None
     content_type = picture.content_type if picture else _document_type(content)
     if PurePath(shown).suffix.lower() not in ENDINGS.get(content_type, ()):
-        raise BadFile(f"“{shown}” is neither a JPEG, PNG or WebP picture nor a PDF. Send one of these.")
+        raise BadFile(
+            gettext("“%(shown)s” is neither a JPEG, PNG or WebP picture nor a PDF. Send one of these.")
+            % {"shown": shown}
+        )
     return File(shown, content_type, picture.content if picture else content)
 
 
@@ -68,7 +73,10 @@ def allowed(files: Iterable[File]) -> tuple[tuple[File, ...], tuple[str, ...]]:
     left_out: list[str] = []
     for file in files:
         if len(kept) == MOST_FILES:
-            left_out.append(f"“{shown_name(file.name)}” is one of more than {MOST_FILES} files.")
+            left_out.append(
+                gettext("“%(name)s” is one of more than %(most)s files.")
+                % {"name": shown_name(file.name), "most": MOST_FILES}
+            )
             continue
         try:
             kept.append(checked(file.name, file.content))
@@ -79,7 +87,10 @@ def allowed(files: Iterable[File]) -> tuple[tuple[File, ...], tuple[str, ...]]:
 
 def too_large(name: str) -> BadFile:
     """What to say of a file whose size alone is enough to refuse it."""
-    return BadFile(f"“{shown_name(name)}” is larger than {LONGEST_FILE // 1024 // 1024} MB. Send a smaller one.")
+    return BadFile(
+        gettext("“%(name)s” is larger than %(most)s MB. Send a smaller one.")
+        % {"name": shown_name(name), "most": LONGEST_FILE // 1024 // 1024}
+    )
 
 
 def shown_name(name: str) -> str:
@@ -111,7 +122,9 @@ def stored(files: Iterable[File]) -> list[Attachment]:
         except OSError:
             discard(rows)
             raise NoRoom(
-                "There is no room for files at the moment. Go back and send it without them: what you wrote is still there."
+                gettext(
+                    "There is no room for files at the moment. Go back and send it without them: what you wrote is still there."
+                )
             ) from None
         rows.append(row)
     return rows

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError
 from intake import show_if
 from intake.cleaning import clean_text
@@ -18,19 +20,19 @@ Told = dict[str, Any]
 
 # What can be added, each with words that can be published as they are.
 KINDS: Mapping[str, tuple[str, Told]] = {
-    "nps": ("Recommendation (NPS)", {"kind": "scale", "scale": "nps", "label": "How likely are you to recommend us?", "low_label": "Not at all likely", "high_label": "Very likely"}),
-    "csat": ("Satisfaction (CSAT)", {"kind": "scale", "scale": "csat5", "label": "How satisfied are you?", "low_label": "Not at all", "high_label": "Very"}),
-    "ces": ("Effort (CES)", {"kind": "scale", "scale": "ces7", "label": "We made it easy for you.", "low_label": "I disagree", "high_label": "I agree"}),
-    "stars": ("Stars", {"kind": "scale", "scale": "stars5", "label": "How many stars do you give?"}),
-    "faces": ("Faces", {"kind": "scale", "scale": "csat5", "faces": True, "label": "How was it?"}),
-    "single": ("One of several answers", {"kind": "choice", "label": "What is it about?", "options": [{"value": "first", "label": "First answer"}, {"value": "second", "label": "Second answer"}]}),
-    "multiple": ("Several of several answers", {"kind": "choice", "multiple": True, "label": "What is it about?", "options": [{"value": "first", "label": "First answer"}, {"value": "second", "label": "Second answer"}]}),
-    "text": ("Text", {"kind": "text", "label": "What happened?", "place": "text", "long": True}),
-    "line": ("One line of text", {"kind": "text", "label": "Order or serial number", "max_length": 120}),
-    "file": ("Photos and documents", {"kind": "file", "label": "A photo or a document"}),
-    "contact": ("How to reach them", {"kind": "contact", "label": "How can we reach you?", "asks": ["name", "email"]}),
-    "consent": ("Consent", {"kind": "consent", "label": "You may write to me about this."}),
-    "fact": ("Fact of a link", {"kind": "context"}),
+    "nps": (marked("Recommendation (NPS)"), {"kind": "scale", "scale": "nps", "label": "How likely are you to recommend us?", "low_label": "Not at all likely", "high_label": "Very likely"}),
+    "csat": (marked("Satisfaction (CSAT)"), {"kind": "scale", "scale": "csat5", "label": "How satisfied are you?", "low_label": "Not at all", "high_label": "Very"}),
+    "ces": (marked("Effort (CES)"), {"kind": "scale", "scale": "ces7", "label": "We made it easy for you.", "low_label": "I disagree", "high_label": "I agree"}),
+    "stars": (marked("Stars"), {"kind": "scale", "scale": "stars5", "label": "How many stars do you give?"}),
+    "faces": (marked("Faces"), {"kind": "scale", "scale": "csat5", "faces": True, "label": "How was it?"}),
+    "single": (marked("One of several answers"), {"kind": "choice", "label": "What is it about?", "options": [{"value": "first", "label": "First answer"}, {"value": "second", "label": "Second answer"}]}),
+    "multiple": (marked("Several of several answers"), {"kind": "choice", "multiple": True, "label": "What is it about?", "options": [{"value": "first", "label": "First answer"}, {"value": "second", "label": "Second answer"}]}),
+    "text": (marked("Text"), {"kind": "text", "label": "What happened?", "place": "text", "long": True}),
+    "line": (marked("One line of text"), {"kind": "text", "label": "Order or serial number", "max_length": 120}),
+    "file": (marked("Photos and documents"), {"kind": "file", "label": "A photo or a document"}),
+    "contact": (marked("How to reach them"), {"kind": "contact", "label": "How can we reach you?", "asks": ["name", "email"]}),
+    "consent": (marked("Consent"), {"kind": "consent", "label": "You may write to me about this."}),
+    "fact": (marked("Fact of a link"), {"kind": "context"}),
 }  # fmt: skip
 
 # Scales of so many steps at most carry words on the page; what others were given elsewhere stays.
@@ -49,14 +51,20 @@ class Words:
 
 
 TEXTS = (
-    Words("title", "Title", 160),
-    Words("intro", "Introduction", 1000, "Stands below the title.", long=True),
-    Words("description", "On the first page", 300, "One sentence that says what the form is for."),
-    Words("submit_label", "Button", 40, "Without words of your own it says Send."),
-    Words("time_label", "How long it takes", 60, "As in: About a minute."),
+    Words("title", marked("Title"), 160),
+    Words("intro", marked("Introduction"), 1000, marked("Stands below the title."), long=True),
+    Words("description", marked("On the first page"), 300, marked("One sentence that says what the form is for.")),
+    Words("submit_label", marked("Button"), 40, marked("Without words of your own it says Send.")),
+    Words("time_label", marked("How long it takes"), 60, marked("As in: About a minute.")),
 )
-QUESTION_TEXTS = (Words("label", "Question", 300), Words("help", "Help", 500, "Stands below the question."))
-ENDS = (Words("low_label", "Words at its low end", 60), Words("high_label", "Words at its high end", 60))
+QUESTION_TEXTS = (
+    Words("label", marked("Question"), 300),
+    Words("help", marked("Help"), 500, marked("Stands below the question.")),
+)
+ENDS = (
+    Words("low_label", marked("Words at its low end"), 60),
+    Words("high_label", marked("Words at its high end"), 60),
+)
 
 
 def read(post: QueryDict, stored: Told, language: str) -> Told:
@@ -207,7 +215,7 @@ def _read_translations(post: QueryDict, told: Told, stored: Told, language: str)
 
 def _added(kind: str, taken: set[str], fact: str) -> Told:
     if kind not in KINDS:
-        raise BadInput("Choose what to add.", errors=(InputError("new", "Choose what to add."),))
+        raise BadInput(gettext("Choose what to add."), errors=(InputError("new", gettext("Choose what to add.")),))
     name = re.sub(r"[^a-z0-9]+", "_", fact.lower()).strip("_0123456789")[:30] if kind == "fact" else kind
     return {"name": _unused(name or "fact", taken | set(RESERVED)), **KINDS[kind][1]}
 
@@ -215,7 +223,7 @@ def _added(kind: str, taken: set[str], fact: str) -> Told:
 def _speaking(told: Told, code: str) -> Told:
     others = told.get("translations", {})
     if not code or code in others or code == told.get("language"):
-        message = "Choose a language that the form does not speak yet."
+        message = gettext("Choose a language that the form does not speak yet.")
         raise BadInput(message, errors=(InputError("new_language", message),))
     return told | {"translations": others | {code: {}}}
 

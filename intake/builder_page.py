@@ -5,35 +5,41 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from feedback_portal.refusals import InputError
 from intake import show_if
 from intake.builder_forms import ENDS, KINDS, MOST_WORDED, QUESTION_TEXTS, TEXTS, Told, Words, steps_of
-from intake.questions import CONTACTS, LONGEST_ANSWER
+from intake.questions import CONTACTS
 
 # How a scale is asked: which one, and whether as faces; a scale of stars is drawn as stars.
 LOOKS: Mapping[str, str] = {
-    "nps": "Recommendation, 0 to 10 (NPS)",
-    "csat5": "Satisfaction, 1 to 5 (CSAT)",
-    "csat5 faces": "Satisfaction, five faces (CSAT)",
-    "csat7": "Satisfaction, 1 to 7 (CSAT)",
-    "ces7": "Effort, 1 to 7 (CES)",
-    "ces5": "Effort, 1 to 5 (CES)",
-    "ces5 faces": "Effort, five faces (CES)",
-    "stars5": "Five stars",
-    "stars5 faces": "Five faces for stars",
-    "thumbs": "No or yes, 0 or 1",
+    "nps": marked("Recommendation, 0 to 10 (NPS)"),
+    "csat5": marked("Satisfaction, 1 to 5 (CSAT)"),
+    "csat5 faces": marked("Satisfaction, five faces (CSAT)"),
+    "csat7": marked("Satisfaction, 1 to 7 (CSAT)"),
+    "ces7": marked("Effort, 1 to 7 (CES)"),
+    "ces5": marked("Effort, 1 to 5 (CES)"),
+    "ces5 faces": marked("Effort, five faces (CES)"),
+    "stars5": marked("Five stars"),
+    "stars5 faces": marked("Five faces for stars"),
+    "thumbs": marked("No or yes, 0 or 1"),
 }
 PLACES: Mapping[str, str] = {
-    "text": "What they have to say; it is read, tagged and routed",
-    "title": "Its headline",
-    "product": "The product it is about",
-    "product_version": "The version of the product",
-    "url": "The page it is about",
-    "": "Something else, shown beside it",
+    "text": marked("What they have to say; it is read, tagged and routed"),
+    "title": marked("Its headline"),
+    "product": marked("The product it is about"),
+    "product_version": marked("The version of the product"),
+    "url": marked("The page it is about"),
+    "": marked("Something else, shown beside it"),
 }
-_PRIVACY = Words("privacy_url", "Address of your privacy notice", 500, "Stands below the button.")
-_LONGEST = Words("max_length", "Most characters", 5, f"At most {LONGEST_ANSWER:,}.")
-_FACT = Words("name", "Name of the fact", 40, "As it is called in the links, such as order, product or batch.")
+_PRIVACY = Words("privacy_url", marked("Address of your privacy notice"), 500, marked("Stands below the button."))
+_LONGEST = Words("max_length", marked("Most characters"), 5, marked("At most %(most)s."))
+_FACT = Words(
+    "name", marked("Name of the fact"), 40, marked("As it is called in the links, such as order, product or batch.")
+)
 
 
 def drawn(told: Told, language: str, errors: Iterable[InputError] = ()) -> dict[str, Any]:
@@ -46,8 +52,8 @@ def drawn(told: Told, language: str, errors: Iterable[InputError] = ()) -> dict[
         "language_errors": page.errors_of("language"),
         "has_more": page.is_wrong("description", "submit_label", "time_label", "privacy_url", "language"),
         "questions": questions,
-        "kinds": [{"value": value, "label": label} for value, (label, _) in KINDS.items()],
-        "operators": show_if.OPERATORS.items(),
+        "kinds": [{"value": value, "label": gettext(label)} for value, (label, _) in KINDS.items()],
+        "operators": [(op, gettext(words)) for op, words in show_if.OPERATORS.items()],
         "other": language,
         "problems": page.problems,
     }
@@ -74,7 +80,12 @@ class _Page:
         return any(f"{wrong}.".startswith(f"{path}.") for wrong in self._errors for path in paths)
 
     def field(self, name: str, words: Words, value: Any) -> Told:
-        shown = {"label": words.label, "hint": words.hint, "most": words.most, "long": words.long}
+        shown = {
+            "label": gettext(words.label),
+            "hint": gettext(words.hint) % {"most": number_format(LONGEST_ANSWER, force_grouping=True)},
+            "most": words.most,
+            "long": words.long,
+        }
         return shown | {"name": name, "value": value, "errors": self._errors.get(name, [])}
 
     def text(self, words: Words, own: Told, path: str = "") -> Told:
@@ -111,11 +122,18 @@ class _Page:
         worded = [words.get(step, {"value": step}) for step in steps] if len(steps) <= MOST_WORDED else []
         look = _look(question)
         return {
-            "looks": [{"value": value, "label": label, "is_chosen": value == look} for value, label in LOOKS.items()],
+            "looks": [
+                {"value": value, "label": gettext(label), "is_chosen": value == look} for value, label in LOOKS.items()
+            ],
             "look_errors": self.errors_of(f"{path}.scale") + self.errors_of(f"{path}.faces"),
             "ends": [self.text(words, question, path) for words in ENDS],
             "steps": [
-                self._option(question, f"{path}.options.{step['value']}", step, f"Word for {step['value']}")
+                self._option(
+                    question,
+                    f"{path}.options.{step['value']}",
+                    step,
+                    gettext("Word for %(step)s") % {"step": step["value"]},
+                )
                 for step in worded
             ],
         }
@@ -135,7 +153,7 @@ class _Page:
     def words(self, question: Told, path: str) -> Told:
         place = question.get("place", "")
         return {
-            "places": [{"value": each, "label": label, "is_chosen": each == place} for each, label in PLACES.items()],
+            "places": [{"value": each, "label": gettext(label), "is_chosen": each == place} for each, label in PLACES.items()],
             "long": bool(question.get("long")),
             "longest": self.field(f"{path}.max_length", _LONGEST, question.get("max_length", "")),
         }  # fmt: skip
@@ -143,7 +161,9 @@ class _Page:
     def contact(self, question: Told, path: str) -> Told:
         asks = question.get("asks", ())
         return {
-            "asks": [{"value": each, "label": label, "is_chosen": each in asks} for each, label in CONTACTS.items()],
+            "asks": [
+                {"value": each, "label": gettext(label), "is_chosen": each in asks} for each, label in CONTACTS.items()
+            ],
             "ask_errors": self.errors_of(f"{path}.asks"),
         }
 
@@ -194,7 +214,7 @@ class _Page:
         """What a place is called, for the list above the page."""
         found = re.match(r"questions\.(\d+)", path)
         if found is None or int(found[1]) >= len(self._told["questions"]):
-            return next((words.label for words in (*TEXTS, _PRIVACY) if words.name == path), "")
+            return next((gettext(words.label) for words in (*TEXTS, _PRIVACY) if words.name == path), "")
         question = self._told["questions"][int(found[1])]
         return f"Question {int(found[1]) + 1}, {question.get('label') or question['name']}"
 
@@ -224,11 +244,16 @@ def _look(question: Told) -> str:
 def _kind_label(question: Told) -> str:
     kind = question["kind"]
     if kind == "scale":
-        return LOOKS.get(_look(question), "Scale")
+        return gettext(LOOKS.get(_look(question), marked("Scale")))
     if kind == "choice":
-        return "Several answers" if question.get("multiple") else "One answer"
-    labels = {"text": "Text", "contact": "How to reach them", "consent": "Consent", "file": "Photos and documents"}
-    return labels.get(kind, "Fact of a link")
+        return gettext("Several answers") if question.get("multiple") else gettext("One answer")
+    labels = {
+        "text": gettext("Text"),
+        "contact": gettext("How to reach them"),
+        "consent": gettext("Consent"),
+        "file": gettext("Photos and documents"),
+    }
+    return labels.get(kind, gettext("Fact of a link"))
 
 
 def _place_of(path: str) -> str:

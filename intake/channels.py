@@ -8,9 +8,11 @@ from typing import Any
 from django.conf import settings as portal
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback_portal import outgoing
 from feedback_portal.accounts.models import hashed
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError
 from intake import polling
 from intake.cleaning import clean_line, clean_text
@@ -41,9 +43,9 @@ def create(
     """A channel that takes feedback in at once; one whose sender calls us has its address. `BadInput` names every place that
     is wrong; what its connector does not ask for is kept as it is given."""
     if kind not in connectors:
-        raise _wrong("kind", "Choose one of the kinds there are.")
+        raise _wrong("kind", gettext("Choose one of the kinds there are."))
     connector = connectors.get(kind)
-    errors = [] if _SLUG.match(slug) else [InputError("slug", _BAD_SLUG)]
+    errors = [] if _SLUG.match(slug) else [InputError("slug", gettext(_BAD_SLUG))]
     channel = Channel(slug=slug, kind=kind)
     channel.name = _named(name, errors)
     channel.settings = _settings(connector, settings or {}, errors)
@@ -56,7 +58,7 @@ def create(
             channel.save(force_insert=True)
             polling.begin(channel)
     except IntegrityError:
-        raise _wrong("slug", "There is a channel with this slug already. Choose another.") from None
+        raise _wrong("slug", gettext("There is a channel with this slug already. Choose another.")) from None
     return channel
 
 
@@ -130,13 +132,13 @@ def new_address(channel: Channel) -> str:
     return address(channel)
 
 
-_BAD_SLUG = "Write a short name of up to 60 letters, digits and dashes, as in after-repair."
+_BAD_SLUG = marked("Write a short name of up to 60 letters, digits and dashes, as in after-repair.")
 
 
 def _named(name: str, errors: list[InputError]) -> str:
     clean = clean_line(name, longest=120)
     if not clean:
-        errors.append(InputError("name", "Give it a name."))
+        errors.append(InputError("name", gettext("Give it a name.")))
     return clean
 
 
@@ -154,9 +156,11 @@ def _settings(connector: Connector, given: Mapping[str, Any], errors: list[Input
             value = "yes" if value else "no" if "no" in known else ""
         text = clean_line(value, longest=_LONGEST) if isinstance(value, str) else ""
         if known and text and text not in known:
-            errors.append(InputError(asked.name, "Choose one of those offered."))
+            errors.append(InputError(asked.name, gettext("Choose one of those offered.")))
         elif asked.is_required and not text:
-            errors.append(InputError(asked.name, f"{asked.label}: this is needed."))
+            errors.append(
+                InputError(asked.name, gettext("%(label)s: this is needed.") % {"label": gettext(asked.label)})
+            )
         elif text:
             kept[asked.name] = text
             if asked.is_called and (trouble := outgoing.why_not_called(text)):
@@ -178,13 +182,15 @@ def _secrets(
             if before and isinstance(connector, PushConnector):
                 kept[asked.name + OLD] = before
         elif asked.is_required and not before and not secret:
-            errors.append(InputError(asked.name, f"{asked.label}: this is needed."))
+            errors.append(
+                InputError(asked.name, gettext("%(label)s: this is needed.") % {"label": gettext(asked.label)})
+            )
     return kept
 
 
 def _raise(errors: list[InputError]) -> None:
     if errors:
-        raise BadInput("Correct what is marked and send it again.", errors=tuple(errors))
+        raise BadInput(gettext("Correct what is marked and send it again."), errors=tuple(errors))
 
 
 def _wrong(path: str, message: str) -> BadInput:

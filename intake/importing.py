@@ -18,8 +18,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
+from feedback_portal.marking import marked
 from feedback_portal.pending import Drained, LostLease, drain_outside
 from feedback_portal.refusals import BadInput, Refused
 from intake import import_reports, normalizing, receiving
@@ -58,13 +60,13 @@ class Report:
 
 class FileRefused(BadInput):
     code = "file-refused"
-    title = "This file cannot be imported"
+    title = marked("This file cannot be imported")
 
 
 class NotNow(Refused):
     status = 409
     code = "import-not-now"
-    title = "This import is not at that point"
+    title = marked("This import is not at that point")
 
 
 class _Stopped(Exception):
@@ -159,7 +161,8 @@ def import_file(
     connector_of(channel)
     if not channel.is_enabled:
         raise receiving.ChannelClosed(
-            f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.'
+            gettext('The channel "%(slug)s" is switched off. Ask an administrator to switch it on.')
+            % {"slug": channel.slug}
         )
     try:
         with path.open("rb") as file:
@@ -291,7 +294,10 @@ def _move(run: Import, to: str, *, since: Sequence[str], **changes: Any) -> None
     """Compare and set: a click that comes too late changes nothing."""
     if not Import.objects.filter(pk=run.pk, state__in=since).update(state=to, **changes):
         run.refresh_from_db(fields=["state"])
-        raise NotNow(f"This import is {run.get_state_display().lower()} by now. Load the page again.")
+        raise NotNow(
+            gettext("This import has moved on by now, to: %(state)s. Load the page again.")
+            % {"state": run.get_state_display()}
+        )
     run.state = to
 
 

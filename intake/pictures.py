@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 MOST_PIXELS = 40_000_000
 
 
@@ -32,19 +34,20 @@ def picture_of(content: bytes) -> Picture | None:
             try:
                 found = read(content)
             except (struct.error, IndexError):
-                raise BadPicture("The picture is not complete. Send it again.") from None
+                raise BadPicture(gettext("The picture is not complete. Send it again.")) from None
             if found.width * found.height > MOST_PIXELS:
                 raise BadPicture(
-                    f"The picture has more than {MOST_PIXELS // 1_000_000} million pixels. Make it smaller and send it again."
+                    gettext("The picture has more than %(most)s million pixels. Make it smaller and send it again.")
+                    % {"most": MOST_PIXELS // 1000000}
                 )
             if not found.width or not found.height:
-                raise BadPicture("The picture is empty. Send another one.")
+                raise BadPicture(gettext("The picture is empty. Send another one."))
             return found
     return None
 
 
 def _cut_short() -> BadPicture:
-    return BadPicture("The picture ends too early. Send it again.")
+    return BadPicture(gettext("The picture ends too early. Send it again."))
 
 
 # JPEG: segments 0xFF <marker> <length>, then scans of entropy-coded bytes that end at the next real marker.
@@ -149,7 +152,7 @@ def _png(content: bytes) -> Picture:
         body = content[place + 4 : end - 4]
         checksum: int = struct.unpack_from(">I", content, end - 4)[0]
         if zlib.crc32(body) != checksum:
-            raise BadPicture("The picture is damaged. Send it again.")
+            raise BadPicture(gettext("The picture is damaged. Send it again."))
         if name in _PNG_KEPT:
             kept.append(content[place:end])
         place = end

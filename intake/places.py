@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
 from intake import surveys
@@ -47,7 +48,9 @@ def open_place(slug: str) -> Place:
     """The place of this address; `NotFound` when there is none that is open, `FormClosed` when its form is."""
     place = Place.objects.filter(slug=slug, is_enabled=True).first()
     if place is None:
-        raise NotFound("There is no kiosk at this address. Ask whoever set it up for the address as it is now.")
+        raise NotFound(
+            gettext("There is no kiosk at this address. Ask whoever set it up for the address as it is now.")
+        )
     place.form = surveys.open_form(Form.objects.values_list("slug", flat=True).get(pk=place.form_id))
     return place
 
@@ -70,7 +73,7 @@ def kiosk(place: Place, language: str) -> Kiosk:
     rating, comment = _rating(spoken), _comment(spoken)
     if rating is None:
         raise surveys.FormClosed(
-            "The form of this place asks for no rating any more. Choose another form for the place."
+            gettext("The form of this place asks for no rating any more. Choose another form for the place.")
         )
     own = [step.label if step.label != step.value else "" for step in rating.steps] if speaks else [""] * 5
     return Kiosk(
@@ -99,7 +102,10 @@ def take(
     question, words = _rating(asked), _comment(asked)
     assert question is not None, "a kiosk without faces is not shown"
     if rating not in {"1", "2", "3", "4", "5"}:
-        raise BadInput("Choose one of the five faces.", errors=(InputError("rating", "Choose one of the five faces."),))
+        raise BadInput(
+            gettext("Choose one of the five faces."),
+            errors=(InputError("rating", gettext("Choose one of the five faces.")),),
+        )
     said = clean_text(comment)[:LONGEST_COMMENT]
     answers: dict[str, Any] = {question.name: int(rating)} | ({words.name: said} if said and words else {})
     assert place.form.current is not None, "a published form has a version"
@@ -112,7 +118,7 @@ def take(
 def leave(place: Place, code: str) -> None:
     """`NotAllowed` for whoever does not know the code."""
     if not hmac.compare_digest(place.exit_code.encode(), code.strip().encode(errors="replace")):
-        raise NotAllowed("This is not the code of this kiosk. Go back, and ask an administrator for it.")
+        raise NotAllowed(gettext("This is not the code of this kiosk. Go back, and ask an administrator for it."))
 
 
 def poster_link(place: Place) -> str:

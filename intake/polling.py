@@ -13,8 +13,10 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext
 
 from feedback_portal import outgoing
+from feedback_portal.marking import marked
 from feedback_portal.pending import Drained, GiveUp, LostLease, drain_outside
 from feedback_portal.refusals import BadInput, Refused
 from feedback_portal.registry import UnknownSlug
@@ -46,7 +48,7 @@ _KEY_REFUSED = (b"invalid_grant", b"invalid_client", b"unauthorized_client", b"i
 class NotAsked(Refused):
     status = 409
     code = "not-asked"
-    title = "This channel is not asked now"
+    title = marked("This channel is not asked now")
 
 
 class _Asker(Protocol):
@@ -104,7 +106,10 @@ def ask_now(channel: Channel) -> None:
     """Ask before its time, or start again what was stopped by a trouble."""
     poll = Poll.objects.filter(channel=channel).first()
     if poll is None or poll.completed_at is not None or not channel.is_enabled:
-        raise NotAsked(f'The channel "{channel.name}" is closed, so nobody is asked. Open it first, under Channels.')
+        raise NotAsked(
+            gettext('The channel "%(name)s" is closed, so nobody is asked. Open it first, under Channels.')
+            % {"name": channel.name}
+        )
     _set_going(poll)
 
 

@@ -7,8 +7,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext
 
 from feedback_portal.edge import UnsupportedMedia
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, Refused
 from intake.attachments import LONGEST_FILE, MOST_FILES
 
@@ -22,19 +24,19 @@ LONGEST_POST = MOST_FILES * LONGEST_FILE + 3 * 1024 * 1024
 class PostTooLarge(Refused):
     status = 413
     code = "too-large"
-    title = "This is too much at once"
+    title = marked("This is too much at once")
 
 
 class PostBroken(BadInput):
     code = "broken-post"
-    title = "What you sent did not arrive in one piece"
+    title = marked("What you sent did not arrive in one piece")
 
 
 def posted(request: HttpRequest) -> tuple[QueryDict, "Files"]:
     """The fields and files that a page sent, whole. A connection that broke in the middle of a text would otherwise leave
     half a text that looks like all of it."""
     if request.content_type not in {"multipart/form-data", "application/x-www-form-urlencoded"}:
-        raise UnsupportedMedia("Open the form in a browser and send it from there.")
+        raise UnsupportedMedia(gettext("Open the form in a browser and send it from there."))
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > LONGEST_POST:
         raise _too_large()
@@ -72,8 +74,11 @@ class _Counted:
 
 def _too_large() -> PostTooLarge:
     most = LONGEST_FILE // 1024 // 1024
-    return PostTooLarge(f"Go back and send less: a shorter text, or at most {MOST_FILES} files of {most} MB each.")
+    return PostTooLarge(
+        gettext("Go back and send less: a shorter text, or at most %(most_files)s files of %(most)s MB each.")
+        % {"most_files": MOST_FILES, "most": most}
+    )
 
 
 def _broken() -> PostBroken:
-    return PostBroken("Go back and send it again: what you wrote is still there.")
+    return PostBroken(gettext("Go back and send it again: what you wrote is still there."))

@@ -9,7 +9,9 @@ from typing import Any
 import altcha
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput
 from intake.models import Form, SpentProof
 
@@ -22,7 +24,7 @@ _LONGEST = 4_000
 
 class BadProof(BadInput):
     code = "bad-proof"
-    title = "This proof does not hold"
+    title = marked("This proof does not hold")
 
 
 def challenge(form: Form, *, at: datetime) -> dict[str, Any]:
@@ -42,12 +44,12 @@ def challenge(form: Form, *, at: datetime) -> dict[str, Any]:
 def spend(form: Form, payload: str, *, at: datetime) -> None:
     """Take a solved challenge of this form's, once; `BadProof` for whatever is not one."""
     if len(payload) > _LONGEST or not altcha.verify_solution(payload, _secret()).verified:
-        raise BadProof("Open the page again, so that your device can try once more.")
+        raise BadProof(gettext("Open the page again, so that your device can try once more."))
     # Verified, so these are our own words; only the time is asked anew, for the caller says what time it is.
     solved = altcha.Payload.from_base64(payload).challenge
     expires_at = datetime.fromtimestamp(int(solved.parameters.expires_at or 0), UTC)
     if solved.parameters.data != {"form": form.pk} or expires_at <= at:
-        raise BadProof("Open the page again, so that your device can try once more.")
+        raise BadProof(gettext("Open the page again, so that your device can try once more."))
     # The signature stands for the challenge: it covers every part of it.
     name = hashlib.sha256(str(solved.signature).encode()).hexdigest()
     with connection.cursor() as cursor:
@@ -56,7 +58,9 @@ def spend(form: Form, payload: str, *, at: datetime) -> None:
             [name, expires_at],
         )
         if not cursor.rowcount:
-            raise BadProof("This proof was used before. Open the page again, so that your device can make another.")
+            raise BadProof(
+                gettext("This proof was used before. Open the page again, so that your device can make another.")
+            )
 
 
 def forget(*, at: datetime) -> int:

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Count
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput
 from intake import surveys
 from intake.models import Form, FormVersion, Submission
@@ -18,7 +20,7 @@ COUNTED = timedelta(days=30)
 
 class DraftMoved(BadInput):
     code = "draft-moved"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ _WHY = Question("text", "text", "What is the main reason?", place="text", long=T
 _LOW = ShowIf((Condition("rating", "at_most", "3"),))
 STARTS: Mapping[str, Start] = {
     "feedback": Start(
-        "Open feedback", "What happened, with a rating, a photo and how to reach them", surveys.FIRST_FORM
+        marked("Open feedback"),
+        marked("What happened, with a rating, a photo and how to reach them"),
+        surveys.FIRST_FORM,
     ),
     "nps": Start(
-        "Recommendation (NPS)",
-        "0 to 10, and the main reason",
+        marked("Recommendation (NPS)"),
+        marked("0 to 10, and the main reason"),
         Definition(
             title="Would you recommend us?",
             time_label="About a minute",
@@ -57,8 +61,8 @@ STARTS: Mapping[str, Start] = {
         ),
     ),
     "csat": Start(
-        "Satisfaction (CSAT)",
-        "Five faces; whoever is not content is asked what went wrong",
+        marked("Satisfaction (CSAT)"),
+        marked("Five faces; whoever is not content is asked what went wrong"),
         Definition(
             title="How did we do?",
             time_label="Less than a minute",
@@ -80,8 +84,8 @@ STARTS: Mapping[str, Start] = {
         ),
     ),
     "ces": Start(
-        "Effort (CES)",
-        "How easy it was, 1 to 7, and the main reason",
+        marked("Effort (CES)"),
+        marked("How easy it was, 1 to 7, and the main reason"),
         Definition(
             title="How easy was it?",
             time_label="Less than a minute",
@@ -106,7 +110,7 @@ def start(slug: str, *, name: str, kind: str) -> Form:
     """A new form, drafted from one of `STARTS` and seen by nobody until it is published."""
     begun = STARTS.get(kind)
     if begun is None:
-        raise BadInput("Choose what the form begins with.")
+        raise BadInput(gettext("Choose what the form begins with."))
     return surveys.draft_form(slug, name=name, definition=begun.definition)
 
 
@@ -126,8 +130,10 @@ def save_draft(form: Form, definition: Definition, *, at: datetime, seen: dateti
         before = locked.draft if locked.draft is not None else locked.current and locked.current.definition
         if locked.draft_changed_at != seen and before != told:
             raise DraftMoved(
-                "Somebody else saved this form in the meantime. What you typed is still here: save it again to replace"
-                " theirs, or reload the page to see theirs."
+                gettext(
+                    "Somebody else saved this form in the meantime. What you typed is still here: save it again to replace"
+                    " theirs, or reload the page to see theirs."
+                )
             )
         if before != told:
             published = locked.current.definition if locked.current else None
@@ -144,7 +150,9 @@ def publish_draft(form: Form) -> FormVersion:
 def discard_draft(form: Form, *, at: datetime) -> None:
     """Go back to what is published."""
     if form.current is None:
-        raise BadInput("This form was never published, so there is nothing to go back to. Change its draft instead.")
+        raise BadInput(
+            gettext("This form was never published, so there is nothing to go back to. Change its draft instead.")
+        )
     Form.objects.filter(pk=form.pk).update(draft=None, draft_changed_at=at)
     form.draft, form.draft_changed_at = None, at
 

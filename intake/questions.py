@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError
 from intake import show_if
 from intake.connectors.base import SCALES
@@ -13,7 +16,7 @@ from intake.show_if import Answer, ShowIf
 
 KINDS = ("scale", "text", "choice", "contact", "consent", "file", "context")
 # What a question of kind contact may ask for, each at most once in a form.
-CONTACTS: Mapping[str, str] = {"name": "Name", "email": "E-mail address", "phone": "Telephone"}
+CONTACTS: Mapping[str, str] = {"name": marked("Name"), "email": marked("E-mail address"), "phone": marked("Telephone")}
 # Where the answer to a text goes; a text without such a place joins the context under its name.
 PLACES = ("text", "title", "product", "product_version", "url")
 # Names that the page itself uses.
@@ -114,7 +117,7 @@ def read_definition(given: Any) -> Definition:
     """The definition that JSON stands for; `BadInput` names every place that is not right."""
     errors = _DEFINITION(given, "") or _sense(given)
     if errors:
-        raise BadInput("Correct the places named in `errors`.", errors=tuple(errors))
+        raise BadInput(gettext("Correct the places named in `errors`."), errors=tuple(errors))
     return from_json(given)
 
 
@@ -163,15 +166,15 @@ def _translated(question: Question, said: Mapping[str, Any]) -> Question:
 
 def _texts_by_value(given: Any, path: str) -> list[InputError]:
     if not isinstance(given, dict):
-        return [InputError(path, "Send an object of texts here.")]
+        return [InputError(path, gettext("Send an object of texts here."))]
     return [error for name, value in given.items() for error in text(200)(value, f"{path}.{str(name)[:60]}")]
 
 
 def _translations(given: Any, path: str) -> list[InputError]:
     if not isinstance(given, dict) or len(given) > 40:
-        return [InputError(path, 'Send an object of at most 40 languages here, as in {"de": {"title": "…"}}.')]
+        return [InputError(path, gettext('Send an object of at most 40 languages here, as in {"de": {"title": "…"}}.'))]
     bad = [
-        error_at(path, str(name)[:20], "Write the language like de or pt-BR.")
+        error_at(path, str(name)[:20], gettext("Write the language like de or pt-BR."))
         for name in given
         if not _LANGUAGE.match(name)
     ]
@@ -180,7 +183,7 @@ def _translations(given: Any, path: str) -> list[InputError]:
 
 def _translated_questions(given: Any, path: str) -> list[InputError]:
     if not isinstance(given, dict):
-        return [InputError(path, "Send an object here, its members named as the questions are.")]
+        return [InputError(path, gettext("Send an object here, its members named as the questions are."))]
     return [error for name, texts in given.items() for error in _TRANSLATED_QUESTION(texts, f"{path}.{str(name)[:60]}")]
 
 
@@ -237,37 +240,52 @@ def _sense(given: Mapping[str, Any]) -> list[InputError]:
     for place, question in enumerate(given["questions"]):
         path, name, kind = f"questions.{place}", question["name"], question["kind"]
         if name in seen or name in RESERVED:
-            errors.append(error_at(path, "name", f'The name "{name}" is taken. Choose another.'))
+            errors.append(
+                error_at(path, "name", gettext('The name "%(name)s" is taken. Choose another.') % {"name": name})
+            )
         if question.get("show_if"):
             errors += show_if.sense(question["show_if"], f"{path}.show_if", seen)
         seen[name] = question
         if kind != "context" and not question.get("label"):
-            errors.append(error_at(path, "label", "Write what is asked."))
+            errors.append(error_at(path, "label", gettext("Write what is asked.")))
         if kind == "scale" and not question.get("scale"):
-            errors.append(error_at(path, "scale", f"Use one of {', '.join(SCALES)}."))
+            errors.append(error_at(path, "scale", gettext("Use one of %(known)s.") % {"known": ", ".join(SCALES)}))
         if question.get("faces") and len(range(*SCALES.get(question.get("scale", ""), (0, 0)))) != 4:
-            errors.append(error_at(path, "faces", "Five faces need a scale of five steps."))
+            errors.append(error_at(path, "faces", gettext("Five faces need a scale of five steps.")))
         if kind == "choice" and not question.get("options"):
-            errors.append(error_at(path, "options", "Name at least one answer to choose."))
+            errors.append(error_at(path, "options", gettext("Name at least one answer to choose.")))
         if kind == "contact" and not question.get("asks"):
-            errors.append(error_at(path, "asks", f"Ask for one of {', '.join(CONTACTS)}."))
+            errors.append(error_at(path, "asks", gettext("Ask for one of %(known)s.") % {"known": ", ".join(CONTACTS)}))
         limit = question.get("max_length") or 1
         if not isinstance(limit, int) or not 1 <= limit <= LONGEST_ANSWER:
-            errors.append(error_at(path, "max_length", f"Write a whole number from 1 to {LONGEST_ANSWER}."))
+            errors.append(
+                error_at(
+                    path,
+                    "max_length",
+                    gettext("Write a whole number from 1 to %(longest_answer)s.") % {"longest_answer": LONGEST_ANSWER},
+                )
+            )
     errors += [
-        InputError("questions", f"Ask only one question of kind {kind}.")
+        InputError("questions", gettext("Ask only one question of kind %(kind)s.") % {"kind": kind})
         for kind in ("contact", "consent", "file")
         if sum(question["kind"] == kind for question in given["questions"]) > 1
     ]
     language = given.get("language") or "en"
     if language in (given.get("translations") or {}):
-        errors.append(InputError("language", f"The form speaks {language} already. Drop that translation first."))
+        errors.append(
+            InputError(
+                "language",
+                gettext("The form speaks %(language)s already. Drop that translation first.") % {"language": language},
+            )
+        )
     speaking = [question for question in given["questions"] if _says_something(question)]
     if not speaking:
-        errors.append(InputError("questions", "Ask for a rating or a text: without one there is nothing to act on."))
+        errors.append(
+            InputError("questions", gettext("Ask for a rating or a text: without one there is nothing to act on."))
+        )
     elif all(question.get("show_if") for question in speaking):
         errors.append(
-            InputError("questions", "Ask one rating or text always: whoever is asked nothing can say nothing.")
+            InputError("questions", gettext("Ask one rating or text always: whoever is asked nothing can say nothing."))
         )
     return errors
 

@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from psycopg2 import Binary
 
 from feedback_portal.accounts.models import RememberedAnswer, hashed
 from feedback_portal.api import ANSWERS_KEPT
+from feedback_portal.marking import marked
 from feedback_portal.refusals import Refused
 from intake import allowances, attachments, proof_of_work
 from intake.connectors.base import File, RawItem
@@ -33,7 +35,7 @@ _COPIED = (
 class ChannelClosed(Refused):
     status = 409
     code = "channel-closed"
-    title = "This channel takes nothing in"
+    title = marked("This channel takes nothing in")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,10 @@ def receive_many(channel: Channel, raws: Sequence[RawItem], *, at: datetime, qua
     beside the first for staff to see.
     """
     if not channel.is_enabled:
-        raise ChannelClosed(f'The channel "{channel.slug}" is switched off. Ask an administrator to switch it on.')
+        raise ChannelClosed(
+            gettext('The channel "%(slug)s" is switched off. Ask an administrator to switch it on.')
+            % {"slug": channel.slug}
+        )
     if not raws:
         return []
     fresh = [_submission(channel, raw, at, quarantine) for raw in raws]

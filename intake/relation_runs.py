@@ -16,8 +16,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
+from feedback_portal.marking import marked
 from feedback_portal.pending import Drained, drain_outside
 from feedback_portal.refusals import BadInput, Refused
 from intake import relation_files
@@ -46,13 +48,13 @@ _DUE: Mapping[str, Any] = {
 
 class FileRefused(BadInput):
     code = "file-refused"
-    title = "This file cannot be taken in"
+    title = marked("This file cannot be taken in")
 
 
 class NotNow(Refused):
     status = 409
     code = "import-not-now"
-    title = "This file is not at that point"
+    title = marked("This file is not at that point")
 
 
 class _Stopped(Exception):
@@ -237,7 +239,10 @@ def _move(run: RelationFile, to: str, *, since: Sequence[str], **changes: Any) -
     path = file_of(run)
     if not RelationFile.objects.filter(pk=run.pk, state__in=since).update(state=to, **changes):
         run.refresh_from_db(fields=["state"])
-        raise NotNow(f"This file is {run.get_state_display().lower()} by now. Load the page again.")
+        raise NotNow(
+            gettext("This file has moved on by now, to: %(state)s. Load the page again.")
+            % {"state": run.get_state_display()}
+        )
     run.state = to
     if changes.get("stored_as") == "":
         path.unlink(missing_ok=True)

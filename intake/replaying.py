@@ -10,6 +10,7 @@ import structlog
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from feedback_portal.marking import marked
 from feedback_portal.registry import UnknownSlug
 from intake import normalizing, threads
 from intake.connectors.base import Ignored, Unreadable
@@ -25,18 +26,18 @@ _LONGEST_SHOWN = 300
 _NOT_COMPARED = ("connector_version", "excerpt")
 
 WHICH: Mapping[str, str] = {
-    "older": "Read by an older version of the connector",
-    "ignored": "Passed over",
-    "parked": "Could not be read",
-    "all": "Everything",
+    "older": marked("Read by an older version of the connector"),
+    "ignored": marked("Passed over"),
+    "parked": marked("Could not be read"),
+    "all": marked("Everything"),
 }
 VERDICTS: Mapping[str, str] = {
-    "same": "would stay as they are",
-    "changed": "would say something else",
-    "new": "would become feedback, which they are not now",
-    "ignored": "would be passed over",
-    "unreadable": "could not be read",
-    "gone": "are not kept as they arrived any more",
+    "same": marked("Would stay as they are"),
+    "changed": marked("Would say something else"),
+    "new": marked("Would become feedback, which they are not now"),
+    "ignored": marked("Would be passed over"),
+    "unreadable": marked("Could not be read"),
+    "gone": marked("Are not kept as they arrived any more"),
 }
 # What is there stays where the connector no longer finds feedback in it: replaying adds and corrects, it deletes nothing.
 _APPLIED = ("changed", "new")

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 
 from feedback_portal.refusals import BadInput, InputError
 from intake.models import Channel, Delivery, Revision, Submission
@@ -31,7 +33,9 @@ class Holding:
 def set_retention(channel: Channel, *, days: str, is_held: bool) -> None:
     """What was emptied already stays empty, however long things are kept from now on."""
     if not days.isascii() or not days.isdecimal() or not 1 <= int(days[:9]) <= LONGEST_DAYS:
-        message = f"Write a number of days from 1 to {LONGEST_DAYS:,}."
+        message = gettext("Write a number of days from 1 to %(longest_days)s.") % {
+            "longest_days": number_format(LONGEST_DAYS, force_grouping=True)
+        }
         raise BadInput(message, errors=(InputError("days", message),))
     Channel.objects.filter(pk=channel.pk).update(raw_kept_days=int(days), is_held=is_held)
 

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, Refused
 from intake import receiving
 from intake.cleaning import clean_line, clean_text
@@ -28,7 +30,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{8,64}\Z")
 class NoConsent(Refused):
     status = 409
     code = "no-consent"
-    title = "Nobody agreed yet"
+    title = marked("Nobody agreed yet")
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,13 @@ def begin(
     """A new session, on the one channel of its kind."""
     errors = []
     if kind not in Session.Kind.values:
-        errors.append(InputError("kind", "Choose what kind of meeting it was."))
+        errors.append(InputError("kind", gettext("Choose what kind of meeting it was.")))
     if not title.strip():
-        errors.append(InputError("title", "Give it a title, such as Handles, second round."))
+        errors.append(InputError("title", gettext("Give it a title, such as Handles, second round.")))
     if held_at is None:
-        errors.append(InputError("held_at", "Say when it was held."))
+        errors.append(InputError("held_at", gettext("Say when it was held.")))
     if errors or held_at is None:
-        raise BadInput("Correct the places that are named.", errors=tuple(errors))
+        raise BadInput(gettext("Correct the places that are named."), errors=tuple(errors))
     slug = kind.replace("_", "-") + "s"
     name = {"focus-groups": "Focus groups"}.get(slug, Session.Kind(kind).label + "s")
     channel, _ = Channel.objects.get_or_create(slug=slug, defaults={"name": name, "kind": "transcript"})
@@ -91,7 +93,8 @@ def lay_transcript(session: Session, *, name: str, content: bytes) -> None:
     """Keep a transcript beside its session, to be looked at before anything of it is taken in. A new one replaces the old."""
     if not name.lower().endswith(ENDINGS):
         raise BadInput(
-            f"“{clean_line(name, longest=80)}” is no transcript. Send a file that ends in {', '.join(ENDINGS)}."
+            gettext("“%(name)s” is no transcript. Send a file that ends in %(known)s.")
+            % {"name": clean_line(name, longest=80), "known": ", ".join(ENDINGS)}
         )
     try:
         spoken.turns(name, content)
@@ -117,7 +120,9 @@ def name_people(session: Session, agreed: Mapping[str, str], *, moderators: Sequ
     """Say who moderated and who of the others agreed: `agreed` holds, by label, the customer's id in their own system, or
     nothing where only their words are wanted. Whoever is not named there did not agree."""
     if len(agreed) > MOST_PARTICIPANTS:
-        raise BadInput(f"Name at most {MOST_PARTICIPANTS} participants.")
+        raise BadInput(
+            gettext("Name at most %(most_participants)s participants.") % {"most_participants": MOST_PARTICIPANTS}
+        )
     with transaction.atomic():
         session.moderators = clean_line(", ".join(moderators), longest=300)
         session.save(update_fields=["moderators"])
@@ -125,7 +130,8 @@ def name_people(session: Session, agreed: Mapping[str, str], *, moderators: Sequ
             customer = Customer.objects.filter(external_id=customer_id).first() if customer_id else None
             if customer_id and customer is None:
                 raise BadInput(
-                    f"There is no customer {clean_line(customer_id, longest=80)}. Leave it empty, or correct it."
+                    gettext("There is no customer %(name)s. Leave it empty, or correct it.")
+                    % {"name": clean_line(customer_id, longest=80)}
                 )
             Participant.objects.update_or_create(
                 session=session,
@@ -147,7 +153,7 @@ def take_in(session: Session, *, at: datetime) -> Taken:
         for each in session.participants.exclude(consented_at=None).select_related("customer")
     }
     if not agreed:
-        raise NoConsent("Nothing is taken in before somebody agreed. Mark who did, and save it.")
+        raise NoConsent(gettext("Nothing is taken in before somebody agreed. Mark who did, and save it."))
     found = _turns(session)
     settings = {"moderators": session.moderators}
     wanted: list[RawItem] = []
@@ -178,9 +184,11 @@ def note(session: Session, *, text: str, client_id: str, speaker: str = "", by: 
     phone without a network arrives once, however often it is sent."""
     text = clean_text(text, longest=LONGEST_NOTE)
     if not text:
-        raise BadInput("Write down what was said.", errors=(InputError("text", "Write down what was said."),))
+        raise BadInput(
+            gettext("Write down what was said."), errors=(InputError("text", gettext("Write down what was said.")),)
+        )
     if not _CLIENT_ID.match(client_id):
-        raise BadInput("This note has no proper number. Load the page again and send it from there.")
+        raise BadInput(gettext("This note has no proper number. Load the page again and send it from there."))
     payload = {
         "speaker": clean_line(speaker, longest=120),
         "text": text,

@@ -4,16 +4,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from feedback_portal.refusals import InputError
 from intake.connectors.base import SCALES
 from intake.shapes import list_of, object_of, one_of, text
 
 OPERATORS: Mapping[str, str] = {
-    "is": "is",
-    "is_not": "is not",
-    "at_most": "is at most",
-    "at_least": "is at least",
-    "is_answered": "is answered",
+    "is": marked("is"),
+    "is_not": marked("is not"),
+    "at_most": marked("is at most"),
+    "at_least": marked("is at least"),
+    "is_answered": marked("is answered"),
 }
 # What can be asked about the answer to a question of each kind; nothing about a fact, which nobody answers.
 ALLOWED: Mapping[str, tuple[str, ...]] = {
@@ -85,7 +88,7 @@ def check(given: Any, path: str) -> list[InputError]:
     if isinstance(given, dict) and ("all" in given or "any" in given):
         errors = object_of({"all": _CONDITIONS, "any": _CONDITIONS})(given, path)
         if not errors and len([name for name in ("all", "any") if given.get(name)]) != 1:
-            errors = [InputError(path, "Name one list of conditions, either under all or under any.")]
+            errors = [InputError(path, gettext("Name one list of conditions, either under all or under any."))]
         return errors
     return _CONDITION(given, path)
 
@@ -102,17 +105,20 @@ def sense(given: Mapping[str, Any], path: str, earlier: Mapping[str, Mapping[str
 def _senseless(condition: Condition, path: str, question: Mapping[str, Any] | None) -> InputError | None:
     if question is None:
         return InputError(
-            path, f'The question "{condition.question}" does not stand above this one. Choose one that does.'
+            path,
+            gettext('The question "%(question)s" does not stand above this one. Choose one that does.')
+            % {"question": condition.question},
         )
     label = question.get("label") or condition.question
     if condition.op not in ALLOWED[question["kind"]]:
-        known = ", ".join(OPERATORS[op] for op in ALLOWED[question["kind"]])
-        way = (
-            f"cannot be compared like this. Use: {known}" if known else "is answered by nobody. Choose another question"
-        )
-        return InputError(path, f"“{label}” {way}.")
+        known = ", ".join(gettext(OPERATORS[op]) for op in ALLOWED[question["kind"]])
+        if known:
+            sentence = gettext("“%(label)s” cannot be compared like this. Use: %(known)s.")
+        else:
+            sentence = gettext("“%(label)s” is answered by nobody. Choose another question.")
+        return InputError(path, sentence % {"label": label, "known": known})
     if condition.op != "is_answered" and condition.value not in values_of(question):
-        return InputError(path, f"Choose one of the answers to “{label}”.")
+        return InputError(path, gettext("Choose one of the answers to “%(label)s”.") % {"label": label})
     return None
 
 

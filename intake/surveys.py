@@ -11,7 +11,9 @@ from typing import Any
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake import normalizing, proof_of_work, receiving
 from intake.cleaning import clean_line
@@ -70,12 +72,12 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:\d{1,5})?\Z")
 class FormClosed(Refused):
     status = 410
     code = "form-closed"
-    title = "This form is closed"
+    title = marked("This form is closed")
 
 
 class BadToken(BadInput):
     code = "bad-token"
-    title = "This page cannot be sent"
+    title = marked("This page cannot be sent")
 
 
 @dataclass(frozen=True)
@@ -135,20 +137,29 @@ def create_form(
 def draft_form(slug: str, *, name: str, definition: Definition, channel_slug: str = "") -> Form:
     """A form on a channel of its own that nobody sees yet."""
     if not _SLUG.match(slug) or slug == "new":
-        raise _bad("slug", f'"{slug[:100]}" cannot be the address of a form. Use up to 60 letters, digits and dashes.')
+        raise _bad(
+            "slug",
+            gettext('"%(slug)s" cannot be the address of a form. Use up to 60 letters, digits and dashes.')
+            % {"slug": slug[:100]},
+        )
     try:
         with transaction.atomic():
             channel = Channel.objects.create(slug=channel_slug or slug, name=name, kind="web_form")
             return Form.objects.create(slug=slug, channel=channel, draft=as_json(definition))
     except IntegrityError:
-        raise _bad("slug", f'There is a form or a channel "{slug}" already. Choose another name.') from None
+        raise _bad(
+            "slug", gettext('There is a form or a channel "%(slug)s" already. Choose another name.') % {"slug": slug}
+        ) from None
 
 
 def allow_frames(form: Form, origins: Sequence[str]) -> None:
     """Let pages of these origins show the form in a frame, and no others."""
     bad = next((origin for origin in origins if not _ORIGIN.match(origin)), None)
     if bad is not None:
-        raise _bad("allowed_origins", f'"{bad[:100]}" is not an origin. Write it like https://shop.example.com.')
+        raise _bad(
+            "allowed_origins",
+            gettext('"%(bad)s" is not an origin. Write it like https://shop.example.com.') % {"bad": bad[:100]},
+        )
     Form.objects.filter(pk=form.pk).update(allowed_origins=list(origins))
     form.allowed_origins = list(origins)
 
@@ -188,7 +199,7 @@ def close(form: Form, *, note: str = "") -> None:
 def reopen(form: Form) -> None:
     """Take answers in again, to what was asked last."""
     if form.current is None:
-        raise BadInput("This form was never published. Publish it, which opens it too.")
+        raise BadInput(gettext("This form was never published. Publish it, which opens it too."))
     Form.objects.filter(pk=form.pk).update(state=Form.State.PUBLISHED)
     form.state = Form.State.PUBLISHED
 
@@ -203,10 +214,10 @@ def open_form(slug: str) -> Form:
     """The published form of this address; `NotFound` when there never was one, `FormClosed` when there is none any more."""
     form = Form.objects.select_related("channel", "current").filter(slug=slug).first()
     if form is None or form.state == Form.State.DRAFT:
-        raise NotFound("There is no form at this address. See on the first page which ones are open.")
+        raise NotFound(gettext("There is no form at this address. See on the first page which ones are open."))
     if form.state == Form.State.CLOSED or not form.channel.is_enabled:
         raise FormClosed(
-            form.closed_note or "This form takes no more answers. See on the first page which ones are open."
+            form.closed_note or gettext("This form takes no more answers. See on the first page which ones are open.")
         )
     return form
 
@@ -221,12 +232,14 @@ def read_token(form: Form, token: str) -> Sheet:
     try:
         form_pk, version, nonce, stamp = _FORM_TOKEN.unsign_object(token)
         if form_pk != form.pk:
-            raise BadToken("This page belongs to another form. Open the form again and send it from there.")
+            raise BadToken(gettext("This page belongs to another form. Open the form again and send it from there."))
         return Sheet(form, version, nonce, datetime.fromtimestamp(stamp / 1000, UTC))
     except (signing.BadSignature, ValueError, TypeError):
         raise BadToken(
-            "What makes this page yours is missing or was changed on the way. Go back, copy what you wrote, open the form"
-            " again and send it from there."
+            gettext(
+                "What makes this page yours is missing or was changed on the way. Go back, copy what you wrote, open the form"
+                " again and send it from there."
+            )
         ) from None
 
 

@@ -12,8 +12,10 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import RememberedAnswer
+from feedback_portal.marking import marked
 from intake import privacy, relation_runs
 from intake.importing import file_of
 from intake.models import Delivery, Import, ImportNotice, Participant, RelationFile, RelationNotice, Session, Submission
@@ -21,9 +23,11 @@ from intake.models import Delivery, Import, ImportNotice, Participant, RelationF
 _ERASED_ROW = "This row is erased, at the request of whom it was about."
 _ANSWER = {
     "type": "urn:feedback-portal:erased",
-    "title": "This was erased",
+    "title": marked("This was erased"),
     "status": 410,
-    "detail": "What this request brought was erased at the request of whom it was about. There is nothing to send again.",
+    "detail": marked(
+        "What this request brought was erased at the request of whom it was about. There is nothing to send again."
+    ),
 }
 _RUNNING = (
     Import.State.UPLOADED,
@@ -82,10 +86,10 @@ def erase_rows(person: Person, *, at: datetime) -> Traces:
     calls = _calls(person)
     Delivery.objects.filter(pk__in=calls).update(body=b"", conflicting_body=None, headers={}, url="", last_error="")
     found.erased = {
-        "messages that nobody had read": len(unread),
-        "calls of other systems": len(calls),
-        "rows of import reports": _notices(person),
-        "answers remembered for programs": _answers(person),
+        marked("messages that nobody had read"): len(unread),
+        marked("calls of other systems"): len(calls),
+        marked("rows of import reports"): _notices(person),
+        marked("answers remembered for programs"): _answers(person),
         "transcripts": _sessions(person),
     }
     return found
@@ -102,7 +106,10 @@ def erase_files(person: Person) -> Traces:
             continue
         if run.state in _RUNNING:
             found.kept.append(
-                f"The file {run.file_name} of {run.channel} holds them and is not done. Cancel that import, and erase again."
+                gettext(
+                    "The file %(file_name)s of %(channel)s holds them and is not done. Cancel that import, and erase again."
+                )
+                % {"file_name": run.file_name, "channel": run.channel}
             )
             continue
         path.unlink(missing_ok=True)
@@ -110,7 +117,10 @@ def erase_files(person: Person) -> Traces:
     for other in RelationFile.objects.exclude(stored_as=""):
         # One that ended is gone already.
         if _holds(relation_runs.file_of(other), person):
-            found.kept.append(f"The file {other.file_name} holds them and is not done. Cancel it, and erase again.")
+            found.kept.append(
+                gettext("The file %(file_name)s holds them and is not done. Cancel it, and erase again.")
+                % {"file_name": other.file_name}
+            )
     known = {str(file_of(run)) for run in Import.objects.exclude(stored_as="")}
     known |= {str(relation_runs.file_of(other)) for other in RelationFile.objects.exclude(stored_as="")}
     for path in (*_files(Path(settings.STATE_DIR) / "imports"), *_files(Path(settings.MAIL_DIR))):

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from feedback_portal.refusals import NotFound, Refused
 from intake import personal_data
 from intake.cleaning import clean_line, clean_text
@@ -17,7 +20,7 @@ _HEAD = ("From", "To", "Cc", "Date", "Subject")
 class NotShown(Refused):
     status = 409
     code = "not-shown"
-    title = "This mail cannot be shown whole"
+    title = marked("This mail cannot be shown whole")
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,14 @@ def whole_mail(submission: Submission) -> WholeMail:
     """`NotShown` where its bytes are sealed, gone or broken. Personal data is masked as the channel wants it: what was quoted
     is in no item, so nobody looked through it before. The channel must be loaded."""
     if not is_mail(submission):
-        raise NotFound("This did not come by mail, so there is no more of it. Go back to the item.")
+        raise NotFound(gettext("This did not come by mail, so there is no more of it. Go back to the item."))
     if submission.is_sealed:
-        raise NotShown("It holds personal data, so it is kept sealed. What it says without them stands on the item.")
+        raise NotShown(
+            gettext("It holds personal data, so it is kept sealed. What it says without them stands on the item.")
+        )
     payload = bytes(submission.payload)
     if not payload:
-        raise NotShown("It was deleted, or is kept no longer. What is left of it stands on the item.")
+        raise NotShown(gettext("It was deleted, or is kept no longer. What is left of it stands on the item."))
     try:
         mail = mime.mail_of(payload)
     except Unreadable as reason:

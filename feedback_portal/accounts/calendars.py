@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.translation import gettext
+
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST_SPANS: Final = 4
 """Spans of work in one day: before and after lunch, and a shift more."""
@@ -75,11 +77,13 @@ class WorkingTime:
 def read_holidays(given: Any) -> list[date]:
     """ISO dates, sorted, each once."""
     if not isinstance(given, list | tuple | set | frozenset) or len(given) > MOST_HOLIDAYS:
-        raise ValueError(f"Give at most {MOST_HOLIDAYS} holidays, as in 2026-12-25.")
+        raise ValueError(
+            gettext("Give at most %(most_holidays)s holidays, as in 2026-12-25.") % {"most_holidays": MOST_HOLIDAYS}
+        )
     try:
         return sorted({each if isinstance(each, date) else date.fromisoformat(each) for each in given})
     except (TypeError, ValueError):
-        raise ValueError("Write each holiday as year, month and day, as in 2026-12-25.") from None
+        raise ValueError(gettext("Write each holiday as year, month and day, as in 2026-12-25.")) from None
 
 
 def write_hours(working: WorkingTime) -> dict[str, list[list[str]]]:
@@ -95,31 +99,31 @@ def _zone(name: Any) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise ValueError("There is no such time zone. Write one like Europe/Berlin.") from None
+        raise ValueError(gettext("There is no such time zone. Write one like Europe/Berlin.")) from None
 
 
 def _hours(given: Any) -> dict[int, tuple[Span, ...]]:
     if not isinstance(given, Mapping) or not set(given) <= set(WEEKDAYS):
-        raise ValueError(f"Give the hours by weekday: {', '.join(WEEKDAYS)}.")
+        raise ValueError(gettext("Give the hours by weekday: %(known)s.") % {"known": ", ".join(WEEKDAYS)})
     hours = {WEEKDAYS.index(name): _day(spans) for name, spans in given.items() if spans}
     if not hours:
-        raise ValueError("Give at least one span of work in the week.")
+        raise ValueError(gettext("Give at least one span of work in the week."))
     return hours
 
 
 def _day(given: Any) -> tuple[Span, ...]:
     if not isinstance(given, list | tuple) or len(given) > MOST_SPANS:
-        raise ValueError(f"A day has at most {MOST_SPANS} spans of work.")
+        raise ValueError(gettext("A day has at most %(most_spans)s spans of work.") % {"most_spans": MOST_SPANS})
     try:
         spans = tuple((_time(opens), _time(closes)) for opens, closes in given)
     except (TypeError, ValueError):
-        raise ValueError("Write each span of work as two times, as in 08:00-17:00.") from None
+        raise ValueError(gettext("Write each span of work as two times, as in 08:00-17:00.")) from None
     reached = None
     for opens, closes in spans:
         if (closes != _MIDNIGHT and opens >= closes) or (
             reached is not None and (reached == _MIDNIGHT or opens < reached)
         ):
-            raise ValueError("Each span of work ends after it begins and before the next one begins.")
+            raise ValueError(gettext("Each span of work ends after it begins and before the next one begins."))
         reached = closes
     return spans
 

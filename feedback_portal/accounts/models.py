@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.calendars import WorkingTime
 
@@ -79,10 +80,10 @@ class Role(models.TextChoices):
     """What a person may do. An agent and a lead act for the teams they are members of; a manager sees every
     team and steers; an admin also sets the portal up."""
 
-    AGENT = "agent", "Agent"
-    LEAD = "lead", "Lead"
-    MANAGER = "manager", "Manager"
-    ADMIN = "admin", "Administrator"
+    AGENT = "agent", gettext_lazy("Agent")
+    LEAD = "lead", gettext_lazy("Lead")
+    MANAGER = "manager", gettext_lazy("Manager")
+    ADMIN = "admin", gettext_lazy("Administrator")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -225,11 +226,11 @@ class SignInFailure(models.Model):
 
 
 class Scope(models.TextChoices):
-    FEEDBACK_WRITE = "feedback:write", "Send feedback"
-    TICKETS_READ = "tickets:read", "Read tickets"
-    TICKETS_WRITE = "tickets:write", "Decide on tickets"
-    KPIS_READ = "kpis:read", "Read KPIs"
-    ADMIN = "admin", "Set the portal up"
+    FEEDBACK_WRITE = "feedback:write", gettext_lazy("Send feedback")
+    TICKETS_READ = "tickets:read", gettext_lazy("Read tickets")
+    TICKETS_WRITE = "tickets:write", gettext_lazy("Decide on tickets")
+    KPIS_READ = "kpis:read", gettext_lazy("Read KPIs")
+    ADMIN = "admin", gettext_lazy("Set the portal up")
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
@@ -90,7 +91,9 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def require_set_up(request: HttpRequest) -> None:
     if not actor_of(request).may_set_up:
-        raise NotAllowed("Only administrators may open this page. Ask one of them to do it, or to change your role.")
+        raise NotAllowed(
+            gettext("Only administrators may open this page. Ask one of them to do it, or to change your role.")
+        )
 
 
 def set_up_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

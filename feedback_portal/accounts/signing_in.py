@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from django.contrib.auth import authenticate
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import SignInFailure, User
+from feedback_portal.marking import marked
 from feedback_portal.refusals import Refused, TooMany
 
 _WINDOW = timedelta(minutes=15)
@@ -18,7 +20,7 @@ _PER_PERSON = 20
 class WrongPassword(Refused):
     status = 422
     code = "wrong-password"
-    title = "Not signed in"
+    title = marked("Not signed in")
 
 
 def check_password(request: HttpRequest, *, email: str, password: str, address: str, at: datetime) -> User:
@@ -31,13 +33,13 @@ def check_password(request: HttpRequest, *, email: str, password: str, address: 
         or recent.filter(email=email).count() >= _PER_PERSON
     ):
         raise TooMany(
-            "Too many wrong passwords. Wait fifteen minutes, or ask an administrator for a sign-in link.",
+            gettext("Too many wrong passwords. Wait fifteen minutes, or ask an administrator for a sign-in link."),
             retry_after=900,
         )
     user = authenticate(request, username=email, password=password)
     if not isinstance(user, User):
         SignInFailure.objects.create(email=email, address=address, at=at)
         SignInFailure.objects.filter(at__lt=at - 4 * _WINDOW).delete()
-        raise WrongPassword("The e-mail address or the password is not right. Check both and try again.")
+        raise WrongPassword(gettext("The e-mail address or the password is not right. Check both and try again."))
     SignInFailure.objects.filter(Q(email=email), address=address).delete()
     return user

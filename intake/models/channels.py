@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.sealing import seal_texts, unseal_texts
 from intake.connectors import connectors
@@ -72,9 +73,9 @@ class Form(models.Model):
     """A public form; what it asks stands in its versions, so that old answers keep their meaning."""
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        PUBLISHED = "published", "Published"
-        CLOSED = "closed", "Closed"
+        DRAFT = "draft", gettext_lazy("Draft")
+        PUBLISHED = "published", gettext_lazy("Published")
+        CLOSED = "closed", gettext_lazy("Closed")
 
     channel = models.OneToOneField(Channel, on_delete=models.PROTECT, related_name="form")
     slug = models.SlugField(max_length=60, unique=True)

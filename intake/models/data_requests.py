@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import User
 from intake.models.customers import Customer
@@ -15,9 +16,9 @@ class DataRequest(models.Model):
     """
 
     class Kind(models.TextChoices):
-        EXPORTED = "exported", "Given out"
-        RECTIFIED = "rectified", "Corrected"
-        ERASED = "erased", "Erased"
+        EXPORTED = "exported", gettext_lazy("Given out")
+        RECTIFIED = "rectified", gettext_lazy("Corrected")
+        ERASED = "erased", gettext_lazy("Erased")
 
     kind = models.CharField(max_length=9, choices=Kind.choices)
     # None once the row itself is gone, as after an older backup was restored.

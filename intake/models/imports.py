@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
 from intake.models.channels import Channel
@@ -14,15 +15,15 @@ class Import(PendingWork):
     """One file taken in through one channel, chunk by chunk; each chunk is stored together with the place it ends at."""
 
     class State(models.TextChoices):
-        UPLOADED = "uploaded", "Its columns are still to be checked"
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Running"
-        PAUSED = "paused", "Paused"
-        DONE = "done", "Done"
-        CANCELLED = "cancelled", "Cancelled"
-        REFUSED = "refused", "Refused"
-        UNDOING = "undoing", "Being taken back"
-        UNDONE = "undone", "Taken back"
+        UPLOADED = "uploaded", gettext_lazy("Its columns are still to be checked")
+        WAITING = "waiting", gettext_lazy("Waiting")
+        RUNNING = "running", gettext_lazy("Running")
+        PAUSED = "paused", gettext_lazy("Paused")
+        DONE = "done", gettext_lazy("Done")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
+        REFUSED = "refused", gettext_lazy("Refused")
+        UNDOING = "undoing", gettext_lazy("Being taken back")
+        UNDONE = "undone", gettext_lazy("Taken back")
 
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="imports")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -74,9 +75,9 @@ class ImportNotice(models.Model):
     """What a person should know of one row: why it was passed over, why it failed, or what was left out of it."""
 
     class Kind(models.TextChoices):
-        SKIPPED = "skipped", "Skipped"
-        FAILED = "failed", "Failed"
-        LEFT_OUT = "left_out", "Taken in, something left out"
+        SKIPPED = "skipped", gettext_lazy("Skipped")
+        FAILED = "failed", gettext_lazy("Failed")
+        LEFT_OUT = "left_out", gettext_lazy("Taken in, something left out")
 
     run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="notices")
     row = models.PositiveBigIntegerField()
@@ -94,17 +95,17 @@ class RelationFile(PendingWork):
     """A file of customers, companies or exposure counts on its way in, chunk by chunk. The file itself goes when it ended."""
 
     class Kind(models.TextChoices):
-        CUSTOMERS = "customers", "Customers"
-        ACCOUNTS = "accounts", "Companies"
-        EXPOSURES = "exposures", "Exposure counts"
+        CUSTOMERS = "customers", gettext_lazy("Customers")
+        ACCOUNTS = "accounts", gettext_lazy("Companies")
+        EXPOSURES = "exposures", gettext_lazy("Exposure counts")
 
     class State(models.TextChoices):
-        UPLOADED = "uploaded", "Its columns are still to be checked"
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        CANCELLED = "cancelled", "Cancelled"
-        REFUSED = "refused", "Refused"
+        UPLOADED = "uploaded", gettext_lazy("Its columns are still to be checked")
+        WAITING = "waiting", gettext_lazy("Waiting")
+        RUNNING = "running", gettext_lazy("Running")
+        DONE = "done", gettext_lazy("Done")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
+        REFUSED = "refused", gettext_lazy("Refused")
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     # What was chosen for it: `preset`, `system`, `columns` {column: field}, `currency`, `day_first`, `sheet`.

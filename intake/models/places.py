@@ -4,6 +4,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from feedback_portal.marking import marked
 from intake.models.channels import Form
 
 
@@ -17,7 +18,7 @@ class Place(models.Model):
     languages = models.JSONField(default=list)
     # What staff type to leave the kiosk. It keeps customers on the page and guards nothing, so it is no secret to staff.
     exit_code = models.CharField(
-        max_length=12, validators=[RegexValidator(r"\A\d{4,12}\Z", "Use four to twelve digits.")]
+        max_length=12, validators=[RegexValidator(r"\A\d{4,12}\Z", marked("Use four to twelve digits."))]
     )
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -5,6 +5,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.permissions import Actor
 from intake.models.channels import Channel
@@ -21,10 +22,10 @@ class Session(models.Model):
     """One meeting with customers. Its transcript lies here until it is taken in turn by turn; notes come in as they are typed."""
 
     class Kind(models.TextChoices):
-        FOCUS_GROUP = "focus_group", "Focus group"
-        INTERVIEW = "interview", "Interview"
-        VISIT = "visit", "Visit"
-        CALL = "call", "Call"
+        FOCUS_GROUP = "focus_group", gettext_lazy("Focus group")
+        INTERVIEW = "interview", gettext_lazy("Interview")
+        VISIT = "visit", gettext_lazy("Visit")
+        CALL = "call", gettext_lazy("Call")
 
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="sessions")
     kind = models.CharField(max_length=12, choices=Kind.choices)

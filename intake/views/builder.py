@@ -10,8 +10,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import set_up_page
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError
 from intake import builder_forms, builder_page, publishing, surveys
 from intake.builder_forms import Told
@@ -23,10 +25,10 @@ from intake.questions import as_json, from_json, read_definition
 from intake.views.public import drawn, language_of, own_name
 
 _SAID = {
-    "add": "The question is added.",
-    "remove": "The question is removed.",
-    "speak": "The language is added. Write its words beside the others.",
-    "silence": "The language is dropped.",
+    "add": marked("The question is added."),
+    "remove": marked("The question is removed."),
+    "speak": marked("The language is added. Write its words beside the others."),
+    "silence": marked("The language is dropped."),
 }
 
 
@@ -52,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
         except BadInput as refused:
             errors = _by_place(refused)
         else:
-            messages.success(request, "The form is drafted. Nobody sees it until you publish it.")
+            messages.success(request, gettext("The form is drafted. Nobody sees it until you publish it."))
             return redirect("intake:builder", form.slug)
     context = {"values": values, "errors": errors, "starts": publishing.STARTS.items()}
     return render(request, "intake/settings/new_form.html", context, status=422 if errors else 200)
@@ -78,9 +80,11 @@ def builder(request: HttpRequest, slug: str) -> HttpResponse:
         return _page(request, form, told, language, errors=errors, seen=known)
     if do == "publish":
         version = publishing.publish_draft(form)
-        sentence = f"Version {version.number} is published. What is sent from now on answers it."
+        sentence = gettext("Version %(number)s is published. What is sent from now on answers it.") % {
+            "number": version.number
+        }
     else:
-        sentence = _SAID.get(do.partition(" ")[0], "The draft is saved.")
+        sentence = _SAID.get(do.partition(" ")[0], gettext("The draft is saved."))
     messages.success(request, sentence)
     here = _here(slug, lang=_spoken(request, told, language), open=name if do == "add" else "")
     return redirect(f"{here}#asked-{name}" if name and do != "add" else here)
@@ -121,7 +125,7 @@ def _page(
 @set_up_page
 def preview(request: HttpRequest, slug: str) -> HttpResponse:
     """The page people would see: of what is typed (POST), drafted, or published in one version."""
-    form, notice = _form(slug), "This is a preview. Nothing that you answer here is sent."
+    form, notice = _form(slug), gettext("This is a preview. Nothing that you answer here is sent.")
     definition = publishing.working(form)
     number = request.GET.get("version", "")
     if number.isdecimal() and len(number) < 9:
@@ -133,7 +137,9 @@ def preview(request: HttpRequest, slug: str) -> HttpResponse:
             definition = read_definition(told)
         except BadInput as refused:
             reason = refused.errors[0].message if refused.errors else refused.message
-            notice = f"This is what was saved last; what is typed cannot be shown yet. {reason}"
+            notice = gettext("This is what was saved last; what is typed cannot be shown yet. %(reason)s") % {
+                "reason": reason
+            }
     answers = AnswersForm(definition.in_language(language_of(request, definition)))
     context = drawn(request, definition, answers, url="", notice=notice) | {"embedded": True, "is_preview": True}
     response = render(request, "intake/form.html", context)
@@ -182,7 +188,10 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         again = get_object_or_404(form.versions, number=_number(request.POST.get("number", "")))
         publishing.save_draft(form, from_json(again.definition), at=timezone.now(), seen=form.draft_changed_at)
-        messages.success(request, f"Version {again.number} is the draft now. Publish it to ask it again.")
+        messages.success(
+            request,
+            gettext("Version %(number)s is the draft now. Publish it to ask it again.") % {"number": again.number},
+        )
         return redirect("intake:builder", slug)
     rows: list[dict[str, object]] = []
     before = None
@@ -217,28 +226,28 @@ def _opened(form: Form, do: str, values: dict[str, str]) -> str:
     """What a button of the sharing page does, in the words of the answer."""
     if do == "close":
         surveys.close(form, note=values["closed_note"])
-        return "The form is closed. Whoever opens it reads why."
+        return gettext("The form is closed. Whoever opens it reads why.")
     if do == "open":
         surveys.reopen(form)
-        return "The form takes answers in again."
+        return gettext("The form takes answers in again.")
     if do == "discard":
         publishing.discard_draft(form, at=timezone.now())
-        return "The draft is gone. The form asks what is published."
+        return gettext("The draft is gone. The form asks what is published.")
     if do in {"ask proof", "ask no proof"}:
         surveys.ask_proof(form, asked=do == "ask proof")
         return (
-            "Every device proves itself now."
+            gettext("Every device proves itself now.")
             if do == "ask proof"
-            else "Only what looks like a program has to prove itself."
+            else gettext("Only what looks like a program has to prove itself.")
         )
     surveys.allow_frames(form, values["origins"].split())
-    return "The pages that may show the form are saved."
+    return gettext("The pages that may show the form are saved.")
 
 
 def _link(form: Form, facts: dict[str, str]) -> str:
     said = {name: value[:200] for name, value in facts.items() if value}
     if not said:
-        raise BadInput("Write at least one fact that the link carries.")
+        raise BadInput(gettext("Write at least one fact that the link carries."))
     return settings.BASE_URL + surveys.link_about(form, said)
 
 

@@ -7,9 +7,11 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import set_up_page
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput
 from intake import channels, hooks, normalizing, polling
 from intake.connectors import connectors
@@ -48,7 +50,7 @@ def add(request: HttpRequest, kind: str) -> HttpResponse:
         made = channels.create(
             kind, slug=post.get("slug", ""), name=post.get("name", ""), settings=settings, secrets=secrets
         )
-        return _done(request, f"The channel {made.name} takes feedback in.", made)
+        return _done(request, gettext("The channel %(name)s takes feedback in.") % {"name": made.name}, made)
 
     context = {"kind": connector, "way": _way(connector)}
     return _form(request, "intake/channels/add.html", context, connector, stored={}, kept=frozenset(), save=save)
@@ -63,10 +65,10 @@ def channel(request: HttpRequest, slug: str) -> HttpResponse:
 
     def save() -> HttpResponse:
         if connector is None:
-            raise BadInput("The portal has no connector of this kind any more, so there is nothing to set.")
+            raise BadInput(gettext("The portal has no connector of this kind any more, so there is nothing to set."))
         settings, secrets = _asked(connector, request.POST)
         channels.change(found, name=request.POST.get("name", ""), settings=settings, secrets=secrets)
-        return _done(request, f"{found.name} is saved.", found)
+        return _done(request, gettext("%(name)s is saved.") % {"name": found.name}, found)
 
     is_called = channels.is_called(found)
     deliveries = Delivery.objects.filter(channel=found).only(*_STATE)
@@ -101,8 +103,11 @@ def switch(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Channel, slug=slug)
     is_enabled = request.POST.get("is_enabled") == "yes"
     channels.switch(found, is_enabled=is_enabled)
-    state = "takes feedback in again" if is_enabled else "is closed; what it took in stays"
-    return _done(request, f"The channel {found.name} {state}.", found)
+    if is_enabled:
+        sentence = gettext("The channel %(name)s takes feedback in again.")
+    else:
+        sentence = gettext("The channel %(name)s is closed; what it took in stays.")
+    return _done(request, sentence % {"name": found.name}, found)
 
 
 @set_up_page
@@ -112,7 +117,9 @@ def new_address(request: HttpRequest, slug: str) -> HttpResponse:
     if not channels.is_called(found):
         raise Http404
     channels.new_address(found)
-    return _done(request, "There is a new address. Enter it where the old one stands, which leads nowhere now.", found)
+    return _done(
+        request, gettext("There is a new address. Enter it where the old one stands, which leads nowhere now."), found
+    )
 
 
 @set_up_page
@@ -120,7 +127,7 @@ def new_address(request: HttpRequest, slug: str) -> HttpResponse:
 def drop_old_secrets(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Channel, slug=slug)
     channels.drop_old_secrets(found)
-    return _done(request, "Only the new secret holds from now on.", found)
+    return _done(request, gettext("Only the new secret holds from now on."), found)
 
 
 @set_up_page
@@ -130,7 +137,9 @@ def replay_delivery(request: HttpRequest, slug: str, number: int) -> HttpRespons
         Delivery.objects.select_related("channel").only("id", "channel"), pk=number, channel__slug=slug
     )
     hooks.replay(found)
-    return _done(request, "The call is taken apart again. Reload this page to see what came of it.", found.channel)
+    return _done(
+        request, gettext("The call is taken apart again. Reload this page to see what came of it."), found.channel
+    )
 
 
 @set_up_page
@@ -139,7 +148,7 @@ def read_again(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     rows = Submission.objects.select_related("channel").only("id", "channel")
     found = get_object_or_404(rows, pk=number, channel__slug=slug)
     normalizing.read_again([found.pk])
-    return _done(request, "It is read again. Reload this page to see what came of it.", found.channel)
+    return _done(request, gettext("It is read again. Reload this page to see what came of it."), found.channel)
 
 
 def _form(
@@ -190,29 +199,34 @@ def _asked(connector: Connector, post: Mapping[str, str]) -> tuple[dict[str, str
 def _verdict(row: Delivery) -> dict[str, str]:
     """What came of a call: how it looks, in a word, and in words."""
     if row.parked_at is not None:
-        return {"look": "is-bad", "state": "parked", "words": row.last_error}
+        return {"look": "is-bad", "state": gettext("parked"), "words": row.last_error}
     if row.completed_at is None:
-        return {"look": "is-warn", "state": "waiting", "words": f"It waits to be taken apart. {row.last_error}".strip()}
+        words = f"{gettext('It waits to be taken apart.')} {row.last_error}".strip()
+        return {"look": "is-warn", "state": gettext("waiting"), "words": words}
     if row.ignored_reason:
-        return {"look": "", "state": "ignored", "words": row.ignored_reason}
-    held = row.held or 0
-    if not held:
-        return {"look": "", "state": "read", "words": "It held nothing."}
-    words = f"{held} {'item' if held == 1 else 'items'}, {row.brought} new or changed"
-    return {"look": "is-good", "state": "read", "words": words}
+        return {"look": "", "state": gettext("ignored"), "words": row.ignored_reason}
+    if not row.held:
+        return {"look": "", "state": gettext("read"), "words": gettext("It held nothing.")}
+    words = ngettext(
+        "%(count)s item, %(brought)s new or changed", "%(count)s items, %(brought)s new or changed", row.held
+    )
+    return {
+        "look": "is-good",
+        "state": gettext("read"),
+        "words": words % {"count": row.held, "brought": row.brought},
+    }
+
+
+_WAYS = (
+    (PushConnector, marked("It calls us.")),
+    (PullConnector, marked("It is asked by us.")),
+    (FileConnector, marked("It comes in files.")),
+)
 
 
 def _way(connector: Connector) -> str:
-    ways = [
-        words
-        for kind, words in (
-            (PushConnector, "calls us"),
-            (PullConnector, "is asked by us"),
-            (FileConnector, "comes in files"),
-        )
-        if isinstance(connector, kind)
-    ]
-    return ", or ".join(ways) or "is sent by programs through the API"
+    ways = [gettext(words) for kind, words in _WAYS if isinstance(connector, kind)]
+    return " ".join(ways) or gettext("It is sent by programs through the API.")
 
 
 def _done(request: HttpRequest, sentence: str, channel: Channel) -> HttpResponse:

@@ -8,10 +8,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import number_format
 from django.utils.text import slugify
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput
 from intake import import_reports, importing
 from intake.connectors.columns import FIELDS
@@ -25,10 +28,10 @@ MOST_ASKED = 200
 _ASKED = "asked-"
 _COLUMN = "column-"
 _VERBS = {
-    "pause": (importing.pause, "It stops after the rows it is at. What is in stays."),
-    "resume": (importing.resume, "It goes on where it stopped."),
-    "cancel": (importing.cancel, "It is cancelled. What is in stays until you take it back."),
-    "undo": (importing.undo, "It is taken back; what somebody decided already stays."),
+    "pause": (importing.pause, marked("It stops after the rows it is at. What is in stays.")),
+    "resume": (importing.resume, marked("It goes on where it stopped.")),
+    "cancel": (importing.cancel, marked("It is cancelled. What is in stays until you take it back.")),
+    "undo": (importing.undo, marked("It is taken back; what somebody decided already stays.")),
 }
 _MOVES: Mapping[str, tuple[str, ...]] = {
     State.UPLOADED: ("cancel",),
@@ -40,14 +43,19 @@ _MOVES: Mapping[str, tuple[str, ...]] = {
     State.REFUSED: ("undo",),
 }
 _FIGURES = (
-    ("read", "Rows read"),
-    ("created", "New"),
-    ("updated", "Replaced by a later version"),
-    ("duplicate", "Known already"),
-    ("skipped", "Passed over"),
-    ("failed", "Could not be read"),
+    ("read", marked("Rows read")),
+    ("created", marked("New")),
+    ("updated", marked("Replaced by a later version")),
+    ("duplicate", marked("Known already")),
+    ("skipped", marked("Passed over")),
+    ("failed", marked("Could not be read")),
 )
-_WORDS = {"pause": "Pause", "resume": "Go on", "cancel": "Cancel the import", "undo": "Take it back"}
+_WORDS = {
+    "pause": marked("Pause"),
+    "resume": marked("Go on"),
+    "cancel": marked("Cancel the import"),
+    "undo": marked("Take it back"),
+}
 
 
 @set_up_page
@@ -74,7 +82,7 @@ def _sent(request: HttpRequest) -> Import:
     """The file that was sent, kept, through the channel that was named or a new one."""
     file = request.FILES.get("file")
     if file is None:
-        raise BadInput("Choose a file to import.")
+        raise BadInput(gettext("Choose a file to import."))
     path = Path(str(file.name))
     slug = request.POST.get("channel", "")
     if slug:
@@ -84,7 +92,10 @@ def _sent(request: HttpRequest) -> Import:
         fitting = importing.connector_for(path)
         kind = request.POST.get("kind") or (fitting.slug if fitting else "")
         if not kind:
-            raise BadInput(f'The ending of "{path.name[:80]}" does not tell what the file is. Choose its kind.')
+            raise BadInput(
+                gettext('The ending of "%(name)s" does not tell what the file is. Choose its kind.')
+                % {"name": path.name[:80]}
+            )
         channel = importing.channel_for(_free(slugify(name)[:50] or "import"), kind=kind, path=path)
         channel.name = name
     return importing.upload(channel, cast(BinaryIO, file), name=path.name, by=actor_of(request).user)
@@ -105,11 +116,13 @@ def one(request: HttpRequest, number: str) -> HttpResponse:
     if run.state == State.UPLOADED:
         return _mapping(request, run)
     if request.method == "POST":
-        raise importing.NotNow("This import has begun already. Load the page again.")
+        raise importing.NotNow(gettext("This import has begun already. Load the page again."))
     context = {
         "run": run,
-        "moves": [(verb, _WORDS[verb]) for verb in _MOVES.get(run.state, ())],
-        "figures": [(words, f"{getattr(run, name):,}") for name, words in _FIGURES],
+        "moves": [(verb, gettext(_WORDS[verb])) for verb in _MOVES.get(run.state, ())],
+        "figures": [
+            (gettext(words), number_format(getattr(run, name), force_grouping=True)) for name, words in _FIGURES
+        ],
         "is_moving": run.state in (State.WAITING, State.RUNNING, State.UNDOING),
         "has_report": run.notices.exists(),
     }
@@ -154,7 +167,7 @@ def _mapping(request: HttpRequest, run: Import) -> HttpResponse:
         ]
         if shown
         else [],
-        "held": FIELDS.items(),
+        "held": [(field, gettext(words)) for field, words in FIELDS.items()],
         "asked_fields": [
             {"asked": asked, "name": _ASKED + asked.name, "value": known.get(asked.name, asked.default), "errors": []}
             for asked in connector.asks
@@ -187,7 +200,7 @@ def move(request: HttpRequest, number: str, verb: str) -> HttpResponse:
         raise Http404
     act, sentence = _VERBS[verb]
     act(run)
-    messages.success(request, sentence)
+    messages.success(request, gettext(sentence))
     return redirect("intake:import", run.public_id)
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -34,7 +35,7 @@ def kiosk(request: HttpRequest, slug: str) -> HttpResponse:
     post, _ = posted(request)
     event_id = post.get("event", "")
     if not _EVENT.match(event_id):
-        raise BadInput("Open the page of the kiosk again and answer there.")
+        raise BadInput(gettext("Open the page of the kiosk again and answer there."))
     places.take(
         place,
         event_id=event_id,

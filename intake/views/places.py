@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_GET
 
 from feedback_portal.accounts.permissions import require_set_up, set_up_page
@@ -27,16 +28,18 @@ _LANGUAGES = [(code, words.own_name) for code, words in WORDS.items()]
 class PlaceForm(PlaceModelForm):
     """A place as it is set up; its address stays what it was, for posters hang on walls."""
 
-    first_language = forms.ChoiceField(choices=_LANGUAGES)
-    second_language = forms.ChoiceField(choices=[("", "None"), *_LANGUAGES], required=False)
+    first_language = forms.ChoiceField(label=gettext_lazy("First language"), choices=_LANGUAGES)
+    second_language = forms.ChoiceField(
+        label=gettext_lazy("Second language"), choices=[("", gettext_lazy("None")), *_LANGUAGES], required=False
+    )
 
     class Meta:
         model = Place
         fields = ("slug", "name", "form", "exit_code", "is_enabled")
         error_messages = {
             "slug": {
-                "unique": "There is a place of this name already. Choose another one.",
-                "invalid": "Use letters, digits, dashes and underscores.",
+                "unique": gettext_lazy("There is a place of this name already. Choose another one."),
+                "invalid": gettext_lazy("Use letters, digits, dashes and underscores."),
             }
         }
 
@@ -53,13 +56,13 @@ class PlaceForm(PlaceModelForm):
     def clean_form(self) -> Form:
         form: Form = self.cleaned_data["form"]
         if not places.can_be_answered(form):
-            raise forms.ValidationError("This form asks for no rating from 1 to 5. Choose one that does.")
+            raise forms.ValidationError(gettext("This form asks for no rating from 1 to 5. Choose one that does."))
         return form
 
     def clean(self) -> dict[str, Any] | None:
         found = super().clean() or self.cleaned_data
         if found.get("second_language") and found["second_language"] == found.get("first_language"):
-            self.add_error("second_language", "Choose another language than the first, or none.")
+            self.add_error("second_language", gettext("Choose another language than the first, or none."))
         return found
 
     def save(self, commit: bool = True) -> Place:
@@ -75,7 +78,10 @@ def all_places(request: HttpRequest) -> HttpResponse:
     form = PlaceForm(request.POST or None)
     if form.is_valid():
         place = form.save()
-        messages.success(request, f"{place.name} is there. Print its poster, or open its kiosk on the device.")
+        messages.success(
+            request,
+            gettext("%(name)s is there. Print its poster, or open its kiosk on the device.") % {"name": place.name},
+        )
         return redirect("intake:place", slug=place.slug)
     return _shown(request, "places", form, places=Place.objects.select_related("form").order_by("-is_enabled", "name"))
 
@@ -85,7 +91,7 @@ def place(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Place, slug=slug)
     form = PlaceForm(request.POST or None, instance=found)
     if form.is_valid():
-        messages.success(request, f"{form.save().name} is saved.")
+        messages.success(request, gettext("%(name)s is saved.") % {"name": form.save().name})
         return redirect("intake:places")
     return _shown(request, "place", form, place=get_object_or_404(Place, slug=slug))
 

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import require_set_up
@@ -25,5 +26,8 @@ def ask_now(request: HttpRequest, slug: str) -> HttpResponse:
     require_set_up(request)
     channel = get_object_or_404(Channel, slug=slug)
     polling.ask_now(channel)
-    messages.success(request, f"{channel.name} is asked now. Reload the page in a moment to see what came.")
+    messages.success(
+        request,
+        gettext("%(name)s is asked now. Reload the page in a moment to see what came.") % {"name": channel.name},
+    )
     return redirect("intake:polls")

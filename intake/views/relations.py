@@ -8,9 +8,12 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput
 from intake import import_reports, relation_files, relation_runs
 from intake.connectors.relation_columns import FIELDS, IGNORE, PRESETS
@@ -24,13 +27,13 @@ MOST_ASKED = 200
 _COLUMN = "column-"
 _AT_ONCE = 2000
 _FIGURES = (
-    ("read", "Rows read"),
-    ("created", "New"),
-    ("updated", "Changed"),
-    ("unchanged", "Known already"),
-    ("deleted", "Deleted"),
-    ("skipped", "Passed over"),
-    ("failed", "Could not be read"),
+    ("read", marked("Rows read")),
+    ("created", marked("New")),
+    ("updated", marked("Changed")),
+    ("unchanged", marked("Known already")),
+    ("deleted", marked("Deleted")),
+    ("skipped", marked("Passed over")),
+    ("failed", marked("Could not be read")),
 )
 
 
@@ -58,7 +61,7 @@ def customers(request: HttpRequest) -> HttpResponse:
 def _sent(request: HttpRequest) -> RelationFile:
     file = request.FILES.get("file")
     if file is None:
-        raise BadInput("Choose a file to take in.")
+        raise BadInput(gettext("Choose a file to take in."))
     by, told = actor_of(request).user, _told(request.POST)
     return relation_runs.upload(cast(BinaryIO, file), name=str(file.name), by=by, told=told)
 
@@ -81,11 +84,13 @@ def one_file(request: HttpRequest, number: int) -> HttpResponse:
     if run.state == State.UPLOADED:
         return _mapping(request, run)
     if request.method == "POST":
-        raise relation_runs.NotNow("This file was begun already. Load the page again.")
+        raise relation_runs.NotNow(gettext("This file was begun already. Load the page again."))
     context = {
         "run": run,
         "percent": 100 if run.finished_at else min(99, 100 * run.read_bytes // max(run.size, 1)),
-        "figures": [(words, f"{getattr(run, name):,}") for name, words in _FIGURES],
+        "figures": [
+            (gettext(words), number_format(getattr(run, name), force_grouping=True)) for name, words in _FIGURES
+        ],
         "is_moving": run.state in (State.WAITING, State.RUNNING),
         "notices": run.notices.order_by("pk")[:20],
         "has_notices": run.notices.exists(),
@@ -126,7 +131,10 @@ def _mapping(request: HttpRequest, run: RelationFile) -> HttpResponse:
             }
             for place, column in enumerate(shown.columns[:MOST_ASKED])
         ],
-        "held": [*FIELDS[shown.preset.kind].items(), (IGNORE, "Nothing that is needed")],
+        "held": [
+            *((field, gettext(words)) for field, words in FIELDS[shown.preset.kind].items()),
+            (IGNORE, gettext("Nothing that is needed")),
+        ],
         "presets": PRESETS.values(),
         "values": told,
         "errors": errors,
@@ -148,7 +156,7 @@ def _told(post: Mapping[str, str]) -> dict[str, Any]:
 def cancel(request: HttpRequest, number: int) -> HttpResponse:
     run = get_object_or_404(RelationFile, pk=number)
     relation_runs.cancel(run)
-    messages.success(request, "It is cancelled. What is in stays.")
+    messages.success(request, gettext("It is cancelled. What is in stays."))
     return redirect("intake:customers")
 
 

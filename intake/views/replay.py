@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.permissions import set_up_page
 from intake import replaying
@@ -25,10 +26,12 @@ def replay(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         found = replaying.apply(channel, at=at, which=which, after=after)
         count = len(found.to_apply)
-        messages.success(
-            request,
-            f"{count} {'is' if count == 1 else 'are'} read again. Each that says something else is marked as changed on its ticket.",
+        sentence = ngettext(
+            "%(count)s is read again. It is marked as changed on its ticket if it says something else.",
+            "%(count)s are read again. Each that says something else is marked as changed on its ticket.",
+            count,
         )
+        messages.success(request, sentence % {"count": count})
         onward = {"which": which} | ({"after": found.last} if found.last else {})
         return redirect(f"{here}?{urlencode(onward)}")
     found = replaying.look(channel, at=at, which=which, after=after)
@@ -37,8 +40,7 @@ def replay(request: HttpRequest, slug: str) -> HttpResponse:
         "look": found,
         "which": which,
         "after": after or "",
-        "choices": replaying.WHICH.items(),
-        "words": replaying.VERDICTS,
+        "choices": [(value, gettext(words)) for value, words in replaying.WHICH.items()],
         "a_look": replaying.A_LOOK,
         "next_url": f"{here}?{urlencode({'which': which, 'after': found.last})}" if found.last else "",
     }

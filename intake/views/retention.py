@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import set_up_page
 from feedback_portal.refusals import BadInput
@@ -25,7 +26,7 @@ def retention(request: HttpRequest) -> HttpResponse:
         except BadInput as refused:
             wrong = slug, refused.message
         else:
-            messages.success(request, f"{channel.name} is saved.")
+            messages.success(request, gettext("%(name)s is saved.") % {"name": channel.name})
             return redirect("intake:retention")
     context = {
         "holdings": keeping.holdings(at=timezone.now()),

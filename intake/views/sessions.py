@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -43,7 +44,10 @@ def all_sessions(request: HttpRequest) -> HttpResponse:
         except BadInput as refused:
             errors = _by_place(refused)
         else:
-            messages.success(request, f"{made.title} is begun. Add its transcript, or write notes during it.")
+            messages.success(
+                request,
+                gettext("%(title)s is begun. Add its transcript, or write notes during it.") % {"title": made.title},
+            )
             return redirect("intake:session", made.pk)
     context = {
         "sessions": Session.objects.visible_to(actor_of(request))
@@ -99,7 +103,7 @@ def note(request: HttpRequest, number: int) -> HttpResponse:
     post, _ = posted(request)
     held_pk, user_pk = _token(post.get("token", ""))
     if held_pk != number:
-        raise BadInput("This page belongs to another session. Load it again.")
+        raise BadInput(gettext("This page belongs to another session. Load it again."))
     held = get_object_or_404(Session.objects.defer("transcript").select_related("channel"), pk=number)
     sessions.note(
         held,
@@ -118,9 +122,11 @@ def _done(request: HttpRequest, held: Session) -> str:
         case "transcript":
             file = request.FILES.get("transcript")
             if file is None or file.size is None or file.size > _MOST_BYTES:
-                raise BadInput(f"Choose a transcript of at most {_MOST_BYTES // 1024 // 1024} MB.")
+                raise BadInput(
+                    gettext("Choose a transcript of at most %(value)s MB.") % {"value": _MOST_BYTES // 1024 // 1024}
+                )
             sessions.lay_transcript(held, name=str(file.name), content=file.read())
-            return "The transcript is here. Say who moderated and who agreed, then take it in."
+            return gettext("The transcript is here. Say who moderated and who agreed, then take it in.")
         case "people":
             # Labels are names as the transcript has them; fields carry their place in the list.
             known = sessions.speakers(held)
@@ -136,31 +142,43 @@ def _done(request: HttpRequest, held: Session) -> str:
                 if label.strip():
                     agreed.setdefault(label.strip(), "")
             sessions.name_people(held, agreed, moderators=moderators, at=at)
-            return f"{len(agreed)} agreed. Only what they said is taken in."
+            return ngettext(
+                "%(count)s person agreed. Only what they said is taken in.",
+                "%(count)s people agreed. Only what they said is taken in.",
+                len(agreed),
+            ) % {"count": len(agreed)}
         case "take":
             taken = sessions.take_in(held, at=at)
-            return (
-                f"{taken.created} turns are taken in, {taken.updated} changed, {taken.known} were here already;"
-                f" {taken.left_out} were left out, since moderators and whoever did not agree are not taken in,"
-                f" and {taken.unreadable} could not be read."
+            sentence = gettext(
+                "Turns taken in: %(created)s. Changed: %(updated)s. Here already: %(known)s. Left out, since moderators and"
+                " whoever did not agree are not taken in: %(left_out)s. Could not be read: %(unreadable)s."
             )
-    raise BadInput("Press one of the buttons of the page.")
+            return sentence % {
+                "created": taken.created,
+                "updated": taken.updated,
+                "known": taken.known,
+                "left_out": taken.left_out,
+                "unreadable": taken.unreadable,
+            }
+    raise BadInput(gettext("Press one of the buttons of the page."))
 
 
 def _moment(text: str) -> Any:
-    """As browsers write a local time, in the portal's own zone."""
+    """As browsers write a local time, by the clock of whoever reads."""
     try:
         found = parse_datetime(text)
     except ValueError:
         return None
-    return timezone.make_aware(found, timezone.get_default_timezone()) if found and timezone.is_naive(found) else found
+    return timezone.make_aware(found) if found and timezone.is_naive(found) else found
 
 
 def _token(text: str) -> tuple[int, int]:
     try:
         held, user = _SIGNER.unsign_object(text, max_age=NOTES_LAST)
     except signing.SignatureExpired:
-        raise BadInput("This page is too old to send from. Load it again, and write the note once more.") from None
+        raise BadInput(
+            gettext("This page is too old to send from. Load it again, and write the note once more.")
+        ) from None
     except (signing.BadSignature, ValueError):
         raise Http404 from None
     return int(held), int(user)

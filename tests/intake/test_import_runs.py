@@ -151,7 +151,7 @@ def test_cancelled_it_keeps_what_is_in_and_takes_no_more(channel: Channel, monke
     work_off()
     assert told(run)[0] == State.CANCELLED
     assert told(run)[1][0] == 10
-    with pytest.raises(NotNow, match="cancelled by now"):
+    with pytest.raises(NotNow, match="by now, to: Cancelled"):
         importing.resume(Import.objects.get(pk=run.pk))
 
 
