@@ -80,8 +80,10 @@ class OwnLanguage:
         # Who brings no session is nobody, and costs no look for one.
         if wants_json(request) or settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return self.get_response(request)
-        own = nearest(getattr(request.user, "language", "")) or translation.get_language()
-        with translation.override(own), timezone.override(_zone(getattr(request.user, "time_zone", ""))):
+        # What this very address asks for comes before what holds in general.
+        own = nearest(request.GET.get(ASKED, "")) or nearest(getattr(request.user, "language", ""))
+        zone = _zone(getattr(request.user, "time_zone", ""))
+        with translation.override(own or translation.get_language()), timezone.override(zone):
             return self.get_response(request)
 
 

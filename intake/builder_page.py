@@ -12,7 +12,7 @@ from feedback_portal.marking import marked
 from feedback_portal.refusals import InputError
 from intake import show_if
 from intake.builder_forms import ENDS, KINDS, MOST_WORDED, QUESTION_TEXTS, TEXTS, Told, Words, steps_of
-from intake.questions import CONTACTS
+from intake.questions import CONTACTS, LONGEST_ANSWER
 
 # How a scale is asked: which one, and whether as faces; a scale of stars is drawn as stars.
 LOOKS: Mapping[str, str] = {

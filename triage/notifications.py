@@ -15,9 +15,12 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import speaking
+from feedback_portal.marking import marked
 from feedback_portal.pending import Drained, GiveUp, drain_outside
 from intake import receiving
 from intake.models import FeedbackItem
@@ -35,11 +38,13 @@ RECEIPT_WITHIN = timedelta(days=1)
 _PLAIN_NAME = re.compile(r"[^\W\d_]+(?:(?:[ '\u2019-]|[.,] )[^\W\d_]+){0,5}\.?\Z")
 
 SENTENCES = {
-    Resolution.SHIPPED: "We changed something because of it.",
-    Resolution.ANSWERED: "We answered it.",
-    Resolution.DECLINED: "We decided not to change this, for a reason you can read below.",
-    Resolution.NOT_REPRODUCIBLE: "We looked for the fault and could not find it. Tell us more on your page if it is still there.",
-    Resolution.DUPLICATE: "Others told us the same, and it is treated together with theirs.",
+    Resolution.SHIPPED: marked("We changed something because of it."),
+    Resolution.ANSWERED: marked("We answered it."),
+    Resolution.DECLINED: marked("We decided not to change this, for a reason you can read below."),
+    Resolution.NOT_REPRODUCIBLE: marked(
+        "We looked for the fault and could not find it. Tell us more on your page if it is still there."
+    ),
+    Resolution.DUPLICATE: marked("Others told us the same, and it is treated together with theirs."),
 }
 
 
@@ -66,8 +71,7 @@ def write_receipts(items: Sequence[FeedbackItem], *, at: datetime) -> None:
                 kind=Notification.Kind.RECEIPT,
                 once_key=f"receipt:{item.pk}",
                 recipient=address,
-                subject=f"We received your feedback {item.reference}",
-                body=_render("receipt", item),
+                **_words("receipt", item, marked("We received your feedback %(reference)s")),
             )
         )
     Notification.objects.bulk_create(rows, ignore_conflicts=True)
@@ -75,7 +79,7 @@ def write_receipts(items: Sequence[FeedbackItem], *, at: datetime) -> None:
 
 def write_reply(ticket: Ticket, *, text: str, by: Actor) -> None:
     """What a person wrote to the customer, as a mail; on their private page it stands anyway."""
-    subject = f"{settings.ORGANISATION} answered your feedback {ticket.item.reference}"
+    subject = marked("%(organisation)s answered your feedback %(reference)s")
     _write([ticket], Notification.Kind.REPLY, decided=ticket, subject=subject, text=text, person=by.name)
 
 
@@ -97,7 +101,7 @@ def _write_resolution(voices: Sequence[Ticket], parts: Sequence[Ticket], *, deci
         voices,
         Notification.Kind.RESOLUTION,
         decided=decided,
-        subject="Your feedback {reference} has an outcome",
+        subject=marked("Your feedback %(reference)s has an outcome"),
         parts=[
             {
                 "team": part.team.name if len(parts) > 1 else "",
@@ -219,8 +223,7 @@ def _write(voices: Sequence[Ticket], kind: str, *, decided: Ticket, subject: str
             kind=kind,
             once_key=f"{kind}:{voice.pk}:{decided.pk}:{decided.version}",
             recipient=_address(voice.item),
-            subject=subject.replace("{reference}", voice.item.reference),
-            body=_render(kind, voice.item, **said),
+            **_words(kind, voice.item, subject, **said),
             next_attempt_at=Now() + SEND_DELAY,
         )
         for voice in voices
@@ -254,8 +257,10 @@ def _recent_receipts(addresses: Iterable[str], now: datetime) -> tuple[Counter[s
     return hour, day
 
 
-def _render(kind: str, item: FeedbackItem, **said: Any) -> str:
-    name = item.customer.name if item.customer else ""
+def _words(kind: str, item: FeedbackItem, subject: str, **said: Any) -> dict[str, str]:
+    """Subject and body, in the customer's language whoever writes: the one of their words, else the one they are known to read."""
+    customer = item.customer
+    name = customer.name if customer else ""
     context = {
         "organisation": settings.ORGANISATION,
         "reference": item.reference,
@@ -263,4 +268,8 @@ def _render(kind: str, item: FeedbackItem, **said: Any) -> str:
         "name": name if kind != Notification.Kind.RECEIPT and _PLAIN_NAME.match(name) else "",
         "tracking_url": receiving.tracking_url(item.submission),
     }
-    return render_to_string(f"mail/{kind}.txt", context | said)
+    with speaking(item.declared_language, customer.language if customer else ""):
+        return {
+            "subject": gettext(subject) % context,
+            "body": render_to_string(f"mail/{kind}.txt", context | said),
+        }

@@ -7,8 +7,11 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, pgettext
 
 from feedback_portal.accounts.models import User
+from feedback_portal.marking import marked
 from feedback_portal.refusals import NotFound
 from intake import receiving
 from intake.models import Customer, FeedbackItem, Submission
@@ -42,23 +45,29 @@ _WHAT_CUSTOMERS_SEE = frozenset(
 
 _OUTCOMES: Mapping[str, tuple[str, str]] = {
     Resolution.SHIPPED: (
-        "We changed something because of what you told us.",
-        "It is done, and you can read below what it was.",
+        marked("We changed something because of what you told us."),
+        marked("It is done, and you can read below what it was."),
     ),
-    Resolution.ANSWERED: ("You have our answer.", "If it does not help you, write below and we look at it again."),
+    Resolution.ANSWERED: (
+        marked("You have our answer."),
+        marked("If it does not help you, write below and we look at it again."),
+    ),
     Resolution.DECLINED: (
-        "We decided not to change this.",
-        "You can read the reason below, and tell us what we missed.",
+        marked("We decided not to change this."),
+        marked("You can read the reason below, and tell us what we missed."),
     ),
     Resolution.NOT_REPRODUCIBLE: (
-        "We looked for the fault and could not find it.",
-        "If it is still there, tell us below when and how it shows.",
+        marked("We looked for the fault and could not find it."),
+        marked("If it is still there, tell us below when and how it shows."),
     ),
     Resolution.DUPLICATE: (
-        "Others told us the same.",
-        "We treat it together with theirs, and you hear what comes of it.",
+        marked("Others told us the same."),
+        marked("We treat it together with theirs, and you hear what comes of it."),
     ),
-    Resolution.SPAM: ("We closed this message.", "If we were wrong, write below and a person looks at it again."),
+    Resolution.SPAM: (
+        marked("We closed this message."),
+        marked("If we were wrong, write below and a person looks at it again."),
+    ),
 }
 
 
@@ -103,11 +112,11 @@ def journey(token: str, *, at: datetime) -> Journey:
     """What the link leads to; `NotFound` for a token that is unknown, revoked or too old, in the same words."""
     submission = receiving.find_by_token(token)
     if submission is None:
-        raise NotFound("There is nothing here.")
+        raise NotFound(gettext("There is nothing here."))
     found = journey_of(submission)
     newest = found.events[-1].occurred_at if found.events else submission.received_at
     if newest < at - EXPIRES_AFTER:
-        raise NotFound("There is nothing here.")
+        raise NotFound(gettext("There is nothing here."))
     return found
 
 
@@ -163,7 +172,7 @@ def set_mail(token: str, *, at: datetime, wanted: bool) -> None:
     """Whether we may write to them at all; what waits to be sent is dropped when they say no."""
     customer = journey(token, at=at).customer
     if customer is None:
-        raise NotFound("There is nothing here.")
+        raise NotFound(gettext("There is nothing here."))
     with transaction.atomic():
         Customer.objects.filter(pk=customer.pk).update(opted_out_at=None if wanted else at)
         if not wanted:
@@ -178,7 +187,7 @@ def export(found: Journey) -> dict[str, Any]:
         "reference": found.submission.reference,
         "received_at": found.submission.received_at,
         # A link may be passed on: what was sealed is given out only to whoever can say who they are.
-        "original": "It holds personal data and is kept sealed. Ask us for everything we hold about you."
+        "original": gettext("It holds personal data and is kept sealed. Ask us for everything we hold about you.")
         if found.submission.is_sealed
         else bytes(found.submission.payload).decode("utf-8", "replace"),
     }
@@ -231,7 +240,7 @@ def _locked(token: str, at: datetime) -> Ticket:
     """The ticket an answer goes to, held for the rest of the transaction: a customer is never told that somebody was quicker."""
     voice = journey(token, at=at).voice
     if voice is None:
-        raise NotFound("We received your feedback, but nobody has it yet. Try again in a minute.")
+        raise NotFound(gettext("We received your feedback, but nobody has it yet. Try again in a minute."))
     return Ticket.objects.select_for_update().get(pk=voice.pk)
 
 
@@ -239,32 +248,48 @@ def _headline(found: Journey) -> tuple[str, str]:
     ticket = found.deciding
     if ticket is None:
         return (
-            "We received your feedback.",
-            "A person at our side reads it. Keep this page: it shows what happens next.",
+            gettext("We received your feedback."),
+            gettext("A person at our side reads it. Keep this page: it shows what happens next."),
         )
     team = ticket.team.name
     if over := [part.team.name for part in found.parts if part.status in DONE]:
         if len(over) == len(found.parts):
-            return "Everybody who worked on it is done.", f"You read below what came of it at {_listed(over)}."
+            return gettext("Everybody who worked on it is done."), gettext(
+                "You read below what came of it at %(teams)s."
+            ) % {"teams": _listed(over)}
         if ticket.status != Status.WAITING:
             still = _listed([part.team.name for part in found.parts if part.is_open])
-            return f"{still} still works on it.", f"{_listed(over)} is done already. You hear from us when all are."
+            return gettext("%(teams)s still works on it.") % {"teams": still}, gettext(
+                "%(teams)s is done already. You hear from us when all are."
+            ) % {"teams": _listed(over)}
     if ticket.status in DONE:
-        headline, lead = _OUTCOMES[ticket.resolution]
-        return headline, lead
+        return _outcome(ticket.resolution)
     if found.voice is not None and found.voice.duplicate_of is not None:
-        return _OUTCOMES[Resolution.DUPLICATE]
+        return _outcome(Resolution.DUPLICATE)
     if ticket.status == Status.WAITING:
-        return "We have a question for you.", "You find it below. Your answer goes straight to the person who asked."
+        return gettext("We have a question for you."), gettext(
+            "You find it below. Your answer goes straight to the person who asked."
+        )
     if _action(found) is not None:
-        return "We are changing something because of it.", f"{team} works on it, and you read here when it is done."
+        return gettext("We are changing something because of it."), gettext(
+            "%(team)s works on it, and you read here when it is done."
+        ) % {"team": team}
     if ticket.status == Status.NEW and found.last(Event.Type.REOPENED) is None:
-        return "We received your feedback.", f"It is with {team}, where a person reads it next."
+        return gettext("We received your feedback."), gettext("It is with %(team)s, where a person reads it next.") % {
+            "team": team
+        }
     if found.last(Event.Type.REOPENED) is not None and found.last(
         Event.Type.REOPENED, Event.Type.RESOLVED
     ) == found.last(Event.Type.REOPENED):
-        return "We took it up again.", f"{team} looks at it once more."
-    return f"{team} is looking into it.", "You do not need to do anything. You can add something below."
+        return gettext("We took it up again."), gettext("%(team)s looks at it once more.") % {"team": team}
+    return gettext("%(team)s is looking into it.") % {"team": team}, gettext(
+        "You do not need to do anything. You can add something below."
+    )
+
+
+def _outcome(resolution: str) -> tuple[str, str]:
+    headline, lead = _OUTCOMES.get(resolution, (marked("It has an outcome."), ""))
+    return gettext(headline), gettext(lead)
 
 
 def _steps(found: Journey) -> list[dict[str, Any]]:
@@ -279,24 +304,33 @@ def _steps(found: Journey) -> list[dict[str, Any]]:
     started = found.first(Event.Type.WORK_STARTED, Event.Type.ACTION_LINKED)
     over = ticket is not None and ticket.status in DONE
     action = _action(found)
-    due = f"Expected {action.due_at:%-d %B}" if action and action.due_at and not over else ""
+    due = ""
+    if action and action.due_at and not over:
+        due = gettext("Expected %(day)s") % {"day": date_format(action.due_at, "LONG_DAY")}
     steps = [
-        ("Received", _moment(found.submission.received_at), True),
-        (f"Read by {_first_name(read.person)}" if read else "Read by a person", _moment_of(read), read is not None),
+        (gettext("Received"), _moment(found.submission.received_at), True),
         (
-            f"With {_listed([part.team.name for part in found.parts] or [ticket.team.name])}"
+            (gettext("Read by %(person)s") % {"person": _first_name(read.person)})
+            if read
+            else gettext("Read by a person"),
+            _moment_of(read),
+            read is not None,
+        ),
+        (
+            gettext("With %(teams)s")
+            % {"teams": _listed([part.team.name for part in found.parts] or [ticket.team.name])}
             if ticket
-            else "With the right team",
+            else gettext("With the right team"),
             _moment_of(triaged),
             triaged is not None,
         ),
         (
-            "Change under way" if action else "Worked on",
+            gettext("Change under way") if action else gettext("Worked on"),
             due or _moment_of(started),
             over,
         ),
         (
-            "Done, and you know",
+            gettext("Done, and you know"),
             _moment(ended) if over and (ended := _ended(found, ticket)) else _how_we_tell(found),
             over,
         ),
@@ -333,17 +367,17 @@ def _did(found: Journey) -> dict[str, Any] | None:
         return None
     if found.parts and all(part.status in DONE for part in found.parts):
         told = [f"{part.team.name}: {part.resolution_reason}" for part in found.parts if part.resolution_reason]
-        return {"heading": "We did", "paragraphs": told, "who": None} if told else None
+        return {"heading": gettext("We did"), "paragraphs": told, "who": None} if told else None
     resolved = found.last(Event.Type.RESOLVED) if ticket == found.voice else None
     if ticket.status in DONE and ticket.resolution_reason:
-        heading = "We decided" if ticket.resolution == Resolution.DECLINED else "We did"
+        heading = gettext("We decided") if ticket.resolution == Resolution.DECLINED else gettext("We did")
         who = _face(resolved.person, ticket) if resolved and resolved.person else None
         return {"heading": heading, "paragraphs": _paragraphs(ticket.resolution_reason), "who": who}
     reply = found.last(Event.Type.REPLY)
     if reply is None:
         return None
     who = _face(reply.person, ticket) if reply.person else None
-    return {"heading": "We wrote", "paragraphs": _paragraphs(str(reply.data.get("text", ""))), "who": who}
+    return {"heading": gettext("We wrote"), "paragraphs": _paragraphs(str(reply.data.get("text", ""))), "who": who}
 
 
 def _told(event: Event, found: Journey) -> dict[str, Any] | None:
@@ -353,7 +387,7 @@ def _told(event: Event, found: Journey) -> dict[str, Any] | None:
     title = _TITLES[event.type](event)
     done = next((part for part in found.parts if part.pk == event.ticket_id), None)
     if done is not None and event.type == Event.Type.RESOLVED:
-        title = f"{done.team.name} is done with its part"
+        title = gettext("%(team)s is done with its part") % {"team": done.team.name}
     return {"at": event.occurred_at, "title": title, "text": _words(event).get("text", "")} if title else None
 
 
@@ -369,37 +403,45 @@ def _words(event: Event) -> dict[str, Any]:
 
 
 def _triaged(event: Event) -> str:
-    return f"{_first_name(event.person)} read your message" if event.person else "Your message reached its team"
+    return (
+        (gettext("%(person)s read your message") % {"person": _first_name(event.person)})
+        if event.person
+        else gettext("Your message reached its team")
+    )
 
 
 def _routed(event: Event) -> str:
     # Where the portal itself laid it first is said by the step; a person who sends it on is news.
-    return f"{_first_name(event.person)} sent it to the team that can act" if event.person else ""
+    return (
+        (gettext("%(person)s sent it to the team that can act") % {"person": _first_name(event.person)})
+        if event.person
+        else ""
+    )
 
 
 _TITLES: Mapping[str, Callable[[Event], str]] = {
-    Event.Type.RECEIVED: lambda event: "We received your feedback",
-    Event.Type.REPLY: lambda event: f"{_first_name(event.person)} wrote to you",
+    Event.Type.RECEIVED: lambda event: gettext("We received your feedback"),
+    Event.Type.REPLY: lambda event: gettext("%(person)s wrote to you") % {"person": _first_name(event.person)},
     Event.Type.TRIAGED: _triaged,
     Event.Type.ROUTED: _routed,
-    Event.Type.SPLIT: lambda event: "Another team works on it as well",
-    Event.Type.MERGED: lambda event: "Others told us the same, so it is treated as one problem",
-    Event.Type.UNMERGED: lambda event: "It is treated by itself again",
-    Event.Type.WAITING: lambda event: "We wait for your answer",
-    Event.Type.CUSTOMER_REPLIED: lambda event: "You added something",
-    Event.Type.ACTION_LINKED: lambda event: "It became part of a planned change",
-    Event.Type.WORK_STARTED: lambda event: "Work on the change began",
-    Event.Type.RESOLVED: lambda event: _OUTCOMES.get(str(event.data.get("resolution")), ("It has an outcome", ""))[
-        0
-    ].rstrip("."),
-    Event.Type.REOPENED: lambda event: "We took it up again",
-    Event.Type.CUSTOMER_TOLD: lambda event: "We wrote to you about the outcome",
-    Event.Type.SCORE: lambda event: f"You rated how we handled it: {event.data.get('value')} of 5",
+    Event.Type.SPLIT: lambda event: gettext("Another team works on it as well"),
+    Event.Type.MERGED: lambda event: gettext("Others told us the same, so it is treated as one problem"),
+    Event.Type.UNMERGED: lambda event: gettext("It is treated by itself again"),
+    Event.Type.WAITING: lambda event: gettext("We wait for your answer"),
+    Event.Type.CUSTOMER_REPLIED: lambda event: gettext("You added something"),
+    Event.Type.ACTION_LINKED: lambda event: gettext("It became part of a planned change"),
+    Event.Type.WORK_STARTED: lambda event: gettext("Work on the change began"),
+    Event.Type.RESOLVED: lambda event: _outcome(str(event.data.get("resolution")))[0].rstrip("."),
+    Event.Type.REOPENED: lambda event: gettext("We took it up again"),
+    Event.Type.CUSTOMER_TOLD: lambda event: gettext("We wrote to you about the outcome"),
+    Event.Type.SCORE: lambda event: (
+        gettext("You rated how we handled it: %(value)s of 5") % {"value": event.data.get("value")}
+    ),
 }
 
 
 def _received(submission: Submission) -> dict[str, Any]:
-    return {"at": submission.received_at, "title": "We received your feedback", "text": ""}
+    return {"at": submission.received_at, "title": gettext("We received your feedback"), "text": ""}
 
 
 def _action(found: Journey) -> Action | None:
@@ -414,11 +456,11 @@ def _action(found: Journey) -> Action | None:
 def _how_we_tell(found: Journey) -> str:
     item = found.item
     writes = item is not None and item.may_contact and item.customer is not None and not item.customer.opted_out_at
-    return "We write to you" if writes else "You see it on this page"
+    return gettext("We write to you") if writes else gettext("You see it on this page")
 
 
 def _first_name(person: User | None) -> str:
-    return person.name.split()[0] if person is not None and person.name.split() else "A person"
+    return person.name.split()[0] if person is not None and person.name.split() else gettext("A person")
 
 
 def _face(person: User, ticket: Ticket) -> dict[str, Any]:
@@ -426,7 +468,11 @@ def _face(person: User, ticket: Ticket) -> dict[str, Any]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+    if len(names) < 2:
+        return "".join(names)
+    # Between the names of a list, but not before the last.
+    comma = pgettext("list", ", ")
+    return gettext("%(names)s and %(last)s") % {"names": comma.join(names[:-1]), "last": names[-1]}
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -434,7 +480,7 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _moment(at: datetime) -> str:
-    return f"{timezone.localtime(at, timezone.get_default_timezone()):%-d %b, %H:%M}"
+    return date_format(timezone.localtime(at), "MOMENT")
 
 
 def _moment_of(event: Event | None) -> str:

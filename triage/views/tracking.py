@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
@@ -68,14 +69,14 @@ def reply(request: HttpRequest, token: str) -> HttpResponse:
         tracking.add_words(token, at=timezone.now(), text=text)
     except BadInput as refused:
         return _page(request, token, text=text, errors=errors_of(refused).get("text", [refused.message]), status=422)
-    return _back(request, token, "We have what you added, and it is with the people who work on it.")
+    return _back(request, token, gettext("We have what you added, and it is with the people who work on it."))
 
 
 @act
 def rate(request: HttpRequest, token: str) -> HttpResponse:
     given = request.POST.get("value", "")
     tracking.rate(token, at=timezone.now(), value=int(given) if given in {"1", "2", "3", "4", "5"} else 0)
-    return _back(request, token, "Thank you. We count your answer, and look again at what did not help.")
+    return _back(request, token, gettext("Thank you. We count your answer, and look again at what did not help."))
 
 
 @act
@@ -83,9 +84,9 @@ def mail(request: HttpRequest, token: str) -> HttpResponse:
     wanted = request.POST.get("wanted") == "yes"
     tracking.set_mail(token, at=timezone.now(), wanted=wanted)
     said = (
-        "We write to you when something happens."
+        gettext("We write to you when something happens.")
         if wanted
-        else "We send you no more mails. This page still shows everything."
+        else gettext("We send you no more mails. This page still shows everything.")
     )
     return _back(request, token, said)
 
@@ -120,8 +121,8 @@ def _page(
         person = asked.person.name.split()[0] if asked and asked.person and asked.person.name.split() else ""
         context["reply"] = {
             "url": address("reply"),
-            "placeholder": "A detail, or a question",
-            "button": f"Send to {person}" if person else "Send",
+            "placeholder": gettext("A detail, or a question"),
+            "button": (gettext("Send to %(person)s") % {"person": person}) if person else gettext("Send"),
             "text": text,
             "errors": errors or [],
         }
@@ -129,14 +130,14 @@ def _page(
         scored = found.last(Event.Type.SCORE)
         context["rating"] = {
             "url": address("rate"),
-            "question": "How did we handle this?",
+            "question": gettext("How did we handle this?"),
             "value": scored.data.get("value") if scored else "",
         }
     if item is not None:
         customer = item.customer
         can_write = item.may_contact and customer is not None and bool(customer.email)
         context["choices"] = {
-            "sentence": "Only people with this link see this page.",
+            "sentence": gettext("Only people with this link see this page."),
             "mail_url": address("mail") if can_write else "",
             "is_written_to": can_write and customer is not None and customer.opted_out_at is None,
             "export_url": address("export"),
