@@ -38,6 +38,8 @@ PIPELINE = (
     Stage("ask outside", "triage.Question", "triage.tasks.ask_pending", "refine"),
     Stage("deliver", "triage.Notification", "triage.tasks.deliver_pending", "outbound"),
     Stage("announce", "triage.Announcement", "triage.tasks.announce_pending", "outbound"),
+    Stage("look at trackers", "triage.TrackerProject", "triage.tasks.look_at_trackers_pending", "outbound"),
+    Stage("sync issues", "triage.LinkedIssue", "triage.tasks.sync_issues_pending", "outbound"),
     # Seconds of computing at a stretch, so not where new items wait.
     Stage("back-test", "triage.BackTest", "triage.tasks.back_test_pending", "measure"),
     Stage("measure", "triage.ChangedDay", "kpis.tasks.recount_changed_days", "measure"),

@@ -87,7 +87,7 @@ class Outside:
                     self.end_headers()
                     self.wfile.write(said.body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = _any
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
 
             def log_message(self, *args: Any) -> None: ...
 

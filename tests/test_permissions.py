@@ -16,7 +16,19 @@ from intake.models import Channel, Form, Place
 from kpis.models import Signal
 from tests.makers import actor, make_customer, make_person, make_team, make_ticket
 from triage.connecting import subscribers
-from triage.models import Action, BackTest, BulkAct, Pattern, Rule, RuleVersion, SavedView, Theme, ThemeMember, Topic
+from triage.models import (
+    Action,
+    BackTest,
+    BulkAct,
+    Pattern,
+    Rule,
+    RuleVersion,
+    SavedView,
+    Theme,
+    ThemeMember,
+    Topic,
+    TrackerProject,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +155,13 @@ GET: dict[str, tuple[int, ...]] = {
     "sessions/<int:number>/notes/new/": (405,) * 6,  # open to whoever has the token of its page
     "settings/channels/<slug:slug>/replay/": SET_UP,
     "settings/retention/": SET_UP,
+    "settings/trackers/": SET_UP,
+    "settings/trackers/new/<slug:kind>/": SET_UP,
+    "settings/trackers/<int:number>/": SET_UP,
+    "settings/trackers/<int:number>/<slug:verb>/": SET_UP_POST,
+    "hooks/trackers/<str:key>/": (405,) * 6,
+    "triage/<str:reference>/issues/": TEAM,
+    "actions/<str:reference>/issues/": TEAM,
     "settings/webhooks/": SET_UP,
     "settings/webhooks/<int:number>/": SET_UP,
     "settings/webhooks/<int:number>/sent/<int:place>/": SET_UP,
@@ -331,6 +350,7 @@ class World:
             by=actor(people["admin"]),
             at=timezone.now(),
         )
+        project = TrackerProject.objects.create(kind="github", name="Kettle")
         sent = subscribers.test(told, by=actor(people["admin"]), at=timezone.now())
         office = WorkCalendar.objects.create(
             slug="office", name="Office", time_zone="UTC", hours={"mon": [["09:00", "17:00"]]}
@@ -365,6 +385,8 @@ class World:
             "<int:version>": "1",
             "patterns/<int:number>": f"patterns/{written.pk}",
             "webhooks/<int:number>": f"webhooks/{told.pk}",
+            "trackers/<int:number>": f"trackers/{project.pk}",
+            "trackers/new/<slug:kind>": "trackers/new/github",
             "<int:place>": str(sent.pk),
             "sessions/<int:number>": f"sessions/{session.pk}",
             "customers/<int:number>": f"customers/{ana.pk}",

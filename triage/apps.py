@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 
+from triage.connecting.trackers import trackers
 from triage.taggers import taggers
 
 
@@ -10,3 +11,4 @@ class TriageConfig(AppConfig):
 
     def ready(self) -> None:
         taggers.load("triage.taggers")
+        trackers.load("triage.connecting.trackers")

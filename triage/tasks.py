@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from triage import asking, decisions, notifications, pipeline, reevaluating, refining, track_record
-from triage.connecting import announcing
+from triage.connecting import announcing, syncing
 from triage.desk import bulk, saved
 from triage.learning import audit_drawing, audits, promotion, training
 from triage.rulebook import back_testing, shadowing
@@ -59,6 +59,16 @@ def deliver_pending() -> dict[str, int]:
 @shared_task
 def announce_pending() -> dict[str, int]:
     return announcing.announce_pending(at=timezone.now).as_dict()
+
+
+@shared_task
+def look_at_trackers_pending() -> dict[str, int]:
+    return syncing.look_pending(at=timezone.now()).as_dict()
+
+
+@shared_task
+def sync_issues_pending() -> dict[str, int]:
+    return syncing.sync_pending(at=timezone.now()).as_dict()
 
 
 @shared_task

@@ -9,12 +9,11 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from feedback_portal import outgoing
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound, Refused
 from triage import inputs
-from triage.connecting import announcing, signing
+from triage.connecting import addresses, announcing, signing
 from triage.connecting.kinds import KINDS, LOGS
 from triage.models import Announcement, Subscriber
 
@@ -201,12 +200,8 @@ def _url(given: Any) -> str:
     text = given.strip() if isinstance(given, str) else ""
     if len(text) > 2000:
         raise ValueError("This is longer than 2000 characters.")
-    try:
-        is_listed = outgoing.require_callable(text)
-    except outgoing.AddressRefused as refused:
-        raise ValueError(refused.message) from None
-    if not is_listed and not text.lower().startswith("https://"):
-        raise ValueError("Write an address that begins with https://, so that nobody reads along.")
+    if trouble := addresses.why_not(text):
+        raise ValueError(trouble)
     return text
 
 

@@ -25,6 +25,7 @@ from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, The
 from triage.models.tickets import Ticket
 from triage.models.topics import Topic
 from triage.models.track_record import TrackRecord
+from triage.models.trackers import CarriedComment, LinkedIssue, TrackerProject
 from triage.models.webhooks import Announcement, AnnouncementTry, Subscriber
 from triage.models.wordings import Gathering, LikelyDuplicate, NotTheSame, Wording
 
@@ -44,6 +45,7 @@ __all__ = [
     "BackTest",
     "BulkAct",
     "BulkPart",
+    "CarriedComment",
     "ChangedDay",
     "Embedding",
     "Estimate",
@@ -51,6 +53,7 @@ __all__ = [
     "Expectation",
     "Gathering",
     "LikelyDuplicate",
+    "LinkedIssue",
     "Mention",
     "ModelVersion",
     "NotTheSame",
@@ -87,6 +90,7 @@ __all__ = [
     "Ticket",
     "Topic",
     "TrackRecord",
+    "TrackerProject",
     "Training",
     "Verdict",
     "WeeklyNote",

@@ -25,6 +25,7 @@ KEPT = (
     "The sender's own id of each message and the hash of its bytes stay, so that it is not taken in again.",
     "The company they belong to stays, since it is no person.",
     "What colleagues wrote about improvements stays; look there yourself if somebody was named.",
+    "Issues that were made of their words in a tracker stay there, and so does what webhooks told other systems; erase it there.",
     "Their address stays as a keyed hash, by which a restored backup is noticed.",
 )
 _AT_ONCE = 200

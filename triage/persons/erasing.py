@@ -14,6 +14,7 @@ from triage.models import (
     Announcement,
     AnnouncementTry,
     Event,
+    LinkedIssue,
     Mention,
     Notification,
     SearchText,
@@ -61,6 +62,7 @@ def erase(submission: Submission, *, at: datetime, said: str = _BY_THEMSELVES, s
         # A receiver may have sent back what it was told.
         told = Announcement.objects.about("ticket", [*(ticket.pk for ticket in tickets), -item])
         AnnouncementTry.objects.filter(announcement__in=told).update(answer="")
+        LinkedIssue.objects.filter(ticket__in=tickets).update(title="", draft={})
         Notification.objects.filter(item=item, completed_at=None).delete()
         Notification.objects.filter(item=item).update(recipient=_NOWHERE, subject="", body="", last_error="")
         privacy.erase(submission, at=at)

@@ -112,6 +112,8 @@ _SHOWN: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
     ),
     "understand": (("item__received_at",), lambda row: row.item.reference),
     "deliver": (("kind", "recipient"), lambda row: f"{row.get_kind_display()} to {row.recipient}"),
+    "announce": (("kind", "log", "number", "subscriber__name"), lambda row: f"{row.subscriber}, {row.public_id}"),
+    "sync issues": (("key", "project__name"), lambda row: f"{row.project} {row.key}"),
     "refine": (("item__received_at",), lambda row: row.item.reference),
     "learn": (("field",), lambda row: row.get_field_display()),
     "measure": (("day",), lambda row: f"{row.day:%-d %B %Y}"),

@@ -25,6 +25,11 @@ PLACES = (
     ("triage:people", "People", "Who works here, in which team and role"),
     ("triage:keys", "API keys", "Which programs may call, and what they may do"),
     ("triage:webhooks", "Webhooks", "Which other systems are told of what happens here, and what they answered"),
+    (
+        "triage:trackers",
+        "Trackers",
+        "Where developers keep their issues, and how tickets and actions stay in step with them",
+    ),
     ("intake:channels", "Channels", "The ways in, and which of them are open"),
     ("intake:imports", "Imports", "Files of feedback: what they hold, how far they are, and what came of them"),
     ("intake:customers", "Customers", "Who they are in your other systems, and the counts that rates are taken of"),
