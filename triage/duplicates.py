@@ -9,7 +9,7 @@ from django.db.models import Q
 from feedback_portal.accounts.permissions import Actor
 from triage.models import LikelyDuplicate, NotTheSame, Ticket
 
-MOST_SHOWN = 5
+MOST_SHOWN = 3
 
 
 @dataclass(frozen=True)

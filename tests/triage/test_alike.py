@@ -1,5 +1,7 @@
 """The numbers behind what says the same: near copies, likeness, groups, names, growth."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -145,3 +147,27 @@ class TestGrowth:
             for each in growth(counts[:, day - NEEDS_DAYS : day], counts[:, day - NEEDS_DAYS : day].sum(axis=0)) or []
         )
         assert alarms <= 15
+
+
+def test_where_everything_is_alike_only_what_stands_out_is_likely() -> None:
+    chance = random.Random(5)
+    words = [
+        f"{start}{end}" for start in ("bri", "sto", "kel", "man", "tur", "fli") for end in ("ne", "ck", "lo", "sa")
+    ]
+    said = [
+        f"The parcel came too late and nobody rang: {' '.join(chance.sample(words, 4))}" for _ in range(likely.MANY)
+    ]
+    # Two that say a thing nobody else says, in other words.
+    said += [
+        "The parcel came with a broken violin, its neck and bridge in splinters",
+        "A violin in splinters: neck and bridge",
+    ]
+    bags = [wording.bag(text) for text in said]
+    empty = [wording.bag("") for _ in said]
+
+    found = likely.nearest(list(range(len(said))), bags, empty, [None] * len(said))
+
+    assert [each.other for each in found[-1]] == [len(said) - 2]
+    assert sum(map(len, found[:-2])) < len(said) / 10
+    among_few = likely.nearest(list(range(20)), bags[:20], empty[:20], [None] * 20)
+    assert sum(map(len, among_few)) > 20

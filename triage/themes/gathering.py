@@ -11,10 +11,11 @@ from feedback_portal.pending import Drained, drain
 from intake.models import FeedbackItem
 from triage.alike import copies, likely
 from triage.alike.wording import Bag, Vector, bag, shown
-from triage.models import Analysis, Gathering, LikelyDuplicate, NotTheSame, Tagging, Wording
+from triage.models import Analysis, Gathering, LikelyDuplicate, Mention, NotTheSame, Tagging, Wording
 from triage.taggers.base import Text
 from triage.themes import grouping
 from triage.understanding import embeddings
+from triage.words import fold
 
 BATCH: Final = 200
 WINDOW: Final = 5_000
@@ -137,7 +138,11 @@ def _likely(
         [Bag.unpacked(row.bag) for row in window],
         [Bag.unpacked(row.heading) for row in window],
         [known.get(row.item_id) for row in window],
-        most=2 * likely.MOST,
+        most=4 * likely.MOST,
+    )
+    products = _products(
+        {window[place].item_id for place in asked}
+        | {window[each.other].item_id for others in nearest for each in others}
     )
     found: dict[int, list[LikelyDuplicate]] = {}
     for item, (first, score) in copied.items():
@@ -148,12 +153,25 @@ def _likely(
         for each in others:
             other = window[each.other]
             # A pair is suggested by the later of the two; a copy's first speaker stands for all of them.
-            if other.item_id < item and other.copy_of_id is None and other.item_id not in {copied.get(item, (0,))[0]}:
+            unlike = products[item] and products[other.item_id] and products[item].isdisjoint(products[other.item_id])
+            if unlike or other.item_id == copied.get(item, (0,))[0]:
+                continue
+            if other.item_id < item and other.copy_of_id is None:
                 kind = LikelyDuplicate.Kind.ALIKE
                 found.setdefault(item, []).append(
                     LikelyDuplicate(item_id=item, other_id=other.item_id, kind=kind, score=max(0.0, each.score))
                 )
     return [row for suggested in found.values() for row in suggested[: likely.MOST]]
+
+
+def _products(items: Iterable[int]) -> Mapping[int, frozenset[str]]:
+    """The products each of these items is about: the one it came with, and where there is none those that it names."""
+    given = dict(FeedbackItem.objects.filter(pk__in=list(items)).values_list("pk", "product"))
+    found = {item: {fold(product)} if product else set() for item, product in given.items()}
+    bare = [item for item, product in given.items() if not product]
+    for item, key in Mention.objects.filter(item__in=bare, kind="product").values_list("item", "key"):
+        found[item].add(fold(key))
+    return {item: frozenset(some) for item, some in found.items()}
 
 
 def _suggest(items: Sequence[FeedbackItem], said: Mapping[int, str], suggested: list[LikelyDuplicate]) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
@@ -14,6 +15,7 @@ from feedback_portal.accounts.permissions import Actor
 from intake.models import Customer, FeedbackItem
 from intake.whole_mails import is_mail
 from triage import duplicates, lifecycle
+from triage.finding.mentioned import MOST_COUNTED, named_by
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
@@ -118,6 +120,16 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "owner": _face(ticket.assignee),
         "severity": {"label": SEVERITIES[ticket.severity], "is_high": ticket.severity <= 2},
         "tags": [tagging.topic.name for tagging in taggings],
+        "mentions": [
+            {
+                "kind": each.kind.replace("_", " ").capitalize(),
+                "value": each.value,
+                "url": f"{reverse('triage:workbench')}?{urlencode({'q': each.query})}" if each.query else "",
+                "others": f"{each.others}{'+' if each.others >= MOST_COUNTED else ''}" if each.others else "",
+                "is_one": each.others == 1,
+            }
+            for each in named_by(ticket.item_id, by=actor)
+        ],
         "due": due(ticket, at=at),
         "theme": _theme(ticket),
         "merged_into": ticket.merged_into.reference if ticket.merged_into else "",
