@@ -194,6 +194,18 @@ def _in_code(text: str) -> Iterator[Message]:
         given = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
         if called in _CALLS and len(given) >= len(_CALLS[called]):
             yield _message(called, given)
+        elif called == "Setting":
+            yield from (Message(words) for words in _asked(node))
+
+
+def _asked(setting: ast.Call) -> Iterator[str]:
+    """What a connector's `Setting` shows: its label, its help and the words of its choices."""
+    named = {each.arg: each.value for each in setting.keywords}
+    shown = [*setting.args[1:3], *(named[name] for name in ("label", "help") if name in named)]
+    choices = named.get("choices")
+    pairs = choices.elts if isinstance(choices, ast.Tuple) else []
+    shown += [pair.elts[1] for pair in pairs if isinstance(pair, ast.Tuple) and len(pair.elts) == 2]
+    yield from (node.value for node in shown if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _in_page(text: str, name: str) -> Iterator[Message]:

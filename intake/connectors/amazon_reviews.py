@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Draft, RawItem, Unreadable
 from intake.connectors.documents import DocumentConnector, list_at, moment_at, rated, text_at
@@ -14,7 +15,7 @@ from intake.connectors.social import item, object_of, told
 @connectors.register
 class AmazonReviews(DocumentConnector):
     slug = "amazon_reviews"
-    name = "Amazon review data"
+    name = marked("Amazon review data")
 
     def split_document(self, found: Any, *, settings: Mapping[str, Any]) -> Iterator[RawItem]:
         for review in found if isinstance(found, list) else [found]:

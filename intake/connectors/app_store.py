@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Ignored, Page, PullConnector, RawItem, Request, Setting, Unreadable
 from intake.connectors.documents import DocumentConnector, at, document, moment_at, packed, rated, text_at
@@ -22,7 +23,7 @@ _COUNTRY = re.compile(r"/([a-z]{2})/(?:reviews|review|rss)\b")
 @connectors.register
 class AppStore(DocumentConnector, PullConnector):
     slug = "app_store"
-    name = "App Store (public feed)"
+    name = marked("App Store (public feed)")
     asks = (
         Setting("app_id", "Number of the app", help="The digits after id in its App Store address.", is_required=True),
         Setting(

@@ -6,34 +6,35 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors.base import Unreadable
 from intake.connectors.presets import Preset, plain
 
 # Everything a column can hold, in the words of the page that asks for it.
 FIELDS: Mapping[str, str] = {
-    "text": "What was said",
-    "title": "Title or subject",
-    "rating": "Rating",
-    "scale": "Scale of the rating, such as nps or stars5",
-    "external_id": "Its number at the source, by which it is known again",
-    "submitted_at": "When it was said",
-    "updated_at": "When it was last changed at the source",
-    "customer_id": "Customer number",
-    "email": "E-mail address of the customer",
-    "name": "Name of the customer",
-    "first_name": "First name of the customer",
-    "last_name": "Last name of the customer",
-    "account": "Company of the customer",
-    "may_contact": "Whether they agreed to be written to",
-    "author": "Public name of whoever wrote it",
-    "product": "Product",
-    "product_version": "Version of the product",
-    "language": "Language",
-    "url": "Link to it",
-    "thread": "Conversation it belongs to",
-    "reply_to": "What it answers",
-    "context": "A detail, kept beside it",
-    "ignore": "Nothing that is needed",
+    "text": marked("What was said"),
+    "title": marked("Title or subject"),
+    "rating": marked("Rating"),
+    "scale": marked("Scale of the rating, such as nps or stars5"),
+    "external_id": marked("Its number at the source, by which it is known again"),
+    "submitted_at": marked("When it was said"),
+    "updated_at": marked("When it was last changed at the source"),
+    "customer_id": marked("Customer number"),
+    "email": marked("E-mail address of the customer"),
+    "name": marked("Name of the customer"),
+    "first_name": marked("First name of the customer"),
+    "last_name": marked("Last name of the customer"),
+    "account": marked("Company of the customer"),
+    "may_contact": marked("Whether they agreed to be written to"),
+    "author": marked("Public name of whoever wrote it"),
+    "product": marked("Product"),
+    "product_version": marked("Version of the product"),
+    "language": marked("Language"),
+    "url": marked("Link to it"),
+    "thread": marked("Conversation it belongs to"),
+    "reply_to": marked("What it answers"),
+    "context": marked("A detail, kept beside it"),
+    "ignore": marked("Nothing that is needed"),
 }
 
 # What columns are called, without case and punctuation; earlier names win over later ones.

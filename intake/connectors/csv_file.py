@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from typing import Any, BinaryIO
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors, mapped, tables
 from intake.connectors.base import BadRow, Draft, FileConnector, RawItem, Row, Setting
 from intake.connectors.tables import MOST_COLUMNS
@@ -22,7 +23,7 @@ class CsvFile(FileConnector):
     """
 
     slug = "csv_file"
-    name = "Table (CSV, TSV, XLSX)"
+    name = marked("Table (CSV, TSV, XLSX)")
     version = 3
     extensions = (".csv", ".tsv", ".txt", ".xlsx")
     is_general = True

@@ -5,6 +5,7 @@ import re
 from collections.abc import Generator, Mapping
 from typing import Any, BinaryIO, ClassVar
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors, mails, mime
 from intake.connectors.base import BadRow, FileConnector, RawItem, Row, Unreadable
 
@@ -22,7 +23,7 @@ _BLANK = (b"\n", b"\r\n")
 @connectors.register
 class Email(mails.MailConnector, FileConnector):
     slug = "email"
-    name = "E-mail files"
+    name = marked("E-mail files")
     extensions: ClassVar[tuple[str, ...]] = (".eml", ".mbox")
 
     def rows(self, file: BinaryIO, *, settings: Mapping[str, Any]) -> Generator[Row | BadRow, None, None]:

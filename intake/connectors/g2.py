@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Draft, Ignored, RawItem, Unreadable
 from intake.connectors.documents import DocumentConnector, moment_at, rated, text_at
@@ -14,7 +15,7 @@ from intake.connectors.social import item, object_of, told
 @connectors.register
 class G2(DocumentConnector):
     slug = "g2"
-    name = "G2 reviews"
+    name = marked("G2 reviews")
 
     def split_document(self, found: Any, *, settings: Mapping[str, Any]) -> Iterator[RawItem]:
         things = found["data"] if isinstance(found, Mapping) and "data" in found else found

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Draft, Ignored, Rating, RawItem, Remark, Unreadable
 from intake.connectors.documents import DocumentConnector, list_at, moment_at, rated, text_at
@@ -18,7 +19,7 @@ _PLACE = re.compile(r"/locations/([^/]+)/")
 @connectors.register
 class GoogleBusiness(DocumentConnector):
     slug = "google_business"
-    name = "Google Business reviews"
+    name = marked("Google Business reviews")
 
     def split_document(self, found: Any, *, settings: Mapping[str, Any]) -> Iterator[RawItem]:
         if isinstance(found, Mapping):

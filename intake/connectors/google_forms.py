@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.answers import CONSENT, RATED, SCALE, Answers
 from intake.connectors.base import Ask, Draft, Ignored, Page, PullConnector, RawItem, Request, Setting, Unreadable
@@ -27,7 +28,7 @@ class GoogleForms(DocumentConnector, PullConnector):
     """A file may hold the form itself beside its responses, as [form, page], so that answers have their questions."""
 
     slug = "google_forms"
-    name = "Google Forms (API)"
+    name = marked("Google Forms (API)")
     asks = (
         Setting("form_id", "Form id", help="It stands in the form's address between /d/ and /edit.", is_required=True),
         Setting(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Ignored, Page, PullConnector, RawItem, Request, Setting, Unreadable
 from intake.connectors.documents import DocumentConnector, at, document, list_at, packed, rated, text_at
@@ -18,7 +19,7 @@ _PLACE_HOLDS = timedelta(hours=1)
 @connectors.register
 class GooglePlayApi(DocumentConnector, PullConnector):
     slug = "google_play_api"
-    name = "Google Play (API)"
+    name = marked("Google Play (API)")
     asks = (
         Setting("package", "Package name", help="As in com.example.shop.", is_required=True),
         Setting(

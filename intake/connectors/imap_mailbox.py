@@ -19,6 +19,7 @@ from imap_tools import BaseMailBox, ImapToolsError
 from imap_tools.errors import MailboxFolderSelectError, MailboxLoginError
 
 from feedback_portal import outgoing
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput
 from intake.connectors import connectors, mails, mime
 from intake.connectors.base import Ask, Page, PullConnector, RawItem, Request, Setting, Unreadable
@@ -41,7 +42,7 @@ _ARRIVED = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
 @connectors.register
 class ImapMailbox(mails.MailConnector, PullConnector):
     slug = "imap_mailbox"
-    name = "Mailbox (IMAP)"
+    name = marked("Mailbox (IMAP)")
     asks: ClassVar[tuple[Setting, ...]] = (
         Setting("host", "Mail server", help="As in imap.example.com.", is_required=True, is_called=True),
         Setting(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import SCALES, Call, Draft, Forged, Rating, RawItem, Remark, Setting, Unreadable
 from intake.connectors.documents import HookedDocuments, moment_at, rated, text_at
@@ -17,7 +18,7 @@ _SMILEY4 = {"1": 1, "2": 2, "3": 4, "4": 5}
 @connectors.register
 class InStore(HookedDocuments):
     slug = "in_store"
-    name = "Kiosks and QR codes in stores"
+    name = marked("Kiosks and QR codes in stores")
     asks = (
         Setting(
             "device_token",

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors, mapped, presets
 from intake.connectors.base import BadRow, Draft, RawItem, Row, Unreadable
 from intake.connectors.columns import Plan, plan_of, says_feedback, told
@@ -29,7 +30,7 @@ class JsonFile(DocumentConnector):
     """
 
     slug = "json_file"
-    name = "Objects (JSON, JSON Lines)"
+    name = marked("Objects (JSON, JSON Lines)")
     is_general = True
     asks = mapped.ASKS
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors, mails, mime
 from intake.connectors.base import Ask, Page, PullConnector, RawItem, Setting, Unreadable
 
@@ -25,7 +26,7 @@ _OVERLAP = 200
 @connectors.register
 class Maildir(mails.MailConnector, PullConnector):
     slug = "maildir"
-    name = "Maildir on this machine"
+    name = marked("Maildir on this machine")
     every = timedelta(minutes=1)
     asks: ClassVar[tuple[Setting, ...]] = (
         Setting(

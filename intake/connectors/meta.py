@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Call, Draft, Forged, Ignored, Rating, RawItem, Remark, Setting, Unreadable
 from intake.connectors.documents import HookedDocuments, list_at, moment_at, rated, text_at
@@ -21,7 +22,7 @@ _LONGEST_CHALLENGE = 200
 @connectors.register
 class Meta(HookedDocuments):
     slug = "meta"
-    name = "Facebook and Instagram"
+    name = marked("Facebook and Instagram")
     asks = (
         Setting(
             "signing_secret",

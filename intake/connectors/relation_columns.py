@@ -3,50 +3,51 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from feedback_portal.marking import marked
 from intake.connectors.presets import plain
 from intake.connectors.presets.support import salesforce_id
 
 # Everything a column can hold, by kind of file, in the words of the page that asks for it.
 _RECORD = {
-    "external_id": "Its number, by which it is known again",
-    "name": "Name",
-    "products": "Products they own",
-    "since": "Since when they own them",
-    "updated_at": "When it was last changed at the source",
-    "merged": "Records that were merged into it",
-    "merged_into": "Record that it was merged into",
-    "deleted": "Whether it was deleted",
+    "external_id": marked("Its number, by which it is known again"),
+    "name": marked("Name"),
+    "products": marked("Products they own"),
+    "since": marked("Since when they own them"),
+    "updated_at": marked("When it was last changed at the source"),
+    "merged": marked("Records that were merged into it"),
+    "merged_into": marked("Record that it was merged into"),
+    "deleted": marked("Whether it was deleted"),
 }
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "customers": {
         **_RECORD,
-        "first_name": "First name",
-        "last_name": "Last name",
-        "email": "E-mail address",
-        "other_emails": "Further e-mail addresses",
-        "language": "Language",
-        "account_id": "Number of their company",
-        "account_name": "Name of their company",
+        "first_name": marked("First name"),
+        "last_name": marked("Last name"),
+        "email": marked("E-mail address"),
+        "other_emails": marked("Further e-mail addresses"),
+        "language": marked("Language"),
+        "account_id": marked("Number of their company"),
+        "account_name": marked("Name of their company"),
     },
     "accounts": {
         **_RECORD,
-        "domain": "Domain or web page",
-        "segment": "Segment",
-        "value": "What it is worth a year",
-        "currency": "Currency of that",
-        "lifecycle": "Where it stands, such as lead or customer",
-        "owner": "Who looks after it",
+        "domain": marked("Domain or web page"),
+        "segment": marked("Segment"),
+        "value": marked("What it is worth a year"),
+        "currency": marked("Currency of that"),
+        "lifecycle": marked("Where it stands, such as lead or customer"),
+        "owner": marked("Who looks after it"),
     },
     "exposures": {
-        "kind": "What is counted",
-        "count": "The count",
-        "units_shipped": "Units shipped",
-        "orders": "Orders",
-        "visits": "Visits",
-        "product": "Product",
-        "site": "Site",
-        "day": "Day",
-        "updated_at": "When it was last changed at the source",
+        "kind": marked("What is counted"),
+        "count": marked("The count"),
+        "units_shipped": marked("Units shipped"),
+        "orders": marked("Orders"),
+        "visits": marked("Visits"),
+        "product": marked("Product"),
+        "site": marked("Site"),
+        "day": marked("Day"),
+        "updated_at": marked("When it was last changed at the source"),
     },
 }
 IGNORE = "ignore"
@@ -127,7 +128,7 @@ PRESETS: Mapping[str, Preset] = {
     preset.slug: preset
     for preset in (
         Preset(
-            "hubspot_contacts", "HubSpot, contacts", "customers", "hubspot",
+            "hubspot_contacts", marked("HubSpot, contacts"), "customers", "hubspot",
             signatures=(
                 frozenset({"record_id", "first_name", "last_name"}), frozenset({"id", "property_email"}), frozenset({"datensatz_id", "vorname", "nachname"}),
                 frozenset({"hs_object_id", "firstname", "lastname"}), frozenset({"id_de_registro", "nombre", "apellidos"}),
@@ -135,14 +136,14 @@ PRESETS: Mapping[str, Preset] = {
             fields={"account_name": ("company_name", "associated_company", "primary_associated_company"), IGNORE: ("contact_owner",)},
         ),
         Preset(
-            "hubspot_companies", "HubSpot, companies", "accounts", "hubspot",
+            "hubspot_companies", marked("HubSpot, companies"), "accounts", "hubspot",
             signatures=(
                 frozenset({"record_id", "company_name"}), frozenset({"company_name", "company_domain_name"}), frozenset({"id", "property_name", "property_industry"}),
                 frozenset({"datensatz_id", "unternehmensname"}), frozenset({"datensatz_id", "name_des_unternehmens"}), frozenset({"hs_object_id", "domain", "name"}),
             ),
         ),
         Preset(
-            "salesforce_contacts", "Salesforce, contacts", "customers", "salesforce", number=salesforce_id,
+            "salesforce_contacts", marked("Salesforce, contacts"), "customers", "salesforce", number=salesforce_id,
             signatures=(
                 frozenset({"id", "firstname", "lastname", "accountid"}), frozenset({"id", "first_name", "last_name", "account_id"}),
                 frozenset({"contact_id", "first_name", "last_name"}), frozenset({"contact_id", "account_id", "email"}),
@@ -151,16 +152,16 @@ PRESETS: Mapping[str, Preset] = {
             fields={"external_id": ("id", "contact_id", "contactid"), "account_id": ("accountid", "account_id")},
         ),
         Preset(
-            "salesforce_accounts", "Salesforce, accounts", "accounts", "salesforce", number=salesforce_id,
+            "salesforce_accounts", marked("Salesforce, accounts"), "accounts", "salesforce", number=salesforce_id,
             signatures=(
                 frozenset({"id", "name", "annualrevenue"}), frozenset({"id", "name", "annual_revenue"}), frozenset({"account_id", "account_name"}),
                 frozenset({"id", "name", "type", "industry"}), frozenset({"account_name", "annual_revenue", "industry"}),
             ),
             fields={"external_id": ("id", "account_id", "accountid"), "name": ("name", "account_name"), IGNORE: ("account_number", "ownerid", "owner_id")},
         ),
-        Preset("customers", "Customers of any system", "customers"),
-        Preset("accounts", "Companies of any system", "accounts"),
-        Preset("exposures", "Counts of any kind", "exposures"),
+        Preset("customers", marked("Customers of any system"), "customers"),
+        Preset("accounts", marked("Companies of any system"), "accounts"),
+        Preset("exposures", marked("Counts of any kind"), "exposures"),
     )
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Call, Draft, Forged, RawItem, Sender, Setting, Unreadable
 from intake.connectors.documents import HookedDocuments, moment_at, rated, text_at
@@ -21,7 +22,7 @@ def _path(name: str, label: str, default: str = "", help_: str = _PATH) -> Setti
 @connectors.register
 class SignedJson(HookedDocuments):
     slug = "signed_json"
-    name = "Signed JSON from any system"
+    name = marked("Signed JSON from any system")
     asks = (
         Setting("signing_secret", "Secret the sender signs with", is_secret=True, is_required=True),
         Setting("header", "Header with the signature", default="X-Signature", is_required=True),

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors, spoken
 from intake.connectors.base import BadRow, Draft, FileConnector, Ignored, RawItem, Row, Sender, Setting, Unreadable
 from intake.connectors.documents import at, document, packed, text_at
@@ -34,7 +35,7 @@ class Transcript(FileConnector):
     """
 
     slug = "transcript"
-    name = "Transcript (WebVTT, SRT, SBV, Word, text)"
+    name = marked("Transcript (WebVTT, SRT, SBV, Word, text)")
     extensions = (".vtt", ".srt", ".sbv", ".docx")
     asks = (
         Setting("moderators", "Names of moderators", "Separated by commas. What they say is context, not feedback."),

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Connector, Draft, Rating, RawItem, Sender, Unreadable
 from intake.connectors.moments import Unclear, exact_moment
@@ -18,7 +19,7 @@ class WebForm(Connector):
     link. The first scale is the rating; texts that stand for the text are its paragraphs; all else is context."""
 
     slug = "web_form"
-    name = "Web form"
+    name = marked("Web form")
     is_offered = False
 
     def parse(self, raw: RawItem, *, settings: Mapping[str, Any]) -> Draft:

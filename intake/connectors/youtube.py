@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from feedback_portal.marking import marked
 from intake.connectors import connectors
 from intake.connectors.base import Ask, Draft, Page, PullConnector, RawItem, Request, Setting, Unreadable
 from intake.connectors.documents import DocumentConnector, document, list_at, moment_at, text_at
@@ -27,7 +28,7 @@ _OVERLAP = timedelta(days=1)
 @connectors.register
 class YouTube(DocumentConnector, PullConnector):
     slug = "youtube"
-    name = "YouTube comments"
+    name = marked("YouTube comments")
     # Each page costs of a day's quota.
     every = timedelta(minutes=30)
     asks = (

@@ -32,7 +32,7 @@ from triage.views.workbench import answer_with_list
 def bulk(request: HttpRequest) -> HttpResponse:
     """Decide about the chosen rows, or with `all` about everything that matches the search they stand in."""
     actor, at, asked = actor_of(request), timezone.now(), Asked.of(request.POST)
-    verb, arguments = arguments_for_many(request.POST, zone=timezone.get_default_timezone())
+    verb, arguments = arguments_for_many(request.POST, zone=timezone.get_current_timezone())
     if request.POST.get("all"):
         tickets = in_tab(matching(search.parse(asked.q), actor, at=at), asked.tab, actor)
         missing = 0

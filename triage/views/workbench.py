@@ -140,7 +140,7 @@ def decide(request: HttpRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), timezone.now()
     verb = request.POST.get("verb", "")
     try:
-        call = arguments_of(verb, request.POST, zone=timezone.get_default_timezone())
+        call = arguments_of(verb, request.POST, zone=timezone.get_current_timezone())
         # An action is not the ticket's, so linking one is a verb of improvements.
         do = improvements.answer if call.verb == "link_action" else partial(decisions.decide, verb=call.verb)
         decided = do(reference, by=actor, at=at, version=call.version, **call.arguments)
