@@ -214,7 +214,7 @@ def test_a_promise_is_kept_on_what_was_never_seen() -> None:
     ]
     assert 60 < len(kept) < 280
     assert sum(kept) / len(kept) >= 0.72
-    # On average it is as sure of the new as the folds were right, at the lower bound (1.3 points below).
+    # On average it is as sure of the new as the folds were right, at the lower bound, which is 2 points below.
     of_folds = learned.modes["words"].figures
     bound = wilson_lower(round(of_folds["accuracy"] * of_folds["n"]), round(of_folds["n"]))
     assert np.mean([answer.confidence for answer in answers]) == pytest.approx(bound, abs=0.012)

@@ -32,6 +32,8 @@ PROMISES: Final[Mapping[str, float]] = {"auto": 0.9, "suggest": 0.5}
 # Such a share of the examples known to be in scope may be taken for something unlike all of them.
 _UNLIKE: Final = 0.05
 
+# How strongly the blend is held to be as sure as it comes out, in examples.
+_HOLD_HEAT: Final = 100
 _AT_ONCE: Final = 1_000
 
 Numbers = NDArray[np.intp]
@@ -193,8 +195,10 @@ def _mode(
     answers = logs.argmax(axis=1)
     rights = answers == truths
     # What is learned from all examples is surer of a new text than what was learned from the others of each fold, and not
-    # always as much better: so the blend is as sure as the lower bound of how often the folds were right.
+    # always as much better: so the blend is as sure as the lower bound of how often the folds were right, or nearly so
+    # where there are few examples to tell that by.
     heat = temperature(logs, confidence=wilson_lower(int(rights.sum()), len(rights)))
+    heat **= len(rights) / (len(rights) + _HOLD_HEAT)
     pooled, logs = pooled.cooled(heat), log_softmax(logs / heat)
     sure = np.exp(logs.max(axis=1))
     near = _likeness_out_of_fold(lesson, rows) if len(out) > 1 else np.ones(len(rows))
