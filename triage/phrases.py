@@ -1,6 +1,7 @@
 """Many phrases found in one walk over a text, at a cost that does not grow with their number."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import compress, count
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from triage.words import SENTENCE_ENDS, words
@@ -40,8 +41,9 @@ class Phrases(Generic[T]):
     def find(self, keys: Sequence[str]) -> Iterator[Hit[T]]:
         """Every phrase among these words, shorter ones inside longer ones too, by where they start."""
         root = self._root
-        for start, first in enumerate(keys):
-            node = root.get(first)
+        # Nearly no word begins a phrase, so those that do are picked without a step of Python for each of the others.
+        for start in compress(count(), map(root.__contains__, keys)):
+            node = root[keys[start]]
             end = start + 1
             while node is not None:
                 if _MEANS in node:

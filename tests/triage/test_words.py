@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage.phrases import Hit, Phrases
-from triage.words import LONGEST_TEXT, fold, stem, stems, words
+from triage.words import _WORD, LONGEST_TEXT, fold, stem, stems, words
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,47 @@ def test_different_words_keep_different_stems(pair: str) -> None:
     assert len({stem(word) for word in pair.split()}) == 2
 
 
+ODD = st.text(st.sampled_from("aAbB  .!?;:\n=()-DPp/|@'\u2019_019é中ไ😀ßwtsm\u0301") | st.characters(), max_size=60)
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "http://x.y",
+            "www.a",
+            "wWw.b",
+            "@name",
+            ":)",
+            ";-)",
+            "=D",
+            "; ",
+            "don't",
+            "l'eau",
+            "3.5",
+            ".5",
+            "...",
+            "?!",
+            "中文",
+            " ",
+            "_",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
 @settings(deadline=None)
-@given(st.text())
+@given(ODD | PIECES)
 def test_every_word_stands_where_it_is_said_to_stand(text: str) -> None:
     found = words(text)
     assert len(found.folded) == len(found.starts) == len(found.ends)
     reached = 0
-    for word, start, end in zip(*found, strict=True):
+    for word, start, end in zip(found.folded, found.starts, found.ends, strict=True):
         assert reached <= start < end <= len(text)
         assert word
         reached = end
         if word[0].isalnum():
             assert fold(text[start:end]).replace("\u2019", "'") == word
+    cut = [each for each in _WORD.finditer(text) if each.lastgroup not in {"link", "name"}]
+    assert [each.span() for each in cut] == list(zip(found.starts, found.ends, strict=True))
 
 
 def test_what_lies_beyond_the_longest_text_is_not_looked_at() -> None:
@@ -116,33 +145,6 @@ def test_the_tree_finds_what_looking_everywhere_would_find(listed: list[list[str
     assert {place for start, end, _ in expected for place in range(start, end)} >= {
         place for hit in longest for place in range(hit.start, hit.end)
     }
-
-
-ODD = st.text(st.sampled_from("aAbB  .!?;:\n=()-DPp/|@'\u2019_019é中ไ😀ßwtsm\u0301") | st.characters(), max_size=60)
-PIECES = st.lists(
-    st.sampled_from(
-        [
-            "http://x.y",
-            "www.a",
-            "wWw.b",
-            "@name",
-            ":)",
-            ";-)",
-            "=D",
-            "; ",
-            "don't",
-            "l'eau",
-            "3.5",
-            ".5",
-            "...",
-            "?!",
-            "中文",
-            " ",
-            "_",
-        ]
-    ),
-    max_size=12,
-).map("".join)
 
 
 @settings(deadline=None)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback_portal.registry import Registry
-from triage.words import LONGEST_TEXT, Words, stem, words
+from triage.words import LONGEST_TEXT, Words, words
 
 if TYPE_CHECKING:
     from triage.blend import Blend
@@ -80,10 +80,10 @@ class Text:
         """The title, a line break, the text; what `words` counts its places in."""
         return f"{self.title}\n{self.text}"[:LONGEST_TEXT]
 
-    @cached_property
+    @property
     def stems(self) -> tuple[str, ...]:
         """The words without their endings, place by place."""
-        return tuple(map(stem, self.words.folded))
+        return self.words.stems
 
     def span(self, first: int, last: int) -> Span:
         """Where the words from `first` up to, not including, `last` stand. They must lie in one part, as sentences do."""

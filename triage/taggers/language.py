@@ -6,7 +6,7 @@ as exact as asking for the whole text, better where little was said, and quick, 
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice
@@ -120,13 +120,15 @@ def _compare(text: Text, rivals: tuple[str, ...], declared: str) -> Guess:
 
 def _spelled(text: Text) -> Iterator[tuple[int, str]]:
     """The first words in small letters, with their accents, each with its number; only as many as are asked for are made."""
-    whole, starts, ends = text.whole, text.words.starts, text.words.ends
-    found = (
-        (number, whole[starts[number] : ends[number]].lower())
-        for number in range(min(len(starts), _FARTHEST))
-        if whole[starts[number]].isalpha()
-    )
-    return islice(found, MOST_WORDS)
+    whole, words = text.whole, text.words
+    if whole.isascii():  # then folded words are just that, and nobody need know where they stand
+        spelled: Iterable[str] = words.folded[:_FARTHEST]
+    else:
+        spelled = (
+            whole[start:end].lower()
+            for start, end in zip(words.starts[:_FARTHEST], words.ends[:_FARTHEST], strict=True)
+        )
+    return islice(((number, word) for number, word in enumerate(spelled) if word[0].isalpha()), MOST_WORDS)
 
 
 # --- scripts ----------------------------------------------------------------------------------------------------------
