@@ -74,12 +74,13 @@ def drawn(chance: np.random.Generator, rates: NDArray[np.float64]) -> NDArray[np
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--mean", type=float, default=10)
     parser.add_argument("--weeks", type=int, default=26)
     args = parser.parse_args()
     false, seen, delays = [], [], []
     print("seed  false signals a week  of 20 shifts seen within 4 weeks  median delay, weeks  seconds")
-    for seed in range(args.seeds):
+    for seed in range(args.first, args.first + args.seeds):
         began, chance = time.monotonic(), np.random.default_rng(seed)
         rates = means(chance, mean=args.mean, weeks=BASELINE + args.weeks)
         null = raised(drawn(chance, rates), first=BASELINE)

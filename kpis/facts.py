@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 from intake.models import FeedbackItem
 from kpis.periods import Period
 from triage.lifecycle import HANDED_ON, Resolution
-from triage.models import ActionLink, Event, Ticket
+from triage.models import ActionLink, Event, Tagging, Ticket
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,40 @@ def became_acted_on(*, as_of: datetime) -> Subquery:
     """When the first of the actions that an item is linked to had shipped; what was withdrawn since never counts."""
     known = _shipped(as_of).annotate(known_at=Greatest("linked_at", "action__shipped_at"))
     return Subquery(known.order_by("known_at").values("known_at")[:1])
+
+
+def was_answered(*, as_of: datetime) -> Q:
+    """A person, or somebody's approval, wrote to the customer."""
+    return Q(Exists(_events((Event.Type.REPLY,), as_of)))
+
+
+def is_understood(*, as_of: datetime) -> Q:
+    """What it is about stands on it, or somebody said what it is."""
+    tagged = Tagging.objects.filter(
+        Q(removed_at=None) | Q(removed_at__gt=as_of), item=OuterRef("pk"), created_at__lte=as_of
+    )
+    return Q(Exists(tagged)) | was_triaged(as_of=as_of)
+
+
+def is_owned(*, as_of: datetime) -> Q:
+    """Somebody has it by name, or a person decided where it belongs."""
+    return Q(Exists(_events((Event.Type.ASSIGNED,), as_of))) | Q(
+        Exists(_events((Event.Type.TRIAGED, Event.Type.MERGED), as_of).filter(source=Event.Source.PERSON))
+    )
+
+
+def was_triaged(*, as_of: datetime) -> Q:
+    return Q(Exists(_events((Event.Type.TRIAGED, Event.Type.MERGED), as_of)))
+
+
+def was_told(*, as_of: datetime) -> Q:
+    """The customer was told an outcome."""
+    return Q(Exists(_events((Event.Type.CUSTOMER_TOLD,), as_of)))
+
+
+def is_verified(*, as_of: datetime) -> Q:
+    """Linked to an action that has shipped and whose effect was judged, whatever the verdict."""
+    return Q(Exists(_shipped(as_of).filter(action__finding__judged_at__lte=as_of).exclude(action__finding__outcome="")))
 
 
 def _found_actionable(as_of: datetime) -> QuerySet[Event]:

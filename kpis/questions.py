@@ -120,12 +120,11 @@ def in_order() -> list[Kpi]:
     return sorted(definitions.all(), key=lambda kpi: (kpi.position, kpi.slug))
 
 
-def side_asked(query: Mapping[str, str]) -> Side:
+def side_asked(query: Mapping[str, str], kpi: Kpi) -> Side:
     text = query.get("side", "").strip() or "denominator"
-    for side in SIDES:
-        if side == text:
-            return side
-    message = "Write `side` as numerator or denominator."
+    if text in kpi.sides:
+        return text
+    message = f"Write `side` as one of {', '.join(kpi.sides)}."
     raise BadInput(message, errors=(InputError("side", message),))
 
 

@@ -4,7 +4,7 @@ from django.urls import path
 
 from kpis.api import numbers as number_api
 from kpis.api import signals as signal_api
-from kpis.views import effects, numbers, reports, signals
+from kpis.views import effects, numbers, panels, reports, signals
 
 app_name = "kpis"
 
@@ -12,6 +12,9 @@ urlpatterns = [
     path("kpis/", numbers.show_dashboard, name="dashboard"),
     path("kpis/backlog/", numbers.list_backlog, name="backlog"),
     path("kpis/audit-results/", numbers.show_audits, name="audits"),
+    path("kpis/integration/", panels.show_integration, name="integration"),
+    path("kpis/coverage/", panels.show_coverage, name="coverage"),
+    path("kpis/definitions/", panels.show_definitions, name="definitions"),
     path("kpis/reports/", reports.all_reports, name="reports"),
     path("kpis/reports/<str:code>/", reports.report, name="report"),
     path("kpis/reports/<str:code>/csv/", reports.report_csv, name="report_csv"),

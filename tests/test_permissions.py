@@ -204,6 +204,9 @@ GET: dict[str, tuple[int, ...]] = {
     "kpis/": STEER,
     "kpis/backlog/": STEER,
     "kpis/audit-results/": STEER,
+    "kpis/integration/": STEER,
+    "kpis/coverage/": STEER,
+    "kpis/definitions/": STEER,
     "kpis/reports/": STEER,
     "kpis/reports/<str:code>/": (302, 404, 404, 404, 404, 404),  # this world has frozen none
     "kpis/reports/<str:code>/csv/": (302, 404, 404, 404, 404, 404),

@@ -136,7 +136,7 @@ class KpiItemsView(APIView):
     )
     def get(self, request: Request, slug: str) -> Response:
         kpi, question = kpi_called(slug), _asked(request)
-        side = side_asked(request.query_params.dict())
+        side = side_asked(request.query_params.dict(), kpi)
         items = recording.items_behind(kpi, question.period, side, as_of=question.as_of, slice=question.slice)
         rows = items.select_related("submission", "channel").defer("text", "context", "submission__payload")
         return page(request, rows, order=("-received_at", "-submission_id"), show=_shown)

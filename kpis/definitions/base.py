@@ -21,7 +21,8 @@ from kpis.facts import Slice
 from kpis.figures import NO_COMPARISON, Change, Figure, Limits, Parts, Waits, judged
 from kpis.statistics.survival import Step
 
-Side = Literal["numerator", "denominator"]
+Side = str
+"""Which of a KPI's items: `numerator` or `denominator`, or another of its `sides`."""
 
 
 class Kpi(ABC):
@@ -38,12 +39,17 @@ class Kpi(ABC):
     denominator: ClassVar[str]
     definition: ClassVar[str]
     """Plain sentences that stand beside the number in the product."""
+    history: ClassVar[tuple[tuple[int, str], ...]] = ()
+    """Earlier versions and what they said, newest first, to be read side by side."""
     adds_up: ClassVar[bool] = True
     """Whether a period's parts are the sums over its days. Where not, a period is counted in one go over its items, and
     weeks and the usual period are measured as a whole."""
     position: ClassVar[int] = 100
     is_headline: ClassVar[bool] = False
     """Whether it is one of the few large numbers at the top of the dashboard; the others stand in its table."""
+
+    sides: ClassVar[tuple[Side, ...]] = ("numerator", "denominator")
+    """The lists a KPI can be asked for; some have one for each of their steps as well."""
 
     ripens: ClassVar[bool] = False
     """Whether an item can still come to count long after it arrived, so that a newer period is compared with an older
@@ -64,6 +70,10 @@ class Kpi(ABC):
     def figure_before(self, day: date, parts: Parts, *, as_of: datetime) -> Figure:
         """The value as it stood when this day began; the same as ever for what does not ripen."""
         return self.figure(parts, as_of=as_of)
+
+    def called(self, side: Side) -> str:
+        """What the items of a side are."""
+        return self.numerator if side == "numerator" else self.denominator
 
     @abstractmethod
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:

@@ -36,6 +36,8 @@ class Excess:
     expected: float
     p: float
     dispersion: float
+    last_p: float
+    """Of the last week alone, not corrected."""
 
     @property
     def ratio(self) -> float | None:
@@ -56,7 +58,7 @@ def excess(counts: Sequence[int], exposure: Sequence[float], *, windows: Sequenc
     if not tried:
         return None
     best = min(tried, key=lambda found: found.p)
-    return replace(best, p=min(1.0, best.p * len(tried)))
+    return replace(best, p=min(1.0, best.p * len(tried)), last_p=tried[0].p)
 
 
 def _excess(counts: Sequence[int], exposure: Sequence[float], window: int) -> Excess | None:
@@ -74,10 +76,10 @@ def _excess(counts: Sequence[int], exposure: Sequence[float], window: int) -> Ex
     if fit is None:
         mean = max(said, _LEAST_SAID) / sum(size for _, _, size in past) * size
         # The mean itself is known from so few that its error counts as much as chance.
-        return Excess(window, count, mean, tail(count, mean, mean + mean**2 / max(said, 1)), 1.0)
+        return Excess(window, count, mean, tail(count, mean, mean + mean**2 / max(said, 1)), 1.0, 1.0)
     mean = math.exp(fit.level) * size
     variance = fit.dispersion * mean + mean**2 * fit.level_variance
-    return Excess(window, count, mean, tail(count, mean, variance), fit.dispersion)
+    return Excess(window, count, mean, tail(count, mean, variance), fit.dispersion, 1.0)
 
 
 def tail(count: int, mean: float, variance: float) -> float:

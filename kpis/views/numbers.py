@@ -82,7 +82,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
 def list_items(request: HttpRequest, slug: str) -> HttpResponse:
     """The items of one side of a number: as many as the number says, when it is asked for as of the same moment."""
     kpi, question = kpi_called(slug), asked(request, looks_back=True)
-    side = side_asked(request.GET.dict())
+    side = side_asked(request.GET.dict(), kpi)
     items = recording.items_behind(kpi, question.period, side, as_of=question.as_of, slice=question.slice)
     count = items.count()
     page = items.select_related("channel").defer("text", "context")
@@ -93,7 +93,7 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
         "kpis/items.html",
         shell(question, request.path, side=side, as_of=request.GET.get("as_of"))
         | {
-            "title": f"{kpi.name}: {kpi.numerator if side == 'numerator' else kpi.denominator}",
+            "title": f"{kpi.name}: {kpi.called(side)}",
             "back": (question.page_url(kpi), kpi.name),
             "noun": "item",
             "count": f"{count:,}",
@@ -110,7 +110,7 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
 def export_items(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """The same items as a CSV file, whatever their number."""
     kpi, question = kpi_called(slug), asked(request, looks_back=True)
-    side = side_asked(request.GET.dict())
+    side = side_asked(request.GET.dict(), kpi)
     items = recording.items_behind(kpi, question.period, side, as_of=question.as_of, slice=question.slice)
     name = f"{kpi.slug}-{side}-{question.period.first}-{question.period.last}.csv"
     return csv_file(exporting.lines(items), name)

@@ -1,0 +1,185 @@
+"""For random filters: is each number as long as its list, and what plain SQL says? With seconds beside one roll-up query.
+
+    .venv/bin/python manage.py load_synthetic --items 100000 --days 180 --seed 1
+    .venv/bin/python bench/numbers.py [--filters 200] [--proof]
+
+The portal need not run, its database must (`manage.py up`). Each filter is a random period, team, channel and stage, alone or
+together. Plain SQL is written out below for four numbers and shares nothing with the code that counts: items received,
+satisfied answers, items triaged and items acted on. With `--proof` the last 35 days are also counted again and compared.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+_FROM = """
+SELECT {counts} FROM intake_feedbackitem AS item
+JOIN LATERAL (SELECT team_id, stage_id FROM triage_ticket WHERE item_id = item.submission_id ORDER BY id LIMIT 1) AS ticket ON true
+WHERE item.received_at >= %(starts)s AND item.received_at < %(ends)s AND item.received_at <= %(at)s AND NOT item.is_test
+    AND EXISTS (SELECT FROM triage_ticket AS t WHERE t.item_id = item.submission_id AND NOT (t.resolution = 'spam' AND t.resolved_at <= %(at)s))
+    AND (%(team)s::bigint IS NULL OR ticket.team_id = %(team)s) AND (%(channel)s::bigint IS NULL OR item.channel_id = %(channel)s)
+    AND (%(stage)s::bigint IS NULL OR ticket.stage_id = %(stage)s)
+"""
+_EVENT = (
+    "EXISTS (SELECT FROM triage_event AS e WHERE e.item_id = item.submission_id AND e.type IN ({types}) AND e.occurred_at <= %(at)s"
+    " AND e.recorded_at <= %(at)s{more} AND NOT EXISTS (SELECT FROM triage_event AS u WHERE u.undoes_id = e.id AND u.recorded_at <= %(at)s))"
+)
+_TRIAGED = _EVENT.format(types="'triaged', 'merged'", more="")
+_ACTIONABLE = (
+    _EVENT.format(types="'triaged'", more=" AND NOT e.data @> '{{\"actionable\": false}}'")
+    .replace("{{", "{")
+    .replace("}}", "}")
+    + " AND EXISTS (SELECT FROM triage_ticket AS own WHERE own.item_id = item.submission_id"
+    " AND NOT (own.resolution = 'duplicate' AND own.resolved_at <= %(at)s))"
+)
+_ACTED = (
+    "EXISTS (SELECT FROM triage_actionlink AS link JOIN triage_action AS act ON act.id = link.action_id"
+    " JOIN triage_ticket AS linked ON linked.id = link.ticket_id WHERE linked.item_id = item.submission_id AND link.linked_at <= %(at)s"
+    " AND (link.unlinked_at IS NULL OR link.unlinked_at > %(at)s) AND act.shipped_at <= %(at)s"
+    " AND (act.withdrawn_at IS NULL OR act.withdrawn_at > %(at)s))"
+)
+# By KPI: what is counted above and below, in SQL.
+PLAIN = {
+    "items-received": ("count(*)", "count(*)"),
+    "csat": (
+        "count(*) FILTER (WHERE item.rating_scale = 'csat5' AND item.rating_value >= 4)",
+        "count(*) FILTER (WHERE item.rating_scale = 'csat5')",
+    ),
+    "time-to-triage": (f"count(*) FILTER (WHERE {_TRIAGED})", "count(*)"),
+    "acted-on": (
+        f"count(*) FILTER (WHERE {_ACTIONABLE} AND {_ACTED})",
+        f"count(*) FILTER (WHERE {_ACTIONABLE})",
+    ),
+}
+
+
+@dataclass
+class Told:
+    filters: int = 0
+    nonempty: int = 0
+    wrong: list[dict[str, Any]] = field(default_factory=list)
+    read: list[float] = field(default_factory=list)
+    listed: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+
+
+def compare(filters: int, *, within: Any, at: datetime, seed: str) -> Told:
+    """So many random filters inside the period `within`; each of the four numbers three ways."""
+    from feedback_portal.accounts.models import Stage, Team
+    from intake.models import Channel
+    from kpis.facts import Slice
+    from kpis.periods import Period
+
+    chance, told = Random(seed), Told()
+    teams, channels, stages = (
+        [None, None, *model.objects.order_by("pk").values_list("pk", flat=True)] for model in (Team, Channel, Stage)
+    )
+    for _ in range(filters):
+        first = within.first + timedelta(days=chance.randrange(within.day_count))
+        days = chance.randint(1, (within.end - first).days)
+        period = Period(first, first + timedelta(days=days), within.zone)
+        slice = Slice(chance.choice(teams), chance.choice(channels), chance.choice(stages))
+        told.filters += 1
+        seen = 0
+        for slug in PLAIN:
+            number, lists, raw = _three_ways(told, slug, period, slice, at)
+            seen += number[1]
+            if not number == lists == raw:
+                told.wrong.append(
+                    {"kpi": slug, **period.query, **vars(slice), "number": number, "list": lists, "sql": raw}
+                )
+        told.nonempty += seen > 0
+    return told
+
+
+def _three_ways(
+    told: Told, slug: str, period: Any, slice: Any, at: datetime
+) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Above and below: as read from what was measured, as long as the lists are, and by plain SQL."""
+    from kpis import recording
+    from kpis.definitions import definitions
+
+    kpi = definitions.get(slug)
+    began = time.perf_counter()
+    figure = recording.read(kpi, period, at=at, slice=slice).figure
+    read = time.perf_counter()
+    above, below = (
+        recording.items_behind(kpi, period, side, as_of=at, slice=slice).count()
+        for side in ("numerator", "denominator")
+    )
+    listed = time.perf_counter()
+    raw = _plainly(slug, period, slice, at)
+    told.read.append(read - began)
+    told.listed.append(listed - read)
+    told.plain.append(time.perf_counter() - listed)
+    return (figure.numerator, figure.denominator), (above, below), raw
+
+
+def _plainly(slug: str, period: Any, slice: Any, at: datetime) -> tuple[int, int]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FROM.format(counts=", ".join(PLAIN[slug])),
+            {"starts": period.starts_at, "ends": period.ends_at, "at": at, **vars(slice)},
+        )
+        above, below = cursor.fetchone()
+        return above, below
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--filters", type=int, default=200)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--proof", action="store_true")
+    args = parser.parse_args()
+    from feedback_portal.local import running
+
+    running.prepare(["bench"])
+    import django
+
+    django.setup()
+    from django.utils import timezone
+
+    from intake.models import FeedbackItem
+    from kpis import proving, recording
+    from kpis.periods import Period, local_day
+
+    at, zone = timezone.now(), recording.reporting_zone()
+    began = recording.first_day()
+    if began is None:
+        sys.exit(
+            "Nothing is measured. Load something first: manage.py load_synthetic --items 100000 --days 180 --seed 1"
+        )
+    within = Period(began, local_day(at, zone) + timedelta(days=1), zone)
+    told = compare(args.filters, within=within, at=at, seed=args.seed)
+    answer = {
+        "items": FeedbackItem.objects.count(),
+        "filters": told.filters,
+        "with items": told.nonempty,
+        "numbers compared": len(told.read),
+        "wrong": len(told.wrong),
+        "ms a number (median)": round(1000 * median(told.read), 1),
+        "ms its two lists": round(1000 * median(told.listed), 1),
+        "ms plain SQL": round(1000 * median(told.plain), 1),
+    }
+    if args.proof:
+        began_at = time.perf_counter()
+        answer["proof"] = proving.prove(at=at).as_dict() | {"seconds": round(time.perf_counter() - began_at, 1)}
+    print(json.dumps(answer, indent=1))
+    for each in told.wrong[:10]:
+        print(json.dumps(each, default=str))
+    sys.exit(bool(told.wrong))
+
+
+if __name__ == "__main__":
+    main()

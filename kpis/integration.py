@@ -1,0 +1,139 @@
+"""The way of feedback through the organisation, step by step, as a whole and for each team, stage, channel, product and segment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import F
+
+from kpis import recording, statistics
+from kpis.charts import Bar, BarChart
+from kpis.definitions import definitions
+from kpis.definitions.integrated import PARTS, STEPS, counted
+from kpis.facts import within
+from kpis.figures import Parts
+from kpis.questions import Question
+from kpis.recording import DIMENSIONS
+
+LONGEST: Final = timedelta(days=92)
+"""Products and segments are in no roll-up, so they are counted over the items themselves, and over so many days at most."""
+MOST_GROUPS: Final = 20
+_LIVE: Final = {"product": "product", "segment": "customer__account__segment"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """`n` of all received, and of those in the step before; each opens its list."""
+
+    slug: str
+    name: str
+    n: int
+    share: float | None
+    of_before: float | None
+    url: str
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    name: str
+    received: int
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    by: str
+    rows: Sequence[GroupRow]
+    note: str = ""
+
+
+NAMES: Final = tuple(name for name, _, _ in STEPS.values())
+
+
+def steps(question: Question) -> list[Step]:
+    kpi = definitions.get("integrated")
+    parts = recording.read(
+        kpi, question.period, at=question.at, as_of=question.as_of, slice=question.slice
+    ).figure.parts
+    received = parts.get("denominator", 0)
+    told = [Step("denominator", "Received", received, None, None, question.items_url(kpi, "denominator"))]
+    for slug, (name, _, _) in STEPS.items():
+        n, before = parts.get(slug, 0), told[-1].n
+        told.append(
+            Step(
+                slug,
+                name,
+                n,
+                n / received if received else None,
+                n / before if before else None,
+                question.items_url(kpi, slug),
+            )
+        )
+    return told
+
+
+def chart(steps: Sequence[Step]) -> BarChart:
+    first, *others = steps
+    told = ", ".join(f"{step.n:,} {step.name.lower()}" for step in others)
+    return BarChart(
+        f"Of {first.n:,} items received, {told}.",
+        tuple(
+            Bar(
+                step.name,
+                step.n,
+                f"{step.n:,}",
+                note=f"{step.share:.0%}" if step.share is not None else "",
+                href=step.url if step.n else "",
+            )
+            for step in steps
+        ),
+        ("Step", "Items", "Of received"),
+    )
+
+
+def groups(question: Question) -> list[GroupTable]:
+    """The steps of each group: teams, channels and stages from the roll-ups, products and segments from the items."""
+    kpi = definitions.get("integrated")
+    told = []
+    for by in DIMENSIONS:
+        among = question.among(by)
+        found = recording.split(
+            kpi,
+            question.period,
+            by,
+            [each.pk for each in among],
+            at=question.at,
+            as_of=question.as_of,
+            slice=question.slice,
+        )
+        told.append(GroupTable(by, [_row(each.name, found[each.pk].figure.parts) for each in among]))
+    return [*told, *(_live(question, by) for by in _LIVE)]
+
+
+def _live(question: Question, by: str) -> GroupTable:
+    if question.period.duration > LONGEST:
+        return GroupTable(by, [], f"Choose at most {LONGEST.days} days to see it by {by}.")
+    items = within(
+        recording.voices(definitions.get("integrated"), question.period, question.as_of, question.slice), question.slice
+    )
+    largest = F("denominator").desc()
+    rows = counted(items.order_by().values_list(F(_LIVE[by])), as_of=question.as_of).order_by(largest)[:MOST_GROUPS]
+    return GroupTable(
+        by, [_row(str(name or "Not known"), dict(zip(PARTS, numbers, strict=True))) for name, *numbers in rows]
+    )
+
+
+def _row(name: str, parts: Parts) -> GroupRow:
+    n = parts.get("denominator", 0)
+    return GroupRow(name, n, [_cell(parts.get(slug, 0), n) for slug in STEPS])
+
+
+def _cell(hits: int, n: int) -> str:
+    """A share, or how many of how many where there are too few for one."""
+    if n == 0:
+        return ""
+    if n < 10:
+        return f"{hits} of {n}"
+    likely = statistics.wilson(hits, n)
+    return f"{likely['estimate']:.0%}"

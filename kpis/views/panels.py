@@ -1,0 +1,50 @@
+"""Further pages of KPIs: how far feedback goes, who is not heard, and what each number means in which version."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from kpis import coverage, integration
+from kpis.charts import draw
+from kpis.dashboard import Card
+from kpis.questions import in_order
+from kpis.views.numbers import asked, shell
+
+
+@login_required
+@require_safe
+def show_integration(request: HttpRequest) -> HttpResponse:
+    question = asked(request)
+    steps = integration.steps(question)
+    chart = integration.chart(steps)
+    about = "Each bar is of all items received, so a step may hold items that skipped the one before; right, the share."
+    context = shell(question, request.path) | {
+        "steps": steps,
+        "card": Card("From received to verified", about, draw(chart), chart.table()),
+        "names": integration.NAMES,
+        "tables": integration.groups(question),
+    }
+    return render(request, "kpis/integration.html", context)
+
+
+@login_required
+@require_safe
+def show_coverage(request: HttpRequest) -> HttpResponse:
+    question = asked(request)
+    context = shell(question, request.path) | {
+        "panels": coverage.panels(question),
+        "reweighted": coverage.reweighted(question),
+        "fewest": coverage.FEWEST,
+    }
+    return render(request, "kpis/coverage.html", context)
+
+
+@login_required
+@require_safe
+def show_definitions(request: HttpRequest) -> HttpResponse:
+    question = asked(request)
+    context = shell(question, request.path) | {
+        "defined": [(kpi, question.page_url(kpi), kpi.history) for kpi in in_order()]
+    }
+    return render(request, "kpis/definitions.html", context)
