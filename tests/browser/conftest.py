@@ -81,9 +81,23 @@ def assert_accessible() -> "Callable[[Page], None]":
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
 
     def check(page: "Page") -> None:
-        found = axe.run(page)
+        # What passes is counted and not described: that is most of axe's work.
+        found = axe.run(page, options={"resultTypes": ["violations"]})
         assert found.violations_count == 0, found.generate_report()
         wide, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= room, f"{page.url} is {wide} px wide on a screen of {room} px"
+
+    return check
+
+
+@pytest.fixture
+def assert_accessible_everywhere(assert_accessible: "Callable[[Page], None]") -> "Callable[[Page], None]":
+    """As `assert_accessible`, of one page on a light desk and on a dark phone. It is left on the desk."""
+
+    def check(page: "Page") -> None:
+        for width, theme in ((390, "dark"), (1280, "light")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            assert_accessible(page)
 
     return check

@@ -26,13 +26,10 @@ def no_encoder(settings: Any) -> Iterator[None]:
     learned._held.clear()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_corrections_lead_to_a_better_model_and_a_click_leads_back(
     new_context: "Callable[..., BrowserContext]",
-    assert_accessible: "Callable[[Page], None]",
+    assert_accessible_everywhere: "Callable[[Page], None]",
     live_server: Any,
-    width: int,
-    scheme: str,
 ) -> None:
     open_bakery()
     admin = make_person("Aya", role="admin")
@@ -42,7 +39,7 @@ def test_corrections_lead_to_a_better_model_and_a_click_leads_back(
     correct(arrive(slugs), slugs, actor(admin))
     train()
     assert found_right(arrive(later), later) > before
-    context = new_context(width=width, color_scheme=scheme)
+    context = new_context()
     client = Client()
     client.force_login(admin)
     context.add_cookies([{"name": "session", "value": client.cookies["session"].value, "url": live_server.url}])
@@ -52,7 +49,7 @@ def test_corrections_lead_to_a_better_model_and_a_click_leads_back(
     topics = page.locator("#topic")
     topics.get_by_text(f"Version {newest.pk} is in use").wait_for()
     expect(topics.get_by_role("heading", name="Learning curve")).to_be_visible()
-    assert_accessible(page)
+    assert_accessible_everywhere(page)
 
     topics.get_by_role("button", name="Go back to it").click()
 
@@ -60,4 +57,4 @@ def test_corrections_lead_to_a_better_model_and_a_click_leads_back(
     expect(topics.get_by_text("pinned", exact=True)).to_be_visible()
     assert ModelVersion.objects.active().get(field="topic").corrections == 0
     assert Refinement.objects.exists()
-    assert_accessible(page)
+    assert_accessible_everywhere(page)

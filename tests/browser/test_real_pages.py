@@ -94,36 +94,30 @@ def addresses(ticket: Ticket, ines: User) -> list[str]:
     return [address.format(**named) for address in PAGES]
 
 
-@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "phone"])
-def context(request: pytest.FixtureRequest, new_context: "Callable[..., BrowserContext]") -> "BrowserContext":
-    width, theme = request.param
-    return new_context(width=width, color_scheme=theme)
-
-
 def test_pages_are_accessible_and_fit(
-    context: "BrowserContext",
+    new_context: "Callable[..., BrowserContext]",
     sign_in: "Callable[[BrowserContext, User], BrowserContext]",
-    assert_accessible: "Callable[[Page], None]",
+    assert_accessible_everywhere: "Callable[[Page], None]",
     ines: User,
     ticket: Ticket,
 ) -> None:
-    page = sign_in(context, ines).new_page()
+    page = sign_in(new_context(), ines).new_page()
 
     for address in addresses(ticket, ines):
         answer = page.goto(address)
         assert answer
         assert answer.status == 200, address
-        assert_accessible(page)
+        assert_accessible_everywhere(page)
         assert page.title() != "1"
 
 
 def test_the_private_page_is_accessible_and_fits(
-    context: "BrowserContext", assert_accessible: "Callable[[Page], None]", ticket: Ticket
+    new_context: "Callable[..., BrowserContext]", assert_accessible_everywhere: "Callable[[Page], None]", ticket: Ticket
 ) -> None:
-    page = context.new_page()
+    page = new_context().new_page()
     page.goto(f"/t/{receiving.tracking_token(ticket.item.submission)}/")
 
-    assert_accessible(page)
+    assert_accessible_everywhere(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("We have a question for you.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey
@@ -17,6 +17,7 @@ from feedback_portal.refusals import NotAllowed
 from intake.models import Arrival
 from tests.bakery import WORLD, arrive, chance, correct, found_right, mixed, open_bakery, saying, train
 from tests.makers import actor, make_item, make_person, make_ticket
+from tests.shared_world import rows_that_last
 from triage import decisions, pipeline, refining
 from triage.learning import promotion, training
 from triage.learning.corrections import corrections, labelled
@@ -191,31 +192,46 @@ class TestWaiting:
         assert not ModelVersion.objects.exists()
 
 
+@pytest.fixture(scope="class")
+def fifty(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Actor, int]]:
+    """An administrator who put fifty items right, and how many of them were wrong."""
+    with rows_that_last(django_db_blocker), override_settings(ENCODER=False):
+        with django_db_blocker.unblock():
+            chance.seed(7)
+            open_bakery()
+            tariq, slugs = actor(make_person("Tariq", role="admin")), mixed(50)
+            said = correct(arrive(slugs), slugs, tariq)
+        yield tariq, said
+
+
+@pytest.fixture(scope="class")
+def trained(fifty: tuple[Actor, int], django_db_blocker: Any) -> None:
+    """What was put right was learned as well."""
+    with django_db_blocker.unblock():
+        train()
+
+
 @pytest.mark.django_db
 class TestLearning:
-    def test_fifty_corrections_make_the_next_items_better(self, world: None, tariq: Actor) -> None:
+    def test_fifty_corrections_make_the_next_items_better(self, fifty: tuple[Actor, int]) -> None:
         later = mixed(40)
         before = arrive(later)
-        slugs = mixed(50)
-        said = correct(arrive(slugs), slugs, tariq)
 
         assert train()["done"] == 1
 
         version = in_use()
-        assert (version.corrections, version.parent.corrections) == (said, 0)
+        assert (version.corrections, version.parent.corrections) == (fifty[1], 0)
         assert version.metrics["before"]["version"] == version.parent.pk
         assert version.metrics["accuracy"][0] > version.metrics["before"]["accuracy"] + 0.2
         after = arrive(later)
         assert found_right(before, later) < 20
         assert found_right(after, later) >= 28
 
-    def test_what_waited_is_looked_at_again_and_only_that(self, world: None, tariq: Actor) -> None:
+    def test_what_waited_is_looked_at_again_and_only_that(self, fifty: tuple[Actor, int]) -> None:
         waiting = mixed(16)
         items = arrive(waiting)
         decided = Ticket.objects.get(item=items[0])
-        decisions.decide(decided.reference, "accept", by=tariq, at=AT)
-        slugs = mixed(50)
-        correct(arrive(slugs), slugs, tariq)
+        decisions.decide(decided.reference, "accept", by=fifty[0], at=AT)
         before = found_right(items[1:], waiting[1:])
         train()
 
@@ -227,28 +243,14 @@ class TestLearning:
         reasons = Counter(event.data["reason"] for event in Event.objects.filter(type="tagged", source="model"))
         assert set(reasons) == {"looked at again with a newer model"}
 
-    def test_too_few_corrections_make_no_version(self, world: None, tariq: Actor) -> None:
-        slugs = mixed(14)
-        correct(arrive(slugs), slugs, tariq)
-        assert train()["done"] == 1
-        assert not ModelVersion.objects.exists()
-
-    def test_one_label_makes_no_version(self, world: None, tariq: Actor) -> None:
-        slugs = ["crust"] * 20
-        correct(arrive(slugs), slugs, tariq)
-        train()
-        assert not ModelVersion.objects.filter(corrections__gt=0).exists()
-
-    def test_a_worse_candidate_is_kept_with_the_reason_and_changes_nothing(self, world: None, tariq: Actor) -> None:
-        slugs = mixed(60)
-        correct(arrive(slugs), slugs, tariq)
+    def test_a_worse_candidate_is_kept_with_the_reason_and_changes_nothing(self, fifty: tuple[Actor, int]) -> None:
         train()
         good = in_use()
         Refinement.objects.all().delete()
         # Somebody who tags at random.
         kinds = [*WORLD, ""]
         texts, nonsense = mixed(60), [kinds[(place * 7 + place // 4) % 4] for place in range(60)]
-        correct(arrive(texts), nonsense, tariq)
+        correct(arrive(texts), nonsense, fifty[0])
 
         train()
 
@@ -259,9 +261,7 @@ class TestLearning:
         assert "corrections it had not seen" in worse.why_rejected
         assert not Refinement.objects.exists()
 
-    def test_nothing_new_is_trained_once(self, world: None, tariq: Actor) -> None:
-        slugs = mixed(50)
-        correct(arrive(slugs), slugs, tariq)
+    def test_nothing_new_is_trained_once(self, fifty: tuple[Actor, int]) -> None:
         train()
         count = ModelVersion.objects.count()
         mark_for_training(["topic"])
@@ -273,6 +273,35 @@ class TestLearning:
         mark_for_training(["topic"])
         train()
         assert ModelVersion.objects.count() == count + 1
+
+    def test_a_worker_takes_the_new_model_without_a_restart_and_asks_once_a_batch(
+        self, fifty: tuple[Actor, int]
+    ) -> None:
+        box = pipeline.Toolbox(at=AT)
+        assert box.current() is box.current()
+        assert not box.current().taxonomy.learned
+        with CaptureQueriesContext(connection) as captured:
+            box.current()
+        assert len(captured) == 1
+        train()
+
+        model = box.current().taxonomy.learned["topic"]
+        assert pipeline.Tools.load(at=AT).taxonomy.learned["topic"] is model
+
+
+@pytest.mark.django_db
+class TestWhatIsLearned:
+    def test_too_few_corrections_make_no_version(self, world: None, tariq: Actor) -> None:
+        slugs = mixed(14)
+        correct(arrive(slugs), slugs, tariq)
+        assert train()["done"] == 1
+        assert not ModelVersion.objects.exists()
+
+    def test_one_label_makes_no_version(self, world: None, tariq: Actor) -> None:
+        slugs = ["crust"] * 20
+        correct(arrive(slugs), slugs, tariq)
+        train()
+        assert not ModelVersion.objects.filter(corrections__gt=0).exists()
 
     def test_teams_are_learned_from_where_people_route_things(self, world: None, tariq: Actor) -> None:
         slugs = [slug for slug in mixed(64) if slug]
@@ -289,22 +318,6 @@ class TestLearning:
         texts = [Text(0, text=saying(slug)) for slug in later]
         said = tools.taxonomy.learned["team"].predict(texts, tools.taxonomy)
         assert sum(each.label == WORLD[slug][1] for each, slug in zip(said, later, strict=True)) >= 18
-
-    def test_a_worker_takes_the_new_model_without_a_restart_and_asks_once_a_batch(
-        self, world: None, tariq: Actor
-    ) -> None:
-        box = pipeline.Toolbox(at=AT)
-        assert box.current() is box.current()
-        assert not box.current().taxonomy.learned
-        with CaptureQueriesContext(connection) as captured:
-            box.current()
-        assert len(captured) == 1
-        slugs = mixed(50)
-        correct(arrive(slugs), slugs, tariq)
-        train()
-
-        model = box.current().taxonomy.learned["topic"]
-        assert pipeline.Tools.load(at=AT).taxonomy.learned["topic"] is model
 
     def test_what_is_learned_holds_no_erased_words(self, world: None, tariq: Actor) -> None:
         slugs = mixed(50)
@@ -324,11 +337,12 @@ class TestLearning:
 @pytest.mark.django_db
 class TestGoingBack:
     @pytest.fixture
-    def versions(self, world: None, tariq: Actor) -> list[ModelVersion]:
-        slugs = mixed(50)
-        correct(arrive(slugs), slugs, tariq)
-        train()
+    def versions(self, trained: None, db: None) -> list[ModelVersion]:
         return list(ModelVersion.objects.order_by("pk"))
+
+    @pytest.fixture
+    def tariq(self, fifty: tuple[Actor, int], db: None) -> Actor:
+        return fifty[0]
 
     def test_one_click_puts_the_older_version_back_and_everything_untouched_with_it(
         self, versions: list[ModelVersion], tariq: Actor
