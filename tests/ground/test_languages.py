@@ -37,6 +37,7 @@ FINISHED = (
     "templates/triage/settings/_nav.html",
     "templates/triage/settings/_person_fields.html",
     "templates/triage/settings/_team_fields.html",
+    "templates/triage/settings/start.html",
     "feedback_portal/*.py",
     "feedback_portal/accounts/*.py",
     "intake/*.py",
@@ -44,6 +45,7 @@ FINISHED = (
     "intake/views/*.py",
     "triage/notifications.py",
     "triage/tracking.py",
+    "triage/views/settings/shell.py",
     "triage/views/tracking.py",
 )
 # Read by programs, by whoever runs the portal, or by its developers, in English.

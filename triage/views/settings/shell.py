@@ -6,41 +6,78 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput
 from triage.views.answering import done, errors_of
 
 PLACES = (
-    ("triage:topics", "Topics", "What feedback is about, and which team each topic belongs to"),
-    ("triage:teams", "Teams", "Who works on feedback, and how soon it is read"),
-    ("triage:deadlines", "Deadlines", "How soon each team decides, and when it works"),
-    ("triage:rules", "Rules", "What is routed, tagged and ranked without a person"),
+    ("triage:topics", marked("Topics"), marked("What feedback is about, and which team each topic belongs to")),
+    ("triage:teams", marked("Teams"), marked("Who works on feedback, and how soon it is read")),
+    ("triage:deadlines", marked("Deadlines"), marked("How soon each team decides, and when it works")),
+    ("triage:rules", marked("Rules"), marked("What is routed, tagged and ranked without a person")),
     (
         "triage:reevaluation",
         "Looking again",
         "What would move if the open tickets were routed by today's rules, and moving it",
     ),
-    ("triage:absences", "Absences", "Who is away, until when, and who stands in"),
-    ("triage:patterns", "Patterns", "How products, orders and batches are written, to find them in what people say"),
-    ("kpis:models", "Models", "What was learned from corrections, how well it does, and which version is in use"),
-    ("triage:people", "People", "Who works here, in which team and role"),
-    ("triage:keys", "API keys", "Which programs may call, and what they may do"),
-    ("triage:webhooks", "Webhooks", "Which other systems are told of what happens here, and what they answered"),
+    ("triage:absences", marked("Absences"), marked("Who is away, until when, and who stands in")),
+    (
+        "triage:patterns",
+        marked("Patterns"),
+        marked("How products, orders and batches are written, to find them in what people say"),
+    ),
+    (
+        "kpis:models",
+        marked("Models"),
+        marked("What was learned from corrections, how well it does, and which version is in use"),
+    ),
+    ("triage:people", marked("People"), marked("Who works here, in which team and role")),
+    ("triage:keys", marked("API keys"), marked("Which programs may call, and what they may do")),
+    (
+        "triage:webhooks",
+        marked("Webhooks"),
+        marked("Which other systems are told of what happens here, and what they answered"),
+    ),
     (
         "triage:trackers",
         "Trackers",
         "Where developers keep their issues, and how tickets and actions stay in step with them",
     ),
-    ("intake:channels", "Channels", "The ways in, and which of them are open"),
-    ("intake:imports", "Imports", "Files of feedback: what they hold, how far they are, and what came of them"),
-    ("intake:customers", "Customers", "Who they are in your other systems, and the counts that rates are taken of"),
-    ("intake:polls", "Sources", "Channels that are asked by themselves, how far behind they are and what stops them"),
-    ("intake:places", "Places", "Kiosks and posters, where people answer on the spot"),
-    ("intake:sessions", "Sessions", "Focus groups, interviews, visits and calls, and what was said in them"),
-    ("intake:forms", "Forms", "What people are asked, in which languages, and what is published"),
-    ("triage:data_requests", "One person's data", "To give out, correct or erase what is held about somebody"),
-    ("intake:retention", "Retention", "How long what arrives is kept as it arrived, and what must not be deleted"),
-    ("triage:held", "Held back", "What looked like a machine when it arrived, to let in if it is not"),
-    ("triage:parked", "Parked work", "What the portal gave up on, with the reason"),
+    ("intake:channels", marked("Channels"), marked("The ways in, and which of them are open")),
+    (
+        "intake:imports",
+        marked("Imports"),
+        marked("Files of feedback: what they hold, how far they are, and what came of them"),
+    ),
+    (
+        "intake:customers",
+        marked("Customers"),
+        marked("Who they are in your other systems, and the counts that rates are taken of"),
+    ),
+    (
+        "intake:polls",
+        marked("Sources"),
+        marked("Channels that are asked by themselves, how far behind they are and what stops them"),
+    ),
+    ("intake:places", marked("Places"), marked("Kiosks and posters, where people answer on the spot")),
+    (
+        "intake:sessions",
+        marked("Sessions"),
+        marked("Focus groups, interviews, visits and calls, and what was said in them"),
+    ),
+    ("intake:forms", marked("Forms"), marked("What people are asked, in which languages, and what is published")),
+    (
+        "triage:data_requests",
+        marked("One person's data"),
+        marked("To give out, correct or erase what is held about somebody"),
+    ),
+    (
+        "intake:retention",
+        marked("Retention"),
+        marked("How long what arrives is kept as it arrived, and what must not be deleted"),
+    ),
+    ("triage:held", marked("Held back"), marked("What looked like a machine when it arrived, to let in if it is not")),
+    ("triage:parked", marked("Parked work"), marked("What the portal gave up on, with the reason")),
 )
 
 
