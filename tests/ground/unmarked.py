@@ -21,7 +21,7 @@ _SAID = re.compile(r"[A-Z“][\w’'-]*(?: [\w’'(“-]+)|[A-Z][a-z]{2,}\Z|[a-z
 _OURS = re.compile(r"&\w+;|\b(?:width=device-width.*|UTF-8)")
 # What tags take that is not read by anybody.
 _FOR_PROGRAMS = re.compile(
-    r"(?:\bunless|\basked|\bq|\bhere|\balso|\bicon|\bname|\bid|\btype|\bhref)=$|\|(?:date|yesno|join|stringformat|add|slice|default_if_none|pluralize):$"
+    r"(?:\bunless|\basked|\bq|\bhere|\balso|\bicon|\bname|\bid|\btype|\bhref)=$| in $|\|(?:date|yesno|join|stringformat|add|slice|default_if_none|pluralize):$"
 )
 
 
