@@ -54,7 +54,8 @@
     const place = event.target.closest("[data-copies]")?.closest(".copying");
     if (!place) return;
     await navigator.clipboard.writeText(place.querySelector("[data-copy]").textContent.trim());
-    place.querySelector("[data-copied]").textContent = "Copied.";
+    const said = place.querySelector("[data-copied]");
+    said.textContent = said.dataset.copied;
   });
   offerAll();
 })();

@@ -16,7 +16,7 @@
     said("text").value = "";
     if (!(await outbox.keep({ id, page, url: form.action, at: Date.now(), quiet: true, fields }))) {
       said("text").value = [words, said("text").value].filter(Boolean).join("\n\n");
-      state.textContent = "This device has no room for it. Copy your words, and write them down elsewhere.";
+      state.textContent = state.dataset.full;
       return;
     }
     const line = document.createElement("li");
@@ -37,7 +37,7 @@
     const words = back.filter(Boolean).map((entry) => Object.fromEntries(entry.fields).text);
     if (words.length) said("text").value = [...words, said("text").value].filter(Boolean).join("\n\n");
     const left = (await outbox.waiting().catch(() => [])).filter((entry) => entry.page === page).length;
-    state.textContent = refused ? refused.refused : left ? `Kept on this device: ${left}. Sent when you are back.` : written.children.length ? "All notes are sent." : "";
+    state.textContent = refused ? refused.refused : left ? state.dataset.kept.replace("{count}", left) : written.children.length ? state.dataset.sent : "";
   }
 
   addEventListener("online", send);

@@ -285,7 +285,8 @@
     button.hidden = false;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(byId(button.dataset.copies).textContent.trim());
-      $("[data-copied]", button.parentElement).textContent = "Copied.";
+      const said = $("[data-copied]", button.parentElement);
+      said.textContent = said.dataset.copied || "Copied.";
     });
   }
 

@@ -14,10 +14,16 @@
     return node;
   };
 
-  const away = make("a", { href: `${url}?${query}`, target: "_blank", rel: "noopener", textContent: "Open it in a new tab" });
-  const sorry = make("p", { hidden: true }, "The form cannot be shown inside this page. ", away);
+  const speaks = (lang || document.documentElement.lang || "en").slice(0, 2);
+  const [shut, apart, elsewhere] = {
+    ar: ["إغلاق", "لا يمكن عرض النموذج داخل هذه الصفحة. ", "افتحه في علامة تبويب جديدة"],
+    de: ["Schließen", "Das Formular kann in dieser Seite nicht gezeigt werden. ", "In einem neuen Tab öffnen"],
+    es: ["Cerrar", "El formulario no se puede mostrar dentro de esta página. ", "Abrirlo en otra pestaña"],
+  }[speaks] || ["Close", "The form cannot be shown inside this page. ", "Open it in a new tab"];
+  const away = make("a", { href: `${url}?${query}`, target: "_blank", rel: "noopener", textContent: elsewhere });
+  const sorry = make("p", { hidden: true }, apart, away);
   const frame = make("iframe", { title: label });
-  const close = make("button", { type: "button", className: "close", ariaLabel: "Close" }, "\u00d7");
+  const close = make("button", { type: "button", className: "close", ariaLabel: shut }, "\u00d7");
   const dialog = make("dialog", { ariaLabel: label }, make("header", {}, make("b", {}, label), close), sorry);
   const button = make("button", { type: "button", className: "open" }, label);
   button.setAttribute("aria-haspopup", "dialog");
