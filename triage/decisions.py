@@ -24,6 +24,7 @@ from triage.deciding.course import (
     reopen,
     reply,
     resolve,
+    stayed_fixed,
     unmerge,
 )
 from triage.deciding.placing import accept, assign, claim, dismiss, route, severity, tag, tags, untag
@@ -35,7 +36,7 @@ from triage.siblings import split
 
 __all__ = [
     "VERBS", "NotNow", "StaleTicket",
-    "accept", "assign", "claim", "close", "decide", "dismiss", "find", "hear", "merge", "not_same", "note", "rate", "reopen", "reply", "resolve", "route", "severity", "snooze", "split", "summary", "tag", "tags", "undo", "unmerge", "untag", "wake", "wake_due",
+    "accept", "assign", "claim", "close", "decide", "dismiss", "find", "hear", "merge", "not_same", "note", "rate", "reopen", "reply", "resolve", "route", "severity", "snooze", "split", "stayed_fixed", "summary", "tag", "tags", "undo", "unmerge", "untag", "wake", "wake_due",
 ]  # fmt: skip
 
 

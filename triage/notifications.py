@@ -32,9 +32,13 @@ from triage.models.events import mark_changed
 SEND_DELAY = timedelta(seconds=10)
 RECEIPTS_AN_HOUR = 1
 RECEIPTS_A_DAY = 3
+# Whatever actions ship on one day, nobody gets more mails about them than this.
+CHANGES_A_DAY = 3
 # An item this old was imported, not sent just now: its customer expects no receipt.
 RECEIPT_WITHIN = timedelta(days=1)
 
+# Written to many at once: marked as such, so that no auto-responder answers, and without a sender on the envelope.
+_TO_MANY = frozenset({Notification.Kind.CHANGE, Notification.Kind.STILL_FIXED})
 _PLAIN_NAME = re.compile(r"[^\W\d_]+(?:(?:[ '\u2019-]|[.,] )[^\W\d_]+){0,5}\.?\Z")
 
 SENTENCES = {
@@ -113,6 +117,70 @@ def _write_resolution(voices: Sequence[Ticket], parts: Sequence[Ticket], *, deci
     )
 
 
+def write_changes(
+    voices: Sequence[Ticket], kind: Notification.Kind, *, once: str, texts: Mapping[str, str], at: datetime
+) -> Counter[str]:
+    """What an action changed (or the question whether it stayed changed), once under this key to each customer among these voices, in
+    their language; how many were written to, and why others were not. Items, customers and submissions must be loaded.
+
+    Only what colleagues wrote and reviewed is in it, and nothing a customer typed but a plain name.
+    """
+    counts = Counter[str]()
+    wanted = {}
+    for voice in voices:
+        if why := why_not(voice.item):
+            counts[why] += 1
+        elif voice.item.customer_id in wanted:
+            counts["same_person"] += 1
+        else:
+            wanted[voice.item.customer_id] = voice
+    had = _recent_changes([_address(voice.item) for voice in wanted.values()], at)
+    rows = []
+    for customer, voice in wanted.items():
+        if had[_address(voice.item)] >= CHANGES_A_DAY:
+            counts["too_many"] += 1
+            continue
+        language = language_of(voice.item)
+        words = _words(kind, voice.item, _SUBJECTS[kind], text=texts.get(language) or texts.get("", ""))
+        rows.append(
+            Notification(
+                item=voice.item,
+                ticket=voice,
+                kind=kind,
+                once_key=f"{once}:{customer}",
+                recipient=_address(voice.item),
+                **words,
+                next_attempt_at=Now() + SEND_DELAY,
+            )
+        )
+    # Whoever was written to by a part before this one has the same key.
+    known = set(
+        Notification.objects.filter(once_key__in=[row.once_key for row in rows]).values_list("once_key", flat=True)
+    )
+    Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    counts["told"] += sum(row.once_key not in known for row in rows)
+    counts["same_person"] += sum(row.once_key in known for row in rows)
+    return +counts
+
+
+def why_not(item: FeedbackItem) -> str:
+    """Why this customer is not written to; empty when they may be."""
+    customer = item.customer
+    if customer is None or not customer.email:
+        return "no_address"
+    if customer.opted_out_at is not None:
+        return "opted_out"
+    if not item.may_contact:
+        return "no_consent"
+    return "" if _may_write(item) else "gone"
+
+
+def language_of(item: FeedbackItem) -> str:
+    """The language they are written to in."""
+    with speaking(item.declared_language, item.customer.language if item.customer else "") as language:
+        return language
+
+
 def write_to_staff(people: Iterable[User], *, once: str, subject: str, text: str) -> None:
     """The same message to each of these colleagues, once under this key. What customers wrote belongs in neither part."""
     rows = [
@@ -150,7 +218,11 @@ def deliver_pending() -> Drained:
 
 def record_sent(sent: Mapping[Notification, datetime]) -> None:
     """What messages that went out, each at its time, add to the stories of their items. The items must be loaded."""
-    kinds = {Notification.Kind.RECEIPT: Event.Type.RECEIPT, Notification.Kind.RESOLUTION: Event.Type.CUSTOMER_TOLD}
+    kinds = {
+        Notification.Kind.RECEIPT: Event.Type.RECEIPT,
+        Notification.Kind.RESOLUTION: Event.Type.CUSTOMER_TOLD,
+        Notification.Kind.CHANGE: Event.Type.CUSTOMER_TOLD,
+    }
     told = [row for row in sent if row.item is not None and row.kind in kinds]
     Event.objects.bulk_create(
         Event(
@@ -176,10 +248,12 @@ def _send(row: Notification, mail: Any) -> None:
         # Auto-responders leave what says this alone (RFC 3834), which is what ends loops.
         headers["Auto-Submitted"] = "auto-replied"
         headers["Precedence"] = "auto_reply"
+    elif row.kind in _TO_MANY:
+        headers["Auto-Submitted"] = "auto-generated"
     message = EmailMessage(row.subject, row.body, to=[row.recipient], headers=headers, connection=mail)
     try:
         mail.open()
-        _hand_over(message, mail, is_automatic=row.kind == Notification.Kind.RECEIPT)
+        _hand_over(message, mail, is_automatic=row.kind in {Notification.Kind.RECEIPT, *_TO_MANY})
     except smtplib.SMTPRecipientsRefused as refused:
         code, said = next(iter(refused.recipients.values()))
         raise _lasting(code, said, refused) from None
@@ -255,6 +329,21 @@ def _recent_receipts(addresses: Iterable[str], now: datetime) -> tuple[Counter[s
         day[address] += 1
         hour[address] += at > now - timedelta(hours=1)
     return hour, day
+
+
+def _recent_changes(addresses: Iterable[str], now: datetime) -> Counter[str]:
+    recent = Notification.objects.filter(
+        recipient__in=set(addresses),
+        kind__in=[Notification.Kind.CHANGE, Notification.Kind.STILL_FIXED],
+        created_at__gt=now - timedelta(days=1),
+    )
+    return Counter(recent.values_list("recipient", flat=True))
+
+
+_SUBJECTS = {
+    Notification.Kind.CHANGE: marked("%(organisation)s changed something because of your feedback %(reference)s"),
+    Notification.Kind.STILL_FIXED: marked("Did it stay fixed? Your feedback %(reference)s"),
+}
 
 
 def _words(kind: str, item: FeedbackItem, subject: str, **said: Any) -> dict[str, str]:

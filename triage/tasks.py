@@ -9,6 +9,7 @@ from django.utils import timezone
 from triage import asking, decisions, notifications, pipeline, reevaluating, refining, track_record
 from triage.connecting import announcing, syncing
 from triage.desk import bulk, saved
+from triage.improving import telling
 from triage.learning import audit_drawing, audits, promotion, training
 from triage.rulebook import back_testing, shadowing
 from triage.rulebook import proposals as rule_proposals
@@ -137,3 +138,13 @@ def draw_audit() -> int:
     at = timezone.now()
     audit_drawing.draw(audit_drawing.last_week(at), seed=secrets.randbits(31), size=settings.AUDIT_SIZE, at=at)
     return audits.close_due(at=at)
+
+
+@shared_task
+def tell_pending() -> dict[str, int]:
+    return telling.tell_pending().as_dict()
+
+
+@shared_task
+def ask_whether_fixed() -> int:
+    return telling.ask_again(at=timezone.now())

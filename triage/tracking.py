@@ -16,6 +16,8 @@ from feedback_portal.refusals import NotFound
 from intake import receiving
 from intake.models import Customer, FeedbackItem, Submission
 from triage import decisions
+from triage.improving import changes
+from triage.improving.telling import ASK_AFTER
 from triage.lifecycle import DONE, Resolution, Status
 from triage.models import Action, Event, Notification, Ticket
 
@@ -104,6 +106,28 @@ class Journey:
     def first(self, *types: str) -> Event | None:
         return next((event for event in self.events if event.type in types), None)
 
+    def asks_whether_fixed(self, *, at: datetime) -> bool:
+        """Four weeks after they heard of a change, until they have answered."""
+        told = self.last(Event.Type.CUSTOMER_TOLD)
+        shipped = self.deciding is not None and self.deciding.resolution == Resolution.SHIPPED
+        return (
+            shipped and told is not None and told.occurred_at <= at - ASK_AFTER and self.scored("still_fixed") is None
+        )
+
+    def scored(self, kind: str) -> Any:
+        """Their last answer of this kind, since they last heard from us of an outcome; None without one."""
+        scores = [event for event in self.events if event.type == Event.Type.SCORE]
+        told = self.last(Event.Type.CUSTOMER_TOLD)
+        since = told.occurred_at if told is not None and kind == "still_fixed" else None
+        return next(
+            (
+                event.data.get("value")
+                for event in reversed(scores)
+                if event.data.get("kind", "handling") == kind and (since is None or event.occurred_at > since)
+            ),
+            None,
+        )
+
     def last(self, *types: str) -> Event | None:
         return next((event for event in reversed(self.events) if event.type in types), None)
 
@@ -151,6 +175,9 @@ def page(found: Journey) -> dict[str, Any]:
         if item
         else None,
         "did": _did(found),
+        "others": [
+            {"title": change.title, "text": change.numbers, "url": "/changes/"} for change in changes.published(most=3)
+        ],
         "log": [entry for event in reversed(found.events) if (entry := _told(event, found))]
         or [_received(found.submission)],
     }
@@ -166,6 +193,12 @@ def rate(token: str, *, at: datetime, value: int) -> None:
     """How well they were helped, 1 to 5, once there is an outcome."""
     with transaction.atomic():
         decisions.rate(_locked(token, at), at=at, value=value)
+
+
+def say_whether_fixed(token: str, *, at: datetime, is_fixed: bool) -> None:
+    """Whether what was changed still holds for them, weeks after they were told."""
+    with transaction.atomic():
+        decisions.stayed_fixed(_locked(token, at), at=at, is_fixed=is_fixed)
 
 
 def set_mail(token: str, *, at: datetime, wanted: bool) -> None:
@@ -419,6 +452,13 @@ def _routed(event: Event) -> str:
     )
 
 
+def _scored(event: Event) -> str:
+    value = event.data.get("value")
+    if event.data.get("kind") == "still_fixed":
+        return gettext("You said that it stayed fixed") if value else gettext("You said that it did not stay fixed")
+    return gettext("You rated how we handled it: %(value)s of 5") % {"value": value}
+
+
 _TITLES: Mapping[str, Callable[[Event], str]] = {
     Event.Type.RECEIVED: lambda event: gettext("We received your feedback"),
     Event.Type.REPLY: lambda event: gettext("%(person)s wrote to you") % {"person": _first_name(event.person)},
@@ -434,9 +474,7 @@ _TITLES: Mapping[str, Callable[[Event], str]] = {
     Event.Type.RESOLVED: lambda event: _outcome(str(event.data.get("resolution")))[0].rstrip("."),
     Event.Type.REOPENED: lambda event: gettext("We took it up again"),
     Event.Type.CUSTOMER_TOLD: lambda event: gettext("We wrote to you about the outcome"),
-    Event.Type.SCORE: lambda event: (
-        gettext("You rated how we handled it: %(value)s of 5") % {"value": event.data.get("value")}
-    ),
+    Event.Type.SCORE: _scored,
 }
 
 

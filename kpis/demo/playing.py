@@ -28,7 +28,7 @@ from kpis.demo.fates import Fates, Step
 from kpis.demo.story import Said, Teller
 from kpis.demo.voices import Voices
 from triage import decisions, notifications, pipeline
-from triage.improving import checking, improvements
+from triage.improving import checking, improvements, telling
 from triage.lifecycle import Status
 from triage.models import Action, Notification, Tagging, Ticket
 
@@ -271,7 +271,7 @@ class Player:
             yield ago(change.begun), lambda at: self._turn(change, improvements.move, by=by, at=at, step="do")
         if change.shipped is not None:
             text = change.public_text
-            yield ago(change.shipped), lambda at: self._turn(change, improvements.ship, by=by, at=at, public_text=text)
+            yield ago(change.shipped), lambda at: self._turn(change, telling.ship, by=by, at=at, public_text=text)
         if change.checked is not None:
             yield ago(change.checked), lambda at: self._turn(change, checking.close, by=by, at=at, exception=_BY_EYE)
         if change.withdrawn is not None:
@@ -298,8 +298,9 @@ class Player:
 
     def _turn(self, change: Change, verb: Callable[..., Action], **given: Any) -> None:
         action = self._actions[change.title] = verb(self._actions[change.title], **given)
-        if verb is not improvements.ship:
+        if verb is not telling.ship:
             return
+        telling.tell_pending()
         # Shipping resolves what it answers, behind the tickets we hold.
         for item in improvements.linked(action).values_list("item", flat=True):
             self._reread(self._tickets[item])

@@ -1,5 +1,6 @@
 """Improvements turn the wheel of Plan-Do-Check-Act, and what they answer is counted and told."""
 
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.refusals import BadInput, NotAllowed, NotFound
 from tests.makers import AT, actor, make_customer, make_person, make_team, make_ticket
 from triage import decisions
-from triage.improving import checking, improvements, plans
+from triage.improving import checking, improvements, plans, telling
 from triage.improving.improvements import NotThisStep, StaleAction
 from triage.models import Action, ActionEvent, ActionLink, ChangedDay, Event, Notification, Theme, Topic
 from triage.themes import answering
@@ -155,14 +156,19 @@ def test_shipping_tells_those_it_answers_in_its_words(seal: Action, quality: Tea
     for ticket in (told, answered, elsewhere):
         improvements.link(seal, ticket, by=actor(tariq), at=AT)
 
-    improvements.ship(seal, by=actor(tariq), at=LATER, public_text="The seal is glued.")
+    telling.ship(seal, by=actor(tariq), at=LATER, public_text="The seal is glued.")
+    telling.tell_pending()
 
     for ticket in (told, answered, elsewhere):
         ticket.refresh_from_db()
     assert (told.status, told.resolution, told.resolution_reason) == ("resolved", "shipped", "The seal is glued.")
     assert answered.resolution == "answered", "what was decided already stays"
     assert elsewhere.status == "new", "another team's ticket is not ours to close"
-    assert "The seal is glued." in Notification.objects.get().body
+    assert Counter(Notification.objects.values_list("kind", "recipient")) == {
+        ("change", "ana@customers.example"): 1,
+        ("change", "bo@customers.example"): 1,
+    }
+    assert "The seal is glued." in Notification.objects.get(recipient="ana@customers.example").body
 
 
 def test_shipping_needs_words_for_customers(seal: Action, tariq: User) -> None:
@@ -317,7 +323,9 @@ class TestPages:
         post("add_step", step_text="Order the glue", step_owner=tariq.email)
         post("tick_step", step=action.steps.get().pk)
         post("comment", text="Glue <i>came</i>.")
-        post("ship", public_text="It is glued.", resolve="on")
+        post("ship", public_text="It is glued.")
+        assert signed_in.post(f"{planned.url}tell/", {"text": "It is glued."}).status_code == 302
+        telling.tell_pending()
         post("close", exception="Nobody counts it.", standard="Glue everywhere.")
         post("reopen", because="It did not hold.")
         assert "Glue &lt;i&gt;came" in signed_in.get(f"{planned.url}record/").content.decode()

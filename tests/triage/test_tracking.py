@@ -19,7 +19,7 @@ from intake.connectors.base import RawItem
 from intake.models import Attachment, Customer, FeedbackItem, Submission
 from tests.makers import AT, actor, make_channel, make_customer, make_item, make_person, make_team, make_ticket
 from triage.decisions import decide
-from triage.improving import improvements
+from triage.improving import improvements, telling
 from triage.models import Analysis, Event, Notification, SearchText, Ticket
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +110,8 @@ def test_every_step_is_done_by_an_event(ticket: Ticket, priya: User) -> None:
     assert "Expected 4 April" in page
     assert "secret title" not in page
 
-    improvements.ship(seal, by=actor(priya), at=LATER, public_text="Every seal is seated by hand.")
+    telling.ship(seal, by=actor(priya), at=LATER, public_text="Every seal is seated by hand.")
+    telling.tell_pending()
     page = read(ticket)
     assert steps(ticket) == ["done"] * 5
     assert "We changed something because of what you told us." in page

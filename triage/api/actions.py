@@ -17,7 +17,7 @@ from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
 from triage import decisions, inputs
 from triage.api.shapes import PAGING, PROBLEMS, listed, time_told, version_in
-from triage.improving import checking, improvements, plans
+from triage.improving import checking, improvements, plans, telling
 from triage.models import Action, Expectation
 
 _ACTION: dict[str, Any] = {
@@ -61,7 +61,9 @@ VERB = inline_serializer(
         "version": serializers.IntegerField(required=False),
         "step": serializers.CharField(required=False, help_text="move"),
         "public_text": serializers.CharField(required=False, help_text="ship: what customers read"),
-        "resolve": serializers.BooleanField(required=False, help_text="ship: close the tickets it answers"),
+        "resolve": serializers.BooleanField(
+            required=False, help_text="ship: tell those it answers in these words, and close their tickets"
+        ),
         "standard": serializers.CharField(required=False, help_text="close: what became the rule"),
         "exception": serializers.CharField(required=False, help_text="close: why without a verdict"),
         "because": serializers.CharField(required=False, help_text="reopen"),
@@ -175,7 +177,7 @@ _VERBS: Mapping[str, tuple[Mapping[str, inputs.Reader], tuple[str, ...], Do]] = 
     "ship": (
         {"public_text": inputs.prose(improvements.LONGEST_TEXT), "resolve": inputs.flag},
         ("public_text",),
-        lambda action, by, at, version, given: improvements.ship(action, by=by, at=at, version=version, **given),
+        lambda action, by, at, version, given: telling.ship(action, by=by, at=at, version=version, **given),
     ),
     "close": (
         {"standard": inputs.prose(improvements.LONGEST_TEXT), "exception": inputs.prose(improvements.LONGEST_TEXT)},

@@ -169,6 +169,12 @@ def rate(ticket: Ticket, *, at: datetime, value: int) -> None:
     _take_from_customer(ticket, events, "The customer was not helped.", at=at, opens=value <= BAD_RATING)
 
 
+def stayed_fixed(ticket: Ticket, *, at: datetime, is_fixed: bool) -> None:
+    """The customer says, weeks later, whether what was changed still holds for them; where it does not, it opens again."""
+    events = [(Event.Type.SCORE, {"kind": "still_fixed", "value": int(is_fixed)})]
+    _take_from_customer(ticket, events, "It did not stay fixed for the customer.", at=at, opens=not is_fixed)
+
+
 def _take_from_customer(ticket: Ticket, said: Said, reason: str, *, at: datetime, opens: bool) -> None:
     by, source = Actor(), Event.Source.CUSTOMER
     done = ticket.status in lifecycle.DONE

@@ -4,7 +4,7 @@ As in `decisions`, every verb is one transaction: a compare-and-set on the actio
 each ticket it touches, and the days of those tickets marked as changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,6 @@ from feedback_portal.codes import action_number
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
 from triage import decisions, inputs, journal
-from triage.lifecycle import DONE, Resolution
 from triage.models import Action, ActionEvent, ActionLink, Event, Ticket
 from triage.models.events import mark_changed
 from triage.models.tickets import TicketQuerySet
@@ -152,11 +151,9 @@ def move(action: Action, *, by: Actor, at: datetime, step: str, version: int | N
     return moved
 
 
-def ship(
-    action: Action, *, by: Actor, at: datetime, public_text: str, resolve: bool = True, version: int | None = None
-) -> Action:
-    """It is in the world, on to Check. Its open tickets end as shipped with `public_text`, which their customers read.
-    The first time counts: what is changed again after a check keeps the day it first shipped."""
+def ship(action: Action, *, by: Actor, at: datetime, public_text: str, version: int | None = None) -> Action:
+    """It is in the world, on to Check, with what customers will read; `telling` tells them. The first time counts: what is changed
+    again after a check keeps the day it first shipped."""
     if action.step not in {Step.PLAN, Step.DO} or action.withdrawn_at is not None:
         raise NotThisStep(f"{action.reference} has shipped or was withdrawn already.")
     approved(action)
@@ -177,10 +174,7 @@ def ship(
             exception="",
         )
         tell(action, ActionEvent.Type.SHIPPED, {}, by=by, at=at)
-        tickets = list(linked(action))
-        mark_changed(ticket.received_at for ticket in tickets)
-    if resolve:
-        _resolve(tickets, text, by=by, at=at)
+        mark_changed(linked(action).values_list("received_at", flat=True))
     return shipped
 
 
@@ -280,17 +274,6 @@ def _tell_tickets(action: Action, kind: Event.Type, *, by: Actor, at: datetime) 
         for ticket in tickets
     )
     mark_changed(ticket.received_at for ticket in tickets)
-
-
-def _resolve(tickets: Sequence[Ticket], text: str, *, by: Actor, at: datetime) -> None:
-    """Each in a transaction of its own: one that somebody decides in this moment does not hold up the others."""
-    for ticket in tickets:
-        if ticket.status in DONE or not by.may_see(ticket.team_id):
-            continue
-        try:
-            decisions.decide(ticket.reference, "resolve", by=by, at=at, resolution=Resolution.SHIPPED, reason=text)
-        except Refused:
-            continue
 
 
 def _readers(by: Actor) -> Mapping[str, inputs.Reader]:

@@ -20,7 +20,7 @@ from triage.models.rules import BackTest, Rule, RuleProposal, RuleVersion, Shado
 from triage.models.saved_views import SavedView, Subscription
 from triage.models.snippets import Snippet
 from triage.models.targets import Target
-from triage.models.tellings import Telling
+from triage.models.tellings import Telling, TellingPart
 from triage.models.themes import Regrouping, Theme, ThemeAction, ThemeEvent, ThemeMember
 from triage.models.tickets import Ticket
 from triage.models.topics import Topic
@@ -82,6 +82,7 @@ __all__ = [
     "Tagging",
     "Target",
     "Telling",
+    "TellingPart",
     "Theme",
     "ThemeAction",
     "ThemeDecision",

@@ -16,7 +16,7 @@ from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
 from triage import decisions, themes
 from triage.finding.search import SearchError
-from triage.improving import action_search, checking, improvements, plans
+from triage.improving import action_search, changes, checking, improvements, plans
 from triage.improving.improvements import BONES, STEPS, Step
 from triage.lifecycle import DONE
 from triage.models import Action, ActionEvent, Expectation, Theme, Topic
@@ -235,7 +235,17 @@ def _inside(found: Action, actor: Actor) -> dict[str, Any]:
 def _stored(found: Action, expectation: Expectation | None) -> dict[str, Any]:
     values: dict[str, Any] = {
         name: getattr(found, name)
-        for name in ("title", "problem", "kind", "public_text", "plan", "root_cause", "needs_approval", "standard")
+        for name in (
+            "title",
+            "problem",
+            "kind",
+            "public_text",
+            "plan",
+            "root_cause",
+            "needs_approval",
+            "standard",
+            "public_title",
+        )
     }
     values |= {
         "team": found.team.slug,
@@ -280,7 +290,7 @@ def _event(event: ActionEvent) -> dict[str, Any]:
         ActionEvent.Type.STEPPED: lambda: "; ".join(f"{done}: {text}" for done, text in told.items()),
         ActionEvent.Type.REOPENED: lambda: f"reopened it. {told.get('because', '')}",
         ActionEvent.Type.JUDGED: lambda: f"judged: {Action.Outcome(told['outcome']).label}. {told.get('sentence', '')}",
-        ActionEvent.Type.TOLD: lambda: f"told {told.get('told', 0)} customers",
+        ActionEvent.Type.TOLD: lambda: f"told those behind {told.get('tickets', 0)} tickets",
     }
     phrase = says.get(event.type, lambda: str(event.get_type_display()))
     return {
@@ -350,10 +360,9 @@ def _ship(found: Action, request: HttpRequest, actor: Actor) -> str:
         by=actor,
         at=timezone.now(),
         public_text=request.POST.get("public_text", ""),
-        resolve="resolve" in request.POST,
         version=_version(request),
     )
-    return f"{found.reference} has shipped. Check in a while whether it helps."
+    return f"{found.reference} has shipped. Tell those who told us, and look in a while whether it helps."
 
 
 def _close(found: Action, request: HttpRequest, actor: Actor) -> str:
@@ -424,6 +433,17 @@ def _remove_step(found: Action, request: HttpRequest, actor: Actor) -> str:
     return "The step is gone."
 
 
+def _publish(found: Action, request: HttpRequest, actor: Actor) -> str:
+    title = request.POST.get("public_title", "")
+    changes.publish(found, by=actor, at=timezone.now(), title=title, version=_version(request))
+    return "It stands on the public page."
+
+
+def _unpublish(found: Action, request: HttpRequest, actor: Actor) -> str:
+    changes.unpublish(found, by=actor, at=timezone.now(), version=_version(request))
+    return "It is off the public page."
+
+
 def _link(found: Action, request: HttpRequest, actor: Actor) -> str:
     ticket = decisions.find(request.POST.get("ticket", ""), by=actor)
     improvements.link(found, ticket, by=actor, at=timezone.now())
@@ -449,6 +469,8 @@ _VERBS: Mapping[str, Callable[[Action, HttpRequest, Actor], str]] = {
     "add_step": _add_step,
     "tick_step": _tick_step,
     "remove_step": _remove_step,
+    "publish": _publish,
+    "unpublish": _unpublish,
     "link": _link,
     "unlink": _unlink,
 }

@@ -80,6 +80,14 @@ def rate(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @act
+def still_fixed(request: HttpRequest, token: str) -> HttpResponse:
+    is_fixed = request.POST.get("fixed") == "yes"
+    tracking.say_whether_fixed(token, at=timezone.now(), is_fixed=is_fixed)
+    said = gettext("Thank you. That is good to know.") if is_fixed else gettext("Thank you. We take it up again.")
+    return _back(request, token, said)
+
+
+@act
 def mail(request: HttpRequest, token: str) -> HttpResponse:
     wanted = request.POST.get("wanted") == "yes"
     tracking.set_mail(token, at=timezone.now(), wanted=wanted)
@@ -127,12 +135,14 @@ def _page(
             "errors": errors or [],
         }
     if found.voice is not None and found.voice.status in DONE and ticket is not None and ticket.status in DONE:
-        scored = found.last(Event.Type.SCORE)
+        scored = found.scored("handling")
         context["rating"] = {
             "url": address("rate"),
             "question": gettext("How did we handle this?"),
-            "value": scored.data.get("value") if scored else "",
+            "value": scored or "",
         }
+    if found.asks_whether_fixed(at=timezone.now()):
+        context["still_fixed_url"] = address("still_fixed")
     if item is not None:
         customer = item.customer
         can_write = item.may_contact and customer is not None and bool(customer.email)
