@@ -61,6 +61,8 @@ app.conf.task_routes = {stage.task: {"queue": stage.queue} for stage in PIPELINE
 # What is due by the clock, not by a row. Each is idempotent: a missed or doubled beat changes nothing.
 app.conf.beat_schedule = {
     "wake-snoozed": {"task": "triage.tasks.wake_snoozed", "schedule": 30.0},
+    "escalate": {"task": "triage.tasks.escalate", "schedule": 60.0},
+    "tell-staff": {"task": "triage.tasks.tell_staff", "schedule": 900.0},
     "send-views": {"task": "triage.tasks.send_views", "schedule": 900.0},
     "propose-rules": {"task": "triage.tasks.propose_rules", "schedule": 3600.0},
     "count-answers": {"task": "triage.tasks.count_answers", "schedule": 3600.0},

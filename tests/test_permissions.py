@@ -20,6 +20,7 @@ from triage.models import (
     Action,
     BackTest,
     BulkAct,
+    Notice,
     Pattern,
     Rule,
     RuleVersion,
@@ -61,6 +62,10 @@ GET: dict[str, tuple[int, ...]] = {
     "triage/bulk/<int:number>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
     "triage/acts/": STAFF,
     "triage/complete/": STAFF,
+    "triage/preferences/": STAFF,
+    "triage/palette/": STAFF,
+    "notices/": STAFF,
+    "notices/<int:number>/": (302, 404, 302, 404, 404, 404),  # this world's notice is Tariq's
     "triage/saved/": STAFF,
     "triage/saved/<int:number>/": TEAM,  # of this world's view: who keeps it, and with whom it is shared
     "unsubscribe/<str:token>/": GONE,  # a token of a digest only
@@ -364,7 +369,11 @@ class World:
         )
         many = BulkAct.objects.create(person=people["tariq"], verb="accept", label="Accept what is proposed")
         kept = SavedView.objects.create(owner=people["tariq"], name="Ours", sharing="team", team=quality)
+        told = Notice.objects.create(
+            person=people["tariq"], kind="mention", ticket=self.ticket, once_key="mention:1:1", happened_at=at
+        )
         self.words = {
+            "notices/<int:number>": f"notices/{told.pk}",
             "saved/<int:number>": f"saved/{kept.pk}",
             "bulk/<int:number>": f"bulk/{many.pk}",
             "imports/<uuid:number>": f"imports/{run.public_id}",

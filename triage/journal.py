@@ -57,6 +57,7 @@ _WITHOUT_IT = frozenset(
         Event.Type.CUSTOMER_TOLD,
         Event.Type.RECEIPT,
         Event.Type.DISMISSED,
+        Event.Type.ESCALATED,
     }
 )
 

@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from triage import asking, decisions, notifications, pipeline, reevaluating, refining, track_record
 from triage.connecting import announcing, syncing
-from triage.desk import bulk, saved
+from triage.desk import bulk, escalating, saved
 from triage.improving import telling
 from triage.learning import audit_drawing, audits, promotion, training
 from triage.rulebook import back_testing, shadowing
 from triage.rulebook import proposals as rule_proposals
+from triage.telling import notices
 from triage.themes import gathering, grouping, life
 from triage.understanding import embeddings
 
@@ -80,6 +81,19 @@ def forget_announcements() -> int:
 @shared_task
 def wake_snoozed() -> int:
     return decisions.wake_due(at=timezone.now())
+
+
+@shared_task
+def escalate() -> int:
+    return escalating.escalate(at=timezone.now())
+
+
+@shared_task
+def tell_staff() -> int:
+    """Actions that are due, and the mails of those whose morning it is."""
+    at = timezone.now()
+    notices.tell_due(at=at)
+    return notices.mail_due(at=at)
 
 
 @shared_task

@@ -62,6 +62,21 @@
     singleKeys.checked = localStorage.getItem("single-keys") !== "off";
     singleKeys.addEventListener("change", () => localStorage.setItem("single-keys", singleKeys.checked ? "on" : "off"));
   }
+  // What this person's keys mean, where that is not what the key itself means: see the page "How I work".
+  const chosen = JSON.parse(document.body.dataset.keys || "{}");
+  const meaning = (key) => chosen[key] ?? key;
+  const areOff = () => document.body.dataset.singleKeys === "off" || (singleKeys && !singleKeys.checked);
+  function nameKeys(root = document) {
+    if (!document.body.dataset.keys) return;
+    const shownAs = Object.fromEntries(Object.entries(chosen).map(([shown, usual]) => [usual, shown]));
+    for (const kbd of all("[data-key] kbd, .keys kbd", root)) {
+      const usual = (kbd.dataset.usual ??= kbd.textContent.trim().toLowerCase());
+      if (usual in shownAs) kbd.textContent = shownAs[usual].toUpperCase();
+      else if (meaning(usual) !== usual) kbd.hidden = true;
+    }
+  }
+  nameKeys();
+
   const places = { t: "/triage/", s: "/signals/", a: "/actions/", k: "/kpis/" };
   let goUntil = 0;
   let wanted = null; // the row opened last, until its item is there
@@ -98,10 +113,10 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (key === "Escape") return escape(target);
     if (target.matches(".choices [type=radio]") && /^\p{L}$/u.test(key)) return letterInChoices(event);
-    if (target.matches("input:not(.pick input), textarea, select") || byId("sheet")?.open || (singleKeys && !singleKeys.checked)) {
+    if (target.matches("input:not(.pick input), textarea, select") || byId("sheet")?.open || areOff()) {
       if (!(target.closest(".row") && key.startsWith("Arrow"))) return;
     }
-    if (act(key.toLowerCase(), event)) event.preventDefault();
+    if (act(key.length === 1 ? meaning(key.toLowerCase()) : key.toLowerCase(), event)) event.preventDefault();
   });
 
   function act(key, event) {
@@ -114,6 +129,7 @@
     if (key === "j" || (key === "arrowdown" && inQueue)) return move(1, event.shiftKey), true;
     if (key === "k" || (key === "arrowup" && inQueue)) return move(-1, event.shiftKey), true;
     if (key === "z" && (event.shiftKey || !byId("undo")?.checkVisibility())) return takeBack(event.shiftKey ? "redo-last" : "undo-last");
+    if (key === "[" || key === "]") return file(key === "]" ? 1 : -1);
     if (key === "g") return (goUntil = event.timeStamp + 1500), true;
     if (key === "?") return byId("help").togglePopover(), true;
     if (key === " " && event.target.matches(".row h3 a")) return choose(event.target.closest(".row")), true;
@@ -123,6 +139,14 @@
       return Boolean(accept);
     }
     return key.length === 1 && press(key);
+  }
+
+  function file(step) {
+    const files = all("#item .files a");
+    const here = files.indexOf(document.activeElement);
+    const next = files[here < 0 ? (step > 0 ? 0 : files.length - 1) : (here + step + files.length) % files.length];
+    next?.focus();
+    return Boolean(next);
   }
 
   // After the toast is gone, or the page was read anew, the last act is known to the portal alone.
@@ -221,6 +245,7 @@
     if (!byId("queue")) return;
     if (wanted === shown()) wanted = null;
     mark(wanted || shown());
+    nameKeys();
     const words = $("[data-draft]");
     if (words && !words.value) words.value = sessionStorage.getItem("draft " + words.dataset.draft) || "";
   }

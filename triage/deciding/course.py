@@ -13,6 +13,7 @@ from triage.deciding.snoozing import awake
 from triage.journal import NotNow, Said, move, touch
 from triage.lifecycle import Resolution, Verb
 from triage.models import Event, NotTheSame, Ticket
+from triage.telling import notices
 
 # A customer who gives this or less was not helped.
 BAD_RATING = 2
@@ -28,8 +29,10 @@ _UNRESOLVED: Mapping[str, Any] = {
 
 
 def note(ticket: Ticket, *, by: Actor, at: datetime, text: str) -> None:
-    """Write down something for colleagues; customers never see it."""
-    touch(ticket, [(Event.Type.NOTED, {"text": inputs.written(text, "text")})], by=by, at=at)
+    """Write down something for colleagues; customers never see it. Whoever is called in it, as in "@mina", is told."""
+    words = inputs.written(text, "text")
+    touch(ticket, [(Event.Type.NOTED, {"text": words})], by=by, at=at)
+    notices.tell_mentioned(ticket, words, by=by, at=at)
 
 
 def reply(ticket: Ticket, *, by: Actor, at: datetime, text: str, wait: bool | str = False) -> None:
@@ -157,6 +160,8 @@ def hear(ticket: Ticket, *, at: datetime, text: str) -> None:
     """The customer answered on their page: what they say opens what was waiting, resting or done."""
     events = [(Event.Type.CUSTOMER_REPLIED, {"text": inputs.written(text, "text")})]
     _take_from_customer(ticket, events, "The customer answered.", at=at, opens=True)
+    customer = ticket.item.customer
+    notices.tell_answered(ticket, who=customer.name if customer else "", at=at)
 
 
 def rate(ticket: Ticket, *, at: datetime, value: int) -> None:

@@ -13,6 +13,7 @@ from triage.journal import NotNow, settle, touch
 from triage.lifecycle import Status, WhyNot
 from triage.models import Event, Tagging, Ticket
 from triage.routing.workload import Crew
+from triage.telling import notices
 
 
 def accept(ticket: Ticket, *, by: Actor, at: datetime) -> None:
@@ -44,6 +45,7 @@ def route(ticket: Ticket, *, by: Actor, at: datetime, team: str, because: str = 
     """Give it to a team; its stage becomes the team's, and nobody there has it yet. `because` is one of `WhyRouted`, from
     which the portal learns where such items belong."""
     settle(plans.route([ticket], by=by, at=at, team=team, because=because, note=note), by=by, at=at)
+    notices.tell_mentioned(ticket, note, by=by, at=at)
 
 
 def assign(ticket: Ticket, *, by: Actor, at: datetime, assignee: str = "") -> None:
@@ -124,6 +126,8 @@ def _fits_nothing(ticket: Ticket) -> bool:
 def _give(ticket: Ticket, person: User | None, by: Actor, at: datetime, **said: str) -> None:
     told = {"to": person.email if person else None, **said}
     settle([plans.giving(ticket, {"assignee": person}, told, at=at)], by=by, at=at)
+    if person is not None:
+        notices.tell_assigned(ticket, person, by=by, at=at)
 
 
 def _standing(ticket: Ticket) -> list[Tagging]:

@@ -17,6 +17,7 @@ from feedback_portal.codes import action_number
 from triage import duplicates, merging, notifications, siblings
 from triage.journal import Deed, NotNow, Step, deed_of, restore, stale, write
 from triage.models import ActionLink, Event, NotTheSame, Ticket
+from triage.telling import notices
 
 WITHIN: Final = timedelta(hours=24)
 MOST_SHOWN: Final = 100
@@ -61,6 +62,7 @@ def undo(ticket: Ticket, *, by: Actor, at: datetime, act: int | None = None) -> 
             duplicates.take_back(ticket.item_id, event.data["item"], at=event.occurred_at)
     siblings.take_back(ticket, taken.events)
     notifications.withdraw(ticket, version=taken.version)
+    notices.withdraw(ticket, version=taken.version)
 
 
 def redo(ticket: Ticket, *, by: Actor, at: datetime) -> None:

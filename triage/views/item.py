@@ -59,6 +59,7 @@ PHRASES = {
     "score": ("user", "rated how we handled it: {value} of 5"),
     "dismissed": ("cross", "turned the proposal down"),
     "audited": ("check", "labelled it in the weekly audit, blind"),
+    "escalated": ("alert", "told whoever leads the team that it is late"),
     "undone": ("retry", "took the last decision back"),
 }
 """Icon and words of each kind of event; the words are filled from its data."""

@@ -19,7 +19,7 @@ from triage.views.rail import MOST_COUNTED, capped
 
 EVENTS = "/triage/events/"
 # What the portal does in the wake of a decision changes nothing that a reader could decide otherwise.
-_NO_NEWS = frozenset({Event.Type.RECEIVED, Event.Type.RECEIPT, Event.Type.CUSTOMER_TOLD})
+_NO_NEWS = frozenset({Event.Type.RECEIVED, Event.Type.RECEIPT, Event.Type.CUSTOMER_TOLD, Event.Type.ESCALATED})
 
 
 def news(asked: Asked, actor: Actor, *, at: datetime, item: str, seen: str) -> dict[str, Any]:

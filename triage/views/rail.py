@@ -16,6 +16,7 @@ from intake.models import Import
 from triage.desk.saved import address, shown
 from triage.lifecycle import OPEN, Status
 from triage.models import Action, Ticket
+from triage.views.own import desk_of
 
 MOST_COUNTED = 1000
 _MOST_IMPORTS = 3
@@ -28,9 +29,13 @@ def capped(count: int) -> str:
 
 def context(request: HttpRequest) -> dict[str, Any]:
     """Context processor; counts only when a page with a rail asks."""
-    if not isinstance(getattr(request, "user", None), User):
+    person = getattr(request, "user", None)
+    if not isinstance(person, User):
         return {}
-    return {"rail": SimpleLazyObject(lambda: _rail(actor_of(request), request.GET))}
+    return {
+        "desk": SimpleLazyObject(lambda: desk_of(person)),
+        "rail": SimpleLazyObject(lambda: _rail(actor_of(request), request.GET)),
+    }
 
 
 def _rail(actor: Actor, asked: Mapping[str, str]) -> dict[str, Any]:
