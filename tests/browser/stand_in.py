@@ -463,6 +463,7 @@ triage = [
     path("triage/presence/", nobody, name="presence"),
     path("triage/undo/", undo),
     path("settings/absences/", refuse, name="absences"),
+    *(path(f"triage/{name}/", refuse, name=name) for name in ("acts", "preferences", "palette", "notices", "complete")),
     path("triage/<reference>/decide/", decide, name="decide"),
     path("triage/<reference>/<verb>/", verb, name="verb"),
 ]
