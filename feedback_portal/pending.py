@@ -94,16 +94,20 @@ def drain(
     batch: int = 200,
     lease: timedelta = LEASE,
     seconds: float = 120.0,
+    gives_way: Callable[[], bool] = lambda: False,
 ) -> Drained:
     """Work off what is due, in batches, each in one transaction with its completion.
 
     `rows` says how claimed rows are read (select_related, only). `work` writes the effects of a whole batch set-based;
     it may return the rows that can never succeed, by primary key. A batch that raises is halved until the rows that
-    raise stand alone, so neighbours pass. Returns when nothing is due or `seconds` are over.
+    raise stand alone, so neighbours pass. Returns when nothing is due, `seconds` are over, or after the batch in hand when it
+    `gives_way`: the relay rings again for what is left, behind what is more pressing.
     """
     drained = Drained()
     for token, taken in _batches(rows, batch, lease, seconds, drained):
         _settle_batch(taken, work, token, drained)
+        if gives_way():
+            break
     return drained
 
 

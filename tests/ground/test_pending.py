@@ -48,6 +48,15 @@ def test_what_is_due_is_worked_off_once_and_in_batches() -> None:
     assert not ChangedDay.objects.waiting().exists()
 
 
+def test_a_drain_gives_way_after_the_batch_in_hand() -> None:
+    waiting(7)
+
+    drained = drain(ChangedDay.objects.all(), lambda rows: None, batch=3, gives_way=lambda: True)
+
+    assert drained.done == 3
+    assert ChangedDay.objects.due().count() == 4
+
+
 def test_what_is_not_due_yet_is_left_alone() -> None:
     waiting(1)
     ChangedDay.objects.update(next_attempt_at=timezone.now() + timedelta(hours=1))

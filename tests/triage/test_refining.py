@@ -9,11 +9,12 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import Team
-from intake.models import Arrival
+from intake.models import Arrival, FeedbackItem
 from tests.makers import actor, make_item, make_person, make_team
 from triage import decisions, pipeline, refining
-from triage.models import ChangedDay, Event, Refinement, Rule, Tagging, Ticket, Topic
+from triage.models import ChangedDay, Event, Gathering, Refinement, Rule, Tagging, Ticket, Topic
 from triage.models.learning import mark_for_refinement
+from triage.themes import gathering
 from triage.understanding import embeddings
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +98,31 @@ def test_a_second_reading_that_agrees_changes_nothing_and_tells_nothing(leak: To
     look_again(item)
 
     assert (Event.objects.count(), Ticket.objects.get().version) == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "later", "drain"),
+    [
+        (refining, mark_for_refinement, refining.refine_pending),
+        (
+            gathering,
+            lambda keys: gathering.gather_later(FeedbackItem.objects.filter(pk__in=keys)),
+            gathering.gather_pending,
+        ),
+    ],
+)
+def test_new_items_are_placed_before_earlier_ones_are_looked_at_more_closely(
+    monkeypatch: pytest.MonkeyPatch, stage: Any, later: Any, drain: Any
+) -> None:
+    keys = taken_in("A puddle", "Water", "Rain")
+    Gathering.objects.all().delete()
+    monkeypatch.setattr(stage, "BATCH", 1)
+    later(keys)
+    arrival = Arrival.objects.create(item=make_item("Another puddle"))
+
+    assert drain(at=LATER).done == 1
+    arrival.delete()
+    assert drain(at=LATER).done == 2
 
 
 @pytest.mark.parametrize(

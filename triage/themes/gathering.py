@@ -8,7 +8,7 @@ import numpy as np
 from django.db.models import Q
 
 from feedback_portal.pending import Drained, drain
-from intake.models import FeedbackItem
+from intake.models import Arrival, FeedbackItem
 from triage.alike import copies, likely
 from triage.alike.wording import Bag, Vector, bag, shown
 from triage.models import Analysis, Gathering, LikelyDuplicate, Mention, NotTheSame, Tagging, Wording
@@ -43,7 +43,12 @@ def gather_later(items: Iterable[FeedbackItem]) -> None:
 def gather_pending(*, at: datetime) -> Drained:
     """Work off every item that is still to be compared."""
     rows = Gathering.objects.select_related("item__customer").defer("item__submission")
-    return drain(rows, lambda batch: gather([row.item for row in batch], at=at), batch=BATCH)
+    return drain(
+        rows,
+        lambda batch: gather([row.item for row in batch], at=at),
+        batch=BATCH,
+        gives_way=Arrival.objects.due().exists,  # new items are placed before they are compared
+    )
 
 
 def gather(items: Sequence[FeedbackItem], *, at: datetime) -> None:
