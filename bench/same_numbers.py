@@ -1,7 +1,7 @@
 """For random filters: is each number as long as its list, and what plain SQL says? With seconds beside one roll-up query.
 
     .venv/bin/python manage.py load_synthetic --items 100000 --days 180 --seed 1
-    .venv/bin/python bench/numbers.py [--filters 200] [--proof]
+    .venv/bin/python bench/same_numbers.py [--filters 200] [--proof]
 
 The portal need not run, its database must (`manage.py up`). Each filter is a random period, team, channel and stage, alone or
 together. Plain SQL is written out below for four numbers and shares nothing with the code that counts: items received,
