@@ -62,6 +62,8 @@ GET: dict[str, tuple[int, ...]] = {
     "triage/bulk/<int:number>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
     "triage/acts/": STAFF,
     "triage/complete/": STAFF,
+    "triage/snippets/": STAFF,
+    "triage/<str:reference>/snippets/": TEAM,
     "triage/preferences/": STAFF,
     "triage/palette/": STAFF,
     "notices/": STAFF,

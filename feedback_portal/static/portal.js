@@ -305,6 +305,17 @@
   }
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
+  /* Words that are put into the reply: data-insert holds them. */
+  document.addEventListener("click", (event) => {
+    const words = event.target.closest("[data-insert]")?.dataset.insert;
+    const text = byId("compose-text");
+    if (words === undefined || !text) return;
+    byId("sheet").close();
+    text.focus();
+    text.setRangeText(words, text.selectionStart, text.selectionEnd, "end");
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   /* A text to carry elsewhere: data-copies names the element that holds it. */
   for (const button of all("[data-copies]")) {
     button.hidden = false;

@@ -463,8 +463,12 @@ triage = [
     path("triage/presence/", nobody, name="presence"),
     path("triage/undo/", undo),
     path("settings/absences/", refuse, name="absences"),
-    *(path(f"triage/{name}/", refuse, name=name) for name in ("acts", "preferences", "palette", "notices", "complete")),
+    *(
+        path(f"triage/{name}/", refuse, name=name)
+        for name in ("acts", "preferences", "palette", "notices", "complete", "keep_snippets")
+    ),
     path("triage/<reference>/decide/", decide, name="decide"),
+    path("triage/<reference>/snippets/", refuse, name="snippets"),
     path("triage/<reference>/<verb>/", verb, name="verb"),
 ]
 urlpatterns = [

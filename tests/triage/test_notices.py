@@ -247,3 +247,30 @@ def test_the_database_keeps_a_notice_once_and_about_something(quality: Team, tar
     Notice.objects.create(person=tariq, kind="mention", ticket=ticket, once_key="a", happened_at=AT)
     with pytest.raises(IntegrityError, match="notice_once_per_person"):
         Notice.objects.create(person=tariq, kind="mention", ticket=ticket, once_key="a", happened_at=AT)
+
+
+def test_snippets_of_the_team_are_filled_for_the_item_and_kept_by_its_people(quality: Team, tariq: User) -> None:
+    ticket = make_ticket(team=quality, item_customer=make_customer("Ana"), at=timezone.now())
+    desk, omar = desk_of(tariq), desk_of(make_person("Omar", make_team("marketing")))
+    words = {"team": "quality", "name": "Sorry", "text": "Dear {customer}, about {reference}: {me} of {team}."}
+    desk.post("/triage/snippets/", words)
+    assert omar.post("/triage/snippets/", words | {"name": "Mine"}).status_code == 422
+
+    page = desk.get(f"/triage/{ticket.reference}/snippets/", headers={"HX-Request": "true"}).content.decode()
+
+    assert f'data-insert="Dear Ana, about {ticket.item.reference}: Tariq of Quality."' in page
+    assert omar.get(f"/triage/{ticket.reference}/snippets/").status_code == 404
+    assert omar.post("/triage/snippets/", {"delete": str(quality.snippets.get().pk)}).status_code == 404
+    desk.post("/triage/snippets/", words | {"text": "Other words"})
+    assert quality.snippets.get().text == "Other words"
+    desk.post("/triage/snippets/", {"delete": str(quality.snippets.get().pk)})
+    assert not quality.snippets.exists()
+
+
+def test_words_to_a_customer_are_taken_back_only_until_they_go_out(quality: Team, tariq: User) -> None:
+    ticket = make_ticket(team=quality, item_customer=make_customer("Ana"))
+    decide(ticket.reference, "reply", by=actor(tariq), at=LATER, text="We look at it")
+    with pytest.raises(decisions.NotNow, match="gone out"):
+        decide(ticket.reference, "undo", by=actor(tariq), at=LATER + timedelta(seconds=11))
+    decide(ticket.reference, "undo", by=actor(tariq), at=LATER + timedelta(seconds=9))
+    assert not Notification.objects.exists()

@@ -175,6 +175,9 @@ def _to_take_back(ticket: Ticket, wanted: int | None, *, by: Actor, at: datetime
         raise NotNow(f"{deed_of(events[0])} since. Only one's own decisions can be taken back; decide anew instead.")
     if events[0].occurred_at < at - WITHIN:
         raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
+    is_said = any(event.type == Event.Type.REPLY for event in events)
+    if is_said and events[0].occurred_at < at - notifications.SEND_DELAY:
+        raise NotNow("Your words have gone out to the customer, so they cannot be taken back. Write to them again.")
     return Act(ticket, events)
 
 

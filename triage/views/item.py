@@ -20,6 +20,7 @@ from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
 from triage.routing.why import Why, why
+from triage.telling.notices import handle, mentionable
 from triage.views.because import because
 from triage.views.beside import FOR_EVERY_TEAM, beside
 from triage.views.queue import due
@@ -27,6 +28,7 @@ from triage.views.suggestion import suggestion
 
 SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
 _MOST_EVENTS = 200
+_MOST_NAMED = 8
 _STEPS = ("plan", "do", "check", "act")
 
 PHRASES = {
@@ -110,6 +112,10 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
             for file in about.submission.attachments.order_by("pk")
         ],
         "suggestion": suggestion(ticket, taggings, analysis, at=at),
+        "mentionable": [
+            handle(person)
+            for person in mentionable(ticket.team_id).exclude(pk=actor.user.pk if actor.user else 0)[:_MOST_NAMED]
+        ],
         "timeline": timeline(ticket, hidden=others.hidden),
         "quote": ticket.explanation.get("quote", ""),
         "beside": others.shown,
