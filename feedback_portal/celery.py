@@ -69,6 +69,7 @@ app.conf.beat_schedule = {
     # On Mondays; on other days it finds the week drawn, or makes up for a Monday that was missed.
     "draw-audit": {"task": "triage.tasks.draw_audit", "schedule": crontab(hour=4, minute=20)},
     "watch-signals": {"task": "kpis.tasks.watch_signals", "schedule": crontab(hour=5, minute=10)},
+    "mail-digests": {"task": "kpis.tasks.mail_digests", "schedule": crontab(hour=6, minute=30)},
     "prove-numbers": {"task": "kpis.tasks.prove_numbers", "schedule": crontab(hour=4, minute=40)},
     "ask-whether-fixed": {"task": "triage.tasks.ask_whether_fixed", "schedule": crontab(hour=9, minute=30)},
     "judge-effects": {"task": "kpis.tasks.judge_effects", "schedule": 3600.0},

@@ -129,6 +129,8 @@ SECRET_KEY_FALLBACKS = env_list("PORTAL_OLD_SECRET_KEYS", [])
 STATE_DIR = Path(os.environ.get("PORTAL_STATE_DIR") or BASE_DIR / ".state")
 # Sentences as points, where requirements-encoder.txt is installed; without it fewer topics are found on the first day.
 ENCODER = env_flag("PORTAL_ENCODER", True)
+# Figures of one person's work, for them and their lead: off unless the organisation (and its works council) wants them.
+PERSON_FIGURES = env_flag("PORTAL_PERSON_FIGURES")
 ENCODER_DIR = STATE_DIR / "encoder"
 ORGANISATION = os.environ.get("PORTAL_ORGANISATION", "Your organisation")
 # So many items a week are labelled blind by two people; 0 for none, at most 500.

@@ -1,7 +1,7 @@
 """The dashboard: what changed, the headline numbers, and the charts that say why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -9,24 +9,25 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from kpis import backlog, recording
+from kpis import annotations, backlog, effect_page, recording
 from kpis.charts import Bar, BarChart, Chart, Curve, CurveChart, CurveMark, Sparkline, Table, draw, draw_sparkline
 from kpis.charts.units import HOURS, WHOLE_DAYS
 from kpis.definitions import definitions
 from kpis.definitions.base import FEW, Kpi
 from kpis.figures import NO_COMPARISON, Change
+from kpis.models import Signal
 from kpis.periods import local_day, weeks_around, whole_weeks
 from kpis.questions import Question, in_order
 from kpis.recording import Reading
 from kpis.trends import Trend, trend
 from kpis.words import Told, change_in_words, interval_in_words, plainly, unit_of, value_in_words
-from triage.models import ChangedDay
+from triage.models import Action, ChangedDay, Verdict
 
 SPARK_WEEKS = 13
 CHART_WEEKS = 26
 _MOST_FINDINGS = 3
 
-FindingKind = Literal["signal", "worse", "better", "changed", "noise", "unknown"]
+FindingKind = Literal["signal", "worse", "better", "changed", "noise", "unknown", "worked"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class Dashboard:
     steps: Card
     resolution: Card
     ages: Card
+    effects: Card | None
+    """What became of actions; None while none has a verdict."""
     stages: tuple[StageRow, ...]
     without_stage: int
     days_behind: int
@@ -112,8 +115,12 @@ def dashboard(question: Question) -> Dashboard | None:
         return None
     headlines, flow_weeks = _read(question, began)
     received = headlines["items-received"].now
+    span = replace(question.period, first=flow_weeks[0].period.first, end=flow_weeks[-1].period.end)
     flow = trend(
-        flow_weeks, at=question.at, opens=lambda each: question.items_url(each.kpi, "numerator", period=each.period)
+        flow_weeks,
+        at=question.at,
+        opens=lambda each: question.items_url(each.kpi, "numerator", period=each.period),
+        notes=annotations.between(span, by=question.actor),
     )
     stages, at_a_stage = _stages(question)
     return Dashboard(
@@ -124,6 +131,7 @@ def dashboard(question: Question) -> Dashboard | None:
         steps=_steps_card({slug: headline.now for slug, headline in headlines.items()}, question),
         resolution=_resolution_card(headlines["time-to-resolution"], question),
         ages=_ages_card(question),
+        effects=_effects_card(question),
         stages=stages,
         without_stage=received.figure.numerator - at_a_stage if question.stage is None else 0,
         days_behind=ChangedDay.objects.filter(
@@ -134,15 +142,21 @@ def dashboard(question: Question) -> Dashboard | None:
 
 def _read(question: Question, began: date) -> tuple[dict[str, Headline], list[Reading]]:
     """Every KPI, and how much came in week by week."""
-    period, at = question.period, question.at
-    periods = [period, period.previous(), *whole_weeks(period, at=at, most=SPARK_WEEKS)]
+    period, at, other = question.period, question.at, question.other_team
+    periods = [period, question.before, *whole_weeks(period, at=at, most=SPARK_WEEKS)]
     weeks = weeks_around(period, at=at, fewest=CHART_WEEKS)
     # The week in which the first item ever arrived is not a whole one, and before it there was no portal.
     lived = [week for week in weeks if week.first >= began] or list(weeks[-1:])
     asked = {kpi: periods + (lived if kpi.slug == "items-received" else []) for kpi in in_order()}
     readings = recording.together(asked, at=at, slice=question.slice)
+    others: dict[str, list[Reading]] = {}
+    if other is not None:
+        others = recording.together(
+            {kpi: [period] for kpi in in_order()}, at=at, slice=replace(question.slice, team=other.pk)
+        )
     headlines = {}
-    for slug, (now, before, *spark) in readings.items():
+    for slug, (now, earlier, *spark) in readings.items():
+        before = others[slug][0] if others else earlier
         change = compared(now, began=began, at=at, before=before)
         headlines[slug] = Headline(now, before, change, spark[: len(periods) - 2])
     return headlines, readings["items-received"][len(periods) :]
@@ -183,7 +197,10 @@ def _tile(headline: Headline, question: Question) -> Tile:
 
 def _findings(headlines: Sequence[Headline], flow: Trend, question: Question) -> tuple[Finding, ...]:
     """At most three, what left its limits first, and always one "no change" when there is one."""
-    loud = [_signal(reading, flow, question) for reading in flow.signals if reading is _newest_finished(flow, question)]
+    loud = [*_raised(question), *_judged(question)]
+    loud += [
+        _signal(reading, flow, question) for reading in flow.signals if reading is _newest_finished(flow, question)
+    ]
     for kind in ("worse", "better", "changed"):
         loud += [_moved(each, question) for each in headlines if each.change.verdict == kind]
     quiet = [_moved(each, question) for each in headlines if each.change.verdict == "noise"][:1]
@@ -199,6 +216,60 @@ def _findings(headlines: Sequence[Headline], flow: Trend, question: Question) ->
             ),
         )
     return tuple(loud[: _MOST_FINDINGS - len(quiet)] + quiet)
+
+
+def _raised(question: Question) -> list[Finding]:
+    """The open early warning with the most at stake."""
+    seen = Signal.objects.open().visible_to(question.actor).filter(kind__in=(Signal.Kind.RISE, Signal.Kind.VOICE))
+    if question.team is not None:
+        seen = seen.filter(team=question.team)
+    signal = seen.order_by("-value", "p", "-id").first()
+    if signal is None:
+        return []
+    weeks = len(signal.weeks)
+    since = "" if weeks < 2 else f", seen in {weeks} weeks"
+    expected = (
+        f" where {signal.expected:,.1f} were to be expected"
+        if signal.kind == Signal.Kind.RISE
+        else ", and no topic fits"
+    )
+    return [
+        Finding(
+            "signal",
+            "Signal",
+            f"{signal.name}: more than usual{since}."
+            if signal.kind == Signal.Kind.RISE
+            else f"{signal.name}: a new voice.",
+            f"{signal.count:,} items{expected}, by {signal.customers:,} customers.",
+            reverse("kpis:signal", args=[signal.reference]),
+            f"See {signal.reference}",
+        )
+    ]
+
+
+def _judged(question: Question) -> list[Finding]:
+    """The newest action whose effect is clear, judged since the period began."""
+    verdicts = Verdict.objects.filter(
+        action__in=Action.objects.visible_to(question.actor),
+        outcome__in=(Action.Outcome.WORKED, Action.Outcome.WORSE),
+        judged_at__gte=question.period.starts_at,
+    )
+    if question.team is not None:
+        verdicts = verdicts.filter(action__team=question.team)
+    newest = verdicts.select_related("action").order_by("-action__effective_from", "-action_id").first()
+    if newest is None:
+        return []
+    worked = newest.outcome == Action.Outcome.WORKED
+    return [
+        Finding(
+            "worked" if worked else "worse",
+            "Worked" if worked else "Worse",
+            f"{newest.action.title}.",
+            newest.sentence,
+            reverse("triage:action", args=[newest.action.reference]),
+            f"See {newest.action.reference}",
+        )
+    ]
 
 
 def _newest_finished(flow: Trend, question: Question) -> Reading | None:
@@ -241,7 +312,7 @@ def _moved(headline: Headline, question: Question) -> Finding:
         )
         digits = f"{told.removesuffix(', within noise')}, n = {n:,}: chance alone moves it as far."
     else:
-        claim, digits = f"{went}.", f"{told} against the {headline.before.period.day_count} days before, n = {n:,}."
+        claim, digits = f"{went}.", f"{told} against {question.against_words}, n = {n:,}."
     verdict: FindingKind = change.verdict
     return Finding(verdict, _LABELS[verdict], claim, digits, question.page_url(kpi), "How this is judged")
 
@@ -298,7 +369,10 @@ def _resolution_card(headline: Headline, question: Question) -> Card:
     per, axis = (1.0, HOURS) if unit is HOURS else (24.0, WHOLE_DAYS)
     curves = [
         Curve.of(name, curve, per=per, is_previous=is_previous)
-        for name, curve, is_previous in (("This period", now.curve, False), ("The period before", before.curve, True))
+        for name, curve, is_previous in (
+            ("This period", now.curve, False),
+            (question.against_words.capitalize(), before.curve, True),
+        )
         if curve is not None and curve["table"]
     ]
     marks = []
@@ -313,7 +387,7 @@ def _resolution_card(headline: Headline, question: Question) -> Card:
     sentence = marks[0].text if marks else (now.note or "Fewer than half are resolved so far.").rstrip(".")
     return _card(
         kpi.name,
-        f"{still:,} items still open count as open (Kaplan and Meier, 95% band); dashed, the period before.",
+        f"{still:,} items still open count as open (Kaplan and Meier, 95% band); dashed, {question.against_words}.",
         CurveChart(f"{sentence}.", tuple(curves), tuple(marks), axis, horizon=_horizon(curves)),
         question.items_url(kpi, "denominator"),
         f"{now.denominator:,} items",
@@ -349,6 +423,14 @@ def _ages_card(question: Question) -> Card:
         backlog_url(question) if total else "",
         f"{total:,} open",
     )
+
+
+def _effects_card(question: Question) -> Card | None:
+    chart = effect_page.forest(by=question.actor)
+    if not chart.effects:
+        return None
+    about = "The change of what each action was to move, with its 95% interval; hollow where chance alone may be why."
+    return _card("Did the actions work?", about, chart, reverse("kpis:effects"), "All verdicts")
 
 
 def backlog_url(question: Question, band: str = "") -> str:

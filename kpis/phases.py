@@ -56,6 +56,12 @@ def breaks(readings: Sequence[Reading]) -> list[Phase]:
     return [phase for phase in standing if readings[0].period.first < phase.first_week <= readings[-1].period.first]
 
 
+def newest(kpi: Kpi, slice: Slice) -> Phase | None:
+    """The phase that holds from now on, if a person has set one."""
+    standing = _standing(kpi.slug, kpi.version, slice)
+    return standing[-1] if standing else None
+
+
 def begin(kpi: Kpi, slice: Slice, *, period: Period, reason: str, by: Actor, at: datetime) -> Phase:
     """Freeze the limits of the last 25 finished weeks up to the end of `period`; they hold from the week after."""
     if by.user is None or not by.may_steer:
@@ -97,9 +103,13 @@ def begin(kpi: Kpi, slice: Slice, *, period: Period, reason: str, by: Actor, at:
 
 def _standing(kpi: str, version: int, slice: Slice) -> list[Phase]:
     """The phases of a series from old to new; of several from one week the newest said."""
-    rows = Phase.objects.filter(
-        kpi=kpi, definition_version=version, team=slice.team, channel=slice.channel, stage=slice.stage
-    ).order_by("first_week", "pk")
+    rows = (
+        Phase.objects.filter(
+            kpi=kpi, definition_version=version, team=slice.team, channel=slice.channel, stage=slice.stage
+        )
+        .select_related("person")
+        .order_by("first_week", "pk")
+    )
     return list({phase.first_week: phase for phase in rows}.values())
 
 

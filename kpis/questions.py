@@ -21,7 +21,7 @@ from kpis.periods import Period, as_of_asked
 from kpis.recording import DIMENSIONS, Dimension, reporting_zone
 
 SIDES: tuple[Side, ...] = ("numerator", "denominator")
-FILTERS = ("from", "to", *DIMENSIONS)
+FILTERS = ("from", "to", *DIMENSIONS, "against")
 
 Named = TypeVar("Named", Team, Channel, Stage)
 
@@ -40,12 +40,40 @@ class Question:
     team: Team | None
     channel: Channel | None
     stage: Stage | None
+    against: str
+    """What it is compared with: "" the period before, "year" the same weeks of last year, or the name of another team."""
     asked: Mapping[str, str]
     """The filters as they stand in the address, for links that change one of them."""
 
     @cached_property
     def slice(self) -> Slice:
         return Slice(*(each.pk if each else None for each in (self.team, self.channel, self.stage)))
+
+    @property
+    def other_team(self) -> Team | None:
+        """The team it is compared with."""
+        return next((team for team in self.teams if f"team:{team.slug}" == self.against), None)
+
+    @property
+    def before(self) -> Period:
+        """The period it is compared with."""
+        if self.other_team is not None:
+            return self.period
+        return self.period.a_year_earlier() if self.against == "year" else self.period.previous()
+
+    @property
+    def against_words(self) -> str:
+        if self.other_team is not None:
+            return self.other_team.name
+        if self.against == "year":
+            return "the same weeks of last year"
+        return f"the {self.period.day_count} days before"
+
+    @property
+    def comparisons(self) -> list[tuple[str, str]]:
+        """(value, words) of what it may be compared with."""
+        others = [(f"team:{team.slug}", team.name) for team in self.teams if team != self.team]
+        return [("", "the days before"), ("year", "the same weeks of last year"), *others]
 
     def among(self, by: Dimension) -> tuple[Team, ...] | tuple[Channel, ...] | tuple[Stage, ...]:
         """The groups of a split, without those that the filters leave empty."""
@@ -103,8 +131,17 @@ def ask(query: Mapping[str, str], *, actor: Actor, at: datetime, looks_back: boo
         team=team,
         channel=_named(query, "channel", channels),
         stage=_named(query, "stage", stages),
+        against=_against(query, visible),
         asked={name: query[name].strip() for name in FILTERS if query.get(name, "").strip()},
     )
+
+
+def _against(query: Mapping[str, str], visible: tuple[Team, ...]) -> str:
+    text = query.get("against", "").strip()
+    if text in {"", "year", *(f"team:{team.slug}" for team in visible)}:
+        return text
+    message = "Compare with nothing said for the days before, `year`, or `team:` and the name of a team you may see."
+    raise BadInput(message, errors=(InputError("against", message),))
 
 
 def kpi_called(slug: str) -> Kpi:

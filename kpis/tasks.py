@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from kpis import effects, proving, recording
+from kpis import digests, effects, proving, recording
 from kpis.periods import local_day
 from kpis.signals import detecting
 
@@ -36,3 +36,9 @@ def prove_numbers() -> dict[str, int]:
 def judge_effects() -> int:
     """The verdict on each action whose effect is being checked, on all that has arrived by now."""
     return effects.judge(at=timezone.now())
+
+
+@shared_task
+def mail_digests() -> int:
+    """On Mondays; on other days it makes up for a Monday that was missed."""
+    return digests.mail_digests(at=timezone.now())

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kpis import phases
-from kpis.charts import LineChart, Point
+from kpis import annotations, phases
+from kpis.annotations import Note
+from kpis.charts import Annotation, LineChart, Point
 from kpis.figures import Limits
 from kpis.recording import Reading
 from kpis.words import plainly, unit_of
@@ -24,8 +25,10 @@ class Trend:
     chart: LineChart
 
 
-def trend(readings: Sequence[Reading], *, at: datetime, opens: Callable[[Reading], str]) -> Trend:
-    """The weeks as a chart; `opens` gives the address of a week's items."""
+def trend(
+    readings: Sequence[Reading], *, at: datetime, opens: Callable[[Reading], str], notes: Sequence[Note] = ()
+) -> Trend:
+    """The weeks as a chart; `opens` gives the address of a week's items, `notes` are what happened meanwhile."""
     kpi = readings[0].kpi
     if kpi.unit == "items":
         # A count of half a week is half of one and would look like a fall.
@@ -65,6 +68,10 @@ def trend(readings: Sequence[Reading], *, at: datetime, opens: Callable[[Reading
         tuple(points),
         centre=limits.centre if limits else None,
         band="limits" if limits else "interval",
+        annotations=tuple(
+            Annotation(place, note.text, note.href)
+            for place, note in annotations.places(notes, [reading.period for reading in readings])
+        ),
         starts_at_zero=kpi.unit != "points",
         names=("Week", kpi.name),
     )

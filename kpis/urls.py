@@ -4,7 +4,7 @@ from django.urls import path
 
 from kpis.api import numbers as number_api
 from kpis.api import signals as signal_api
-from kpis.views import effects, numbers, panels, reports, signals
+from kpis.views import effects, numbers, panels, people, reports, signals, steering
 
 app_name = "kpis"
 
@@ -12,6 +12,11 @@ urlpatterns = [
     path("kpis/", numbers.show_dashboard, name="dashboard"),
     path("kpis/backlog/", numbers.list_backlog, name="backlog"),
     path("kpis/audit-results/", numbers.show_audits, name="audits"),
+    path("kpis/annotations/", steering.all_annotations, name="annotations"),
+    path("kpis/saved/", steering.saved_dashboards, name="saved"),
+    path("kpis/themes/", steering.show_pareto, name="pareto"),
+    path("kpis/teams/", steering.show_teams, name="teams"),
+    path("kpis/people/<int:number>/", people.person_sheet, name="person"),
     path("kpis/integration/", panels.show_integration, name="integration"),
     path("kpis/coverage/", panels.show_coverage, name="coverage"),
     path("kpis/definitions/", panels.show_definitions, name="definitions"),
@@ -25,6 +30,8 @@ urlpatterns = [
     path("kpis/<slug:slug>/items/", numbers.list_items, name="items"),
     path("kpis/<slug:slug>/items/export/", numbers.export_items, name="items_export"),
     path("kpis/<slug:slug>/weeks/", numbers.export_series, name="series"),
+    path("kpis/<slug:slug>/limits/", steering.freeze_limits, name="freeze_limits"),
+    path("kpis/<slug:slug>/range/", steering.set_goal, name="set_goal"),
     path("settings/models/", numbers.show_models, name="models"),
     path("api/v1/kpis/", number_api.KpisView.as_view(), name="api_kpis"),
     path("api/v1/kpis/<slug:slug>/", number_api.KpiView.as_view(), name="api_kpi"),

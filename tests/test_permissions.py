@@ -215,6 +215,13 @@ GET: dict[str, tuple[int, ...]] = {
     "kpis/": STEER,
     "kpis/backlog/": STEER,
     "kpis/audit-results/": STEER,
+    "kpis/annotations/": STEER,
+    "kpis/saved/": STEER,
+    "kpis/themes/": STEER,
+    "kpis/teams/": STEER,
+    "kpis/<slug:slug>/limits/": (302, 405, 405, 405, 405, 405),
+    "kpis/<slug:slug>/range/": (302, 405, 405, 405, 405, 405),
+    "kpis/people/<int:number>/": (302, 404, 404, 404, 404, 404),  # off unless switched on
     "kpis/integration/": STEER,
     "kpis/coverage/": STEER,
     "kpis/definitions/": STEER,

@@ -1,7 +1,7 @@
 """KPI pages: the dashboard, one KPI with its definition, and exactly the items behind a number."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from feedback_portal.accounts.permissions import actor_of, require_set_up
 from feedback_portal.api import after, cursor_of
 from feedback_portal.refusals import NotAllowed
 from intake.models import FeedbackItem
-from kpis import audit_results, backlog, exporting, model_page, recording
+from kpis import annotations, audit_results, backlog, exporting, goals, model_page, phases, recording
 from kpis.charts import draw
 from kpis.dashboard import backlog_url, compared, dashboard
 from kpis.definitions.base import Kpi
@@ -48,8 +48,17 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
     kpi, question = kpi_called(slug), asked(request)
     at, slice, period = question.at, question.slice, question.period
     weeks = weeks_around(period, at=at, fewest=TREND_WEEKS)
-    now, before, *readings = recording.series(kpi, [period, period.previous(), *weeks], at=at, slice=slice)
-    shown = trend(readings, at=at, opens=lambda each: question.items_url(kpi, "denominator", period=each.period))
+    now, before, *readings = recording.series(kpi, [period, question.before, *weeks], at=at, slice=slice)
+    if (other := question.other_team) is not None:
+        before = recording.read(kpi, period, at=at, slice=replace(slice, team=other.pk))
+    span = replace(period, first=weeks[0].first, end=weeks[-1].end)
+    shown = trend(
+        readings,
+        at=at,
+        opens=lambda each: question.items_url(kpi, "denominator", period=each.period),
+        notes=annotations.between(span, by=question.actor),
+    )
+    goal = goals.of(kpi, team=question.team, year=period.last.year)
     began = recording.first_day()
     change = compared(now, began=began, at=at, before=before) if began else None
     value, suffix = value_in_words(kpi, now.figure)
@@ -72,6 +81,12 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
                 "table": shown.chart.table(),
             },
             "export_url": _joined(reverse("kpis:series", args=[kpi.slug]), question.query()),
+            "goal": goal,
+            "goal_verdict": goals.verdict(goal, now.figure) if goal else "",
+            "may_set_goals": question.actor.sees_everything,
+            "phase": phases.newest(kpi, slice),
+            "may_freeze": shown.limits is not None,
+            "year": period.last.year,
             "splits": [_split(question, kpi, by) for by in ("team", "channel", "stage")],
         },
     )
