@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.local.paths import PROJECT
 from feedback_portal.refusals import BadInput, NotAllowed
 from intake.connectors import signatures
 from intake.connectors.base import Forged
@@ -106,6 +107,19 @@ def test_whoever_appends_an_event_announces_it(receiver: Outside, ada: Actor) ->
     assert heard.headers["content-type"] == "application/json"
     (tried,) = AnnouncementTry.objects.all()
     assert (tried.status, tried.trouble) == (204, "")
+
+
+def test_the_lines_in_the_documentation_verify_it(receiver: Outside, ada: Actor) -> None:
+    code = (PROJECT / "docs/connecting.md").read_text().split("```python\n")[1].partition("```")[0]
+    told: dict[str, Any] = {}
+    exec(code, told)  # noqa: S102 -- our own documentation
+    _, secret = subscribe(f"{receiver.url}/hook", ada)
+    decisions.decide(make_ticket().reference, "note", by=ada, at=AT, text="Seen")
+    drain()
+
+    (heard,) = receiver.heard
+    assert told["is_ours"](heard.headers, heard.body, secret)
+    assert not told["is_ours"](heard.headers, heard.body + b" ", secret)
 
 
 def test_nobody_is_named_and_nothing_said_is_told_unless_somebody_chose_that(receiver: Outside, ada: Actor) -> None:

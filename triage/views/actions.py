@@ -15,6 +15,7 @@ from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.refusals import BadInput, NotFound
 from triage import decisions, themes
+from triage.connecting import issues
 from triage.finding.search import SearchError
 from triage.improving import action_search, changes, checking, improvements, plans
 from triage.improving.improvements import BONES, STEPS, Step
@@ -227,6 +228,7 @@ def _inside(found: Action, actor: Actor) -> dict[str, Any]:
         "tickets": list(tickets[:MOST_TICKETS]),
         "open_count": tickets.exclude(status__in=sorted(DONE))[:MOST_TICKETS].count(),
         "linked_count": improvements.linked(found).count(),
+        "issues": issues.of(found),
         "linked_themes": [link.theme for link in links.select_related("theme").order_by("pk")],
         "today": _today(),
     }

@@ -15,6 +15,7 @@ from feedback_portal.accounts.permissions import Actor
 from intake.models import Customer, FeedbackItem
 from intake.whole_mails import is_mail
 from triage import duplicates, lifecycle
+from triage.connecting import issues
 from triage.finding.mentioned import MOST_COUNTED, named_by
 from triage.lifecycle import Status, Verb
 from triage.models import ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
@@ -163,6 +164,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
             for other in _merged(ticket, actor)
         ],
         "action": _action(ticket),
+        "issues": issues.of(ticket),
     }
 
 
