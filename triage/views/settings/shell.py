@@ -17,8 +17,8 @@ PLACES = (
     ("triage:rules", marked("Rules"), marked("What is routed, tagged and ranked without a person")),
     (
         "triage:reevaluation",
-        "Looking again",
-        "What would move if the open tickets were routed by today's rules, and moving it",
+        marked("Looking again"),
+        marked("What would move if the open tickets were routed by today's rules, and moving it"),
     ),
     ("triage:absences", marked("Absences"), marked("Who is away, until when, and who stands in")),
     (
@@ -40,8 +40,8 @@ PLACES = (
     ),
     (
         "triage:trackers",
-        "Trackers",
-        "Where developers keep their issues, and how tickets and actions stay in step with them",
+        marked("Trackers"),
+        marked("Where developers keep their issues, and how tickets and actions stay in step with them"),
     ),
     ("intake:channels", marked("Channels"), marked("The ways in, and which of them are open")),
     (
