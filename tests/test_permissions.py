@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from feedback_portal.accounts.models import ApiKey, Role, Scope, WorkCalendar
+from feedback_portal.accounts.models import ApiKey, Role, Scope, Stage, WorkCalendar
 from intake import importing, receiving, sessions
 from intake.models import Channel, Form, Place
 from kpis.models import Signal
@@ -95,6 +95,8 @@ GET: dict[str, tuple[int, ...]] = {
     "themes/<str:reference>/": TEAM,
     "themes/<str:reference>/decision/": TEAM,
     "themes/<str:reference>/estimate/": (302, 405, 405, 405, 405, 405),
+    "stages/": STAFF,
+    "stages/<slug:slug>/gate/": STAFF,
     "weeks/": (302,) * 6,
     "weeks/<slug:slug>/": TEAM,
     "themes/<str:reference>/<slug:verb>/": (302, 405, 405, 405, 405, 405),
@@ -311,6 +313,7 @@ class World:
         self.ticket = make_ticket(team=quality, at=timezone.now(), item_customer=ana)
         action = Action.objects.create(title="Re-seat the seal", team=quality)
         topic = Topic.objects.create(slug="leak", name="Leak")
+        stage, _ = Stage.objects.get_or_create(slug="design", defaults={"name": "Design"})
         theme = Theme.objects.create(name="Leaks", topic=topic, state_at=timezone.now(), size=1)
         ThemeMember.objects.create(item=self.ticket.item, theme=theme)
         definition = {
@@ -416,6 +419,7 @@ class World:
             "sessions/<int:number>": f"sessions/{session.pk}",
             "customers/<int:number>": f"customers/{ana.pk}",
             "topics/<slug:slug>": f"topics/{topic.slug}",
+            "stages/<slug:slug>": f"stages/{stage.slug}",
             "weeks/<slug:slug>": f"weeks/{quality.slug}",
             "teams/<slug:slug>": f"teams/{quality.slug}",
             "channels/<slug:slug>": "channels/api",
