@@ -1,5 +1,6 @@
 """A back-test says what routing itself would have done, with fewer items looked at."""
 
+import os
 import random
 import threading
 from datetime import timedelta
@@ -17,6 +18,8 @@ from triage import rulebook
 from triage.models import Analysis, BackTest, Rule, Tagging, Ticket, Topic
 from triage.routing import Router, facts_of
 from triage.rulebook import back_testing, past_facts
+from triage.rulebook.comparison import Tally
+from triage.rulebook.halves import in_two
 from triage.rulebook.past_filters import could_hold
 from triage.rules import parse
 
@@ -375,3 +378,38 @@ def test_rules_moved_by_several_at_once_keep_one_order() -> None:
     assert sorted(finished) == [0, 1, 2, 3]
     places = list(Rule.objects.values_list("position", flat=True))
     assert len(set(places)) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_processes_tell_what_one_does_also_when_the_other_dies(world: list[FeedbackItem]) -> None:
+    before, after = CHANGES[0]
+    mine = Rule.objects.create(name="Mine", position=20, definition=before or after)
+    told: list[int] = []
+
+    def compared(*, in_two: bool) -> dict[str, Any]:
+        found = back_testing.compare(
+            back_testing.standing(mine) if before else None,
+            back_testing.standing(mine, after),
+            others=[],
+            items=1000,
+            at=AT,
+            page=7,
+            in_two_processes=in_two,
+            tell=lambda looked_at: not told.append(looked_at),  # type: ignore[func-returns-value]
+        )
+        assert found is not None
+        return found.told()
+
+    alone = compared(in_two=False)
+    assert compared(in_two=True) == alone
+    assert told[: len(told) // 2] == told[len(told) // 2 :]
+
+    me = os.getpid()
+
+    def dies(piece: int) -> Tally:
+        if os.getpid() != me and piece == 5:
+            os._exit(3)
+        return Tally(looked_at=piece)
+
+    assert [each.looked_at for each in in_two(range(9), dies)] == list(range(9))
+    assert Rule.objects.count() == 1

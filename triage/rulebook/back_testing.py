@@ -1,5 +1,6 @@
 """An edited rule tried on what arrived already, before it decides anything: asked for on a page, worked out by a drain."""
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,7 +12,8 @@ from triage import rulebook, rules
 from triage.models import BackTest, Rule, Topic
 from triage.routing import Router
 from triage.rulebook import past_facts
-from triage.rulebook.comparison import Comparison, Standing
+from triage.rulebook.comparison import Comparison, Standing, Tally
+from triage.rulebook.halves import in_two
 from triage.rulebook.past_facts import Past
 from triage.rulebook.past_filters import could_hold
 
@@ -79,9 +81,11 @@ def compare(
     items: int,
     at: datetime,
     tell: Callable[[int], bool] = lambda looked_at: True,
+    page: int = 0,
+    in_two_processes: bool = False,
 ) -> Comparison | None:
     """Two versions of one rule on the newest items. `tell` hears how many were looked at and says whether to go on; None when
-    it said no."""
+    it said no. In two processes the other reads by a connection of its own, so only what is committed."""
     router = Router.load(at=at)
 
     def otherwise(past: Past) -> str:
@@ -94,18 +98,19 @@ def compare(
     for slug, over in above.items():
         for one in over:
             below.setdefault(one, []).append(slug)
-    found = past_facts.pages(
-        most=items,
+    reading = past_facts.Reading(
         fields=past_facts.fields_of([*changed, *(one.rule for one in others)]),
         above=above,
         only=could_hold(changed, below=below),
-        page=PAGE,
     )
-    for page in found:
-        for past in page.rows:
-            comparison.look(past)
-        comparison.looked_at += page.looked_at
-        if not tell(comparison.looked_at):
+
+    def counted(step: past_facts.Step) -> Tally:
+        return comparison.tally(reading.rows(step), looked_at=step.count)
+
+    steps = list(past_facts.steps(most=items, page=page or PAGE))
+    for found in in_two(steps, counted) if in_two_processes else map(counted, steps):
+        comparison.found.add(found)
+        if not tell(comparison.found.looked_at):
             return None
     return comparison
 
@@ -131,7 +136,15 @@ def _run(back_test: BackTest) -> dict[str, Any] | None:
         mine = BackTest.objects.filter(pk=back_test.pk, cancelled_at=None, lease_token=back_test.lease_token)
         return bool(mine.update(looked_at=looked_at))
 
-    comparison = compare(old, new, others=others, items=back_test.items, at=back_test.asked_at, tell=tell)
+    comparison = compare(
+        old,
+        new,
+        others=others,
+        items=back_test.items,
+        at=back_test.asked_at,
+        tell=tell,
+        in_two_processes=back_test.items > PAGE and (os.cpu_count() or 1) > 1,
+    )
     return comparison.told() if comparison is not None else None
 
 

@@ -48,6 +48,53 @@ def fields_of(some: Collection[rules.Rule]) -> frozenset[str]:
     return frozenset(condition.field for rule in some for condition in rules.conditions(rule))
 
 
+@dataclass(frozen=True)
+class Step:
+    """So many items one after the other, newest first: from `below` (None for the newest of all) down to `last`."""
+
+    count: int
+    below: tuple[datetime, int] | None
+    last: tuple[datetime, int]
+
+
+def steps(*, most: int, page: int = PAGE) -> Iterator[Step]:
+    """The newest `most` items in steps of a page each; only their index is read."""
+    below: tuple[datetime, int] | None = None
+    left = most
+    while left > 0:
+        wanted = min(page, left)
+        with connection.cursor() as cursor:
+            limit = "WHERE (received_at, submission_id) < %(bound)s" if below is not None else ""
+            cursor.execute(_EDGE.format(before=limit), {"bound": below, "wanted": wanted})
+            found, last_at, last = cursor.fetchone()
+        if not found:
+            return
+        yield Step(found, below, (last_at, last))
+        below = (last_at, last)
+        left -= found
+        if found < wanted:
+            return
+
+
+class Reading:
+    """How steps are read: `fields` are what will be asked, `above` the topics above each; `only` leaves out items that nobody needs
+    to look at."""
+
+    def __init__(
+        self, *, fields: Collection[str], above: Mapping[str, Sequence[str]], only: Filter | None = None
+    ) -> None:
+        self._columns, self._only, self._reader = _columns(fields), only, _Reader(fields, above)
+
+    def rows(self, step: Step) -> list[Past]:
+        """The items of a step that were analysed and pass the filter."""
+        limits = " AND (received_at, submission_id) < %(bound)s" if step.below is not None else ""
+        bounds = {"bound": step.below, "last": step.last} | (dict(self._only.params) if self._only else {})
+        with connection.cursor() as cursor:
+            cursor.execute(_statement(self._columns, limits, self._only), bounds)
+            names = [column[0] for column in cursor.description or ()]
+            return [self._reader.past(dict(zip(names, row, strict=True))) for row in cursor]
+
+
 def pages(
     *,
     most: int,
@@ -56,29 +103,10 @@ def pages(
     only: Filter | None = None,
     page: int = PAGE,
 ) -> Iterator[Page]:
-    """The newest `most` items that were analysed, newest first. `fields` are what will be asked, `above` the topics above each;
-    `only` leaves out items that nobody needs to look at."""
-    columns, reads = _columns(fields), _Reader(fields, above)
-    bound: tuple[datetime, int] | None = None
-    left = most
-    while left > 0:
-        wanted = min(page, left)
-        with connection.cursor() as cursor:
-            before = "" if bound is None else "(received_at, submission_id) < %(bound)s"
-            cursor.execute(_EDGE.format(before=f"WHERE {before}" if before else ""), {"bound": bound, "wanted": wanted})
-            found, last_at, last = cursor.fetchone()
-            if not found:
-                return
-            limits = f" AND {before}" if before else ""
-            bounds = {"bound": bound, "last": (last_at, last)}
-            cursor.execute(_statement(columns, limits, only), bounds | (dict(only.params) if only else {}))
-            names = [column[0] for column in cursor.description or ()]
-            rows = [reads.past(dict(zip(names, row, strict=True))) for row in cursor]
-        yield Page(found, rows)
-        bound = (last_at, last)
-        left -= found
-        if found < wanted:
-            return
+    """The newest `most` items, step by step; see `Reading`."""
+    reading = Reading(fields=fields, above=above, only=only)
+    for step in steps(most=most, page=page):
+        yield Page(step.count, reading.rows(step))
 
 
 def _columns(fields: Collection[str]) -> list[str]:
