@@ -12,9 +12,21 @@ from feedback_portal.accounts.models import ApiKey, Role, User
 from intake import receiving
 from intake.models import Form, Place
 from tests.makers import actor, make_channel, make_customer, make_person, make_team, make_ticket
+from triage.connecting import subscribers
 from triage.decisions import decide
 from triage.improving import improvements
-from triage.models import Action, Notification, Rule, Ticket, Topic
+from triage.models import (
+    Action,
+    Announcement,
+    AnnouncementTry,
+    LinkedIssue,
+    Notification,
+    Rule,
+    Subscriber,
+    Ticket,
+    Topic,
+    TrackerProject,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -35,6 +47,10 @@ PAGES = (
     "/settings/people/",
     "/settings/people/{person}/",
     "/settings/keys/",
+    "/settings/webhooks/{webhook}/",
+    "/settings/webhooks/{webhook}/sent/{sent}/",
+    "/settings/trackers/{tracker}/",
+    "/triage/{ticket}/issues/",
     "/settings/channels/",
     "/settings/places/",
     "/settings/places/lobby/",
@@ -69,6 +85,22 @@ def ticket(ines: User) -> Ticket:
     make_channel("shop")
     form = Form.objects.get(slug="feedback")
     Place.objects.create(slug="lobby", name=HOSTILE[:120], form=form, languages=["en", "de"], exit_code="2468")
+    kinds = ["ticket.resolved", "theme.grew"]
+    told, _ = subscribers.create(
+        {"name": HOSTILE[:120], "url": "https://crm.example.com/", "kinds": kinds}, by=me, at=now
+    )
+    sent = subscribers.test(told, by=me, at=now)
+    AnnouncementTry.objects.create(announcement=sent, took_ms=900, status=500, answer=HOSTILE, trouble=HOSTILE)
+    project = TrackerProject.objects.create(kind="jira", name=HOSTILE[:120], trouble=HOSTILE, failures=2)
+    LinkedIssue.objects.create(
+        project=project,
+        ticket=made,
+        key="KET-7",
+        title=HOSTILE,
+        status=HOSTILE[:120],
+        linked_at=now,
+        comments_until=now,
+    )
     Notification.objects.update(parked_at=now, attempts=8, last_error=f"550 5.1.1 {HOSTILE}")
     return made
 
@@ -90,6 +122,9 @@ def addresses(ticket: Ticket, ines: User) -> list[str]:
         "rule": str(Rule.objects.get().pk),
         "person": str(ines.pk),
         "ticket": ticket.reference,
+        "webhook": str(Subscriber.objects.get().pk),
+        "sent": str(Announcement.objects.get().pk),
+        "tracker": str(TrackerProject.objects.get().pk),
     }
     return [address.format(**named) for address in PAGES]
 

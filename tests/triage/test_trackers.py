@@ -23,7 +23,7 @@ from triage.connecting.trackers import trackers
 from triage.connecting.trackers.base import harmless
 from triage.improving import improvements, plans
 from triage.lifecycle import Status
-from triage.models import Action, ActionEvent, CarriedComment, Event, LinkedIssue, Ticket, TrackerProject
+from triage.models import Action, ActionEvent, CarriedComment, Event, LinkedIssue, Notice, Ticket, TrackerProject
 from triage.persons import erasing
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +101,7 @@ def test_an_issue_that_exists_is_linked_with_what_stands_there(there: StandIn, s
 def test_comments_go_both_ways_once_and_none_comes_back(there: StandIn, server: Outside, ada: Actor) -> None:
     ticket = make_ticket()
     link(ticket, connect(there, server, ada), there, ada)
-    there.say("octo", "Which batch was it?")
+    there.say("octo", "Which batch was it, @ada?")
     decisions.decide(ticket.reference, "note", by=ada, at=timezone.now(), text="Batch 2231, says the customer")
 
     issues.ring(TrackerProject.objects.get(), [there.key])
@@ -115,8 +115,9 @@ def test_comments_go_both_ways_once_and_none_comes_back(there: StandIn, server: 
         f"Ada, {ticket.reference}:\n\nBatch 2231, says the customer\n\n(feedback portal note-"
     )
     assert [text for text in notes(ticket) if "Which batch" in text] == [
-        f"octo, Kettle {'' if there.slug == 'jira' else '#'}{there.key}:\nWhich batch was it?"
+        f"octo, Kettle {'' if there.slug == 'jira' else '#'}{there.key}:\nWhich batch was it, @ada?"
     ]
+    assert not Notice.objects.exists(), "words from outside call nobody"
     assert len(notes(ticket)) == 2
     assert CarriedComment.objects.count() == 2
 

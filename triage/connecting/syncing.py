@@ -29,7 +29,7 @@ from feedback_portal.sealing import Unsealable
 from intake.cleaning import clean_line, clean_text
 from intake.connectors.base import Answer, Request
 from intake.polling import come_back_in
-from triage import decisions
+from triage import decisions, journal
 from triage.connecting import issues, projects
 from triage.connecting.trackers import trackers
 from triage.connecting.trackers.base import Comment, Desk, Issue, NotThere, Standing, Tracker, Unwilling, harmless
@@ -247,7 +247,7 @@ def _ticket(issue: LinkedIssue, means: Standing, said: str, *, at: datetime) -> 
     ticket = _about(issue)
     assert isinstance(ticket, Ticket)
     is_ours, done = issue.acted_version == ticket.version, issue.project.when_done
-    decisions.note(ticket, by=_PORTAL, at=at, text=said)
+    _write_down(ticket, said, at=at)
     try:
         with transaction.atomic():
             if means == Standing.DONE and ticket.status in OPEN and done != TrackerProject.WhenDone.NOTE:
@@ -306,9 +306,14 @@ def _write_there(issue: LinkedIssue, tracker: Tracker, desk: Desk) -> None:
 def _note(issue: LinkedIssue, text: str, *, at: datetime) -> None:
     about = _about(issue)
     if isinstance(about, Ticket):
-        decisions.note(about, by=_PORTAL, at=at, text=text)
+        _write_down(about, text, at=at)
     else:
         improvements.tell(about, ActionEvent.Type.COMMENTED, {"text": text}, by=_PORTAL, at=at)
+
+
+def _write_down(ticket: Ticket, text: str, *, at: datetime) -> None:
+    """As a note is, but nobody is called by it: strangers may write where it comes from."""
+    journal.touch(ticket, [(Event.Type.NOTED, {"text": text})], by=_PORTAL, at=at)
 
 
 def _about(issue: LinkedIssue) -> Ticket | Action:
