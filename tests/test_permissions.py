@@ -369,13 +369,13 @@ class World:
         table = Channel.objects.create(slug="table", name="Table", kind="csv_file")
         run = importing.upload(table, io.BytesIO(b"text\nIt leaks\n"), name="said.csv")
         token = receiving.tracking_token(self.ticket.item.submission)
-        told, _ = subscribers.create(
+        hooked, _ = subscribers.create(
             {"name": "CRM", "url": "https://crm.example.com/hook", "kinds": ["ticket.routed"]},
             by=actor(people["admin"]),
             at=timezone.now(),
         )
         project = TrackerProject.objects.create(kind="github", name="Kettle")
-        sent = subscribers.test(told, by=actor(people["admin"]), at=timezone.now())
+        sent = subscribers.test(hooked, by=actor(people["admin"]), at=timezone.now())
         office = WorkCalendar.objects.create(
             slug="office", name="Office", time_zone="UTC", hours={"mon": [["09:00", "17:00"]]}
         )
@@ -412,7 +412,7 @@ class World:
             "proposals/<int:number>": "proposals/1",
             "<int:version>": "1",
             "patterns/<int:number>": f"patterns/{written.pk}",
-            "webhooks/<int:number>": f"webhooks/{told.pk}",
+            "webhooks/<int:number>": f"webhooks/{hooked.pk}",
             "trackers/<int:number>": f"trackers/{project.pk}",
             "trackers/new/<slug:kind>": "trackers/new/github",
             "<int:place>": str(sent.pk),
