@@ -16,7 +16,6 @@
     list().hidden = true;
     list().replaceChildren();
     box().removeAttribute("aria-activedescendant");
-    box().setAttribute("aria-expanded", "false");
   }
 
   async function ask() {
@@ -28,7 +27,6 @@
       if (!answer.ok || answer.redirected || number !== asked || document.activeElement !== box()) return;
       list().replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.children);
       list().hidden = !list().childElementCount;
-      box().setAttribute("aria-expanded", String(!list().hidden));
       chosen = -1;
     } catch {
       /* No network: what is typed is searched for all the same. */
