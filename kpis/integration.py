@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import F
 
 from kpis import recording, statistics
-from kpis.charts import Bar, BarChart
+from kpis.charts import Bar, BarChart, HeatMap, heatmaps
 from kpis.definitions import definitions
 from kpis.definitions.integrated import PARTS, STEPS, counted
 from kpis.facts import within
@@ -92,11 +92,36 @@ def chart(steps: Sequence[Step]) -> BarChart:
     )
 
 
+def heat(question: Question) -> HeatMap:
+    """The steps of each team that received anything; a cell opens its items."""
+    kpi, among = definitions.get("integrated"), question.among("team")
+    found = recording.split(
+        kpi,
+        question.period,
+        "team",
+        [each.pk for each in among],
+        at=question.at,
+        as_of=question.as_of,
+        slice=question.slice,
+    )
+    rows = []
+    for team in among:
+        parts = found[team.pk].figure.parts
+        if n := parts.get("denominator", 0):
+            urls = [question.items_url(kpi, slug, team=team.slug) for slug in STEPS]
+            rows.append((team.name, heatmaps.cells([parts.get(slug, 0) for slug in STEPS], n, urls)))
+    sentence = f"How far feedback went, by team: {len(rows)} teams received some."
+    return HeatMap(sentence, NAMES, tuple(rows), "Team")
+
+
 def groups(question: Question) -> list[GroupTable]:
     """The steps of each group: teams, channels and stages from the roll-ups, products and segments from the items."""
     kpi = definitions.get("integrated")
     told = []
     for by in DIMENSIONS:
+        if by == "team":
+            # Drawn as a grid, with its own table.
+            continue
         among = question.among(by)
         found = recording.split(
             kpi,

@@ -15,6 +15,7 @@ from kpis.charts.columns import Column, ColumnChart
 from kpis.charts.curves import Curve, CurveChart, CurveMark
 from kpis.charts.forests import Effect, ForestChart
 from kpis.charts.funnels import FunnelChart, Member
+from kpis.charts.heatmaps import Cell, HeatMap
 from kpis.charts.lines import Annotation, LineChart, Point
 from kpis.charts.paper import WIDTHS, Paper
 from kpis.charts.sparklines import Sparkline, draw_sparkline
@@ -45,6 +46,7 @@ __all__ = [
     "Annotation",
     "Bar",
     "BarChart",
+    "Cell",
     "Chart",
     "Column",
     "ColumnChart",
@@ -55,6 +57,7 @@ __all__ = [
     "ForestChart",
     "FunnelChart",
     "Group",
+    "HeatMap",
     "LineChart",
     "Member",
     "Point",

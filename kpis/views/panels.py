@@ -18,10 +18,12 @@ def show_integration(request: HttpRequest) -> HttpResponse:
     question = asked(request)
     steps = integration.steps(question)
     chart = integration.chart(steps)
+    grid = integration.heat(question)
     about = "Each bar is of all items received, so a step may hold items that skipped the one before; right, the share."
     context = shell(question, request.path) | {
         "steps": steps,
         "card": Card("From received to verified", about, draw(chart), chart.table()),
+        "grid": Card("By team", "Shares of what each team received.", draw(grid), grid.table()),
         "names": integration.NAMES,
         "tables": integration.groups(question),
     }

@@ -14,6 +14,7 @@ from kpis.charts import (
     Annotation,
     Bar,
     BarChart,
+    Cell,
     Column,
     ColumnChart,
     Curve,
@@ -23,6 +24,7 @@ from kpis.charts import (
     ForestChart,
     FunnelChart,
     Group,
+    HeatMap,
     LineChart,
     Member,
     Point,
@@ -32,6 +34,7 @@ from kpis.charts import (
     draw,
     draw_sparkline,
 )
+from kpis.charts.heatmaps import cells
 from kpis.charts.paper import WIDTHS, Paper, nice_ticks
 
 HOSTILE = '"><script>alert(1)</script>&<b style="x">'
@@ -78,6 +81,11 @@ EVERY_KIND: dict[str, charts.Chart] = {
         ),
         charts.POINTS,
     ),
+    "heat": HeatMap(
+        "How far it went",
+        ("Owned", "Acted on", "Told"),
+        (("Quality", cells([40, 9, 0], 50, ["/o", "/a", "/t"])), ("New", cells([1, 0, 0], 4, ["/o", "", ""]))),
+    ),
     "spread": SpreadChart("Stars", ("1", "2", "3", "4", "5"), (Group("Kiosk", (1, 2, 3, 4, 5), "/k"),)),
 }
 EVERY_EMPTY_KIND: dict[str, charts.Chart] = {
@@ -87,6 +95,7 @@ EVERY_EMPTY_KIND: dict[str, charts.Chart] = {
     "columns": ColumnChart("Nothing", ("Items",), ()),
     "funnel": FunnelChart("Nothing", (Member("New team", 0, 0),), "Expected"),
     "forest": ForestChart("Nothing", (), charts.POINTS),
+    "heat": HeatMap("Nothing", ("Owned",), ()),
     "spread": SpreadChart("Nothing", ("no", "yes"), (Group("Kiosk", (0, 0)),)),
 }
 WITH_HOSTILE_TEXT: dict[str, charts.Chart] = {
@@ -102,6 +111,7 @@ WITH_HOSTILE_TEXT: dict[str, charts.Chart] = {
     "columns": ColumnChart(HOSTILE, (HOSTILE, "b"), (Column(HOSTILE, (1, 2), HOSTILE),)),
     "funnel": FunnelChart(HOSTILE, (Member(HOSTILE, 90, 20, HOSTILE),), HOSTILE),
     "forest": ForestChart(HOSTILE, (Effect(HOSTILE, HOSTILE, 1, 0, 2, "Worse", HOSTILE),), charts.COUNT),
+    "heat": HeatMap(HOSTILE, (HOSTILE,), ((HOSTILE, (Cell(0.5, HOSTILE, HOSTILE, HOSTILE),)),), HOSTILE),
     "spread": SpreadChart(HOSTILE, (HOSTILE, "b", "c"), (Group(HOSTILE, (1, 2, 3), HOSTILE),)),
 }
 

@@ -51,7 +51,9 @@ def test_groups_add_up_to_the_whole(town: Town) -> None:
 
     tables = {table.by: {row.name: row.received for row in table.rows} for table in integration.groups(question())}
 
-    assert tables["team"] == {"Logistics": 4, "Quality": 8, "Triage desk": 0}
+    grid = dict(integration.heat(question()).rows)
+    assert {name: cells[3].shown for name, cells in grid.items()} == {"Logistics": "3 of 4", "Quality": "6 of 8"}
+    assert "team=quality" in grid["Quality"][3].href
     assert tables["product"] == {"Not known": 10, "H4": 2}
     assert tables["segment"] == {"Not known": 12}
 
