@@ -29,7 +29,8 @@ PIPELINE = (
     Stage("import customers", "intake.RelationFile", "intake.tasks.take_relations_pending", "intake"),
     Stage("take apart", "intake.Delivery", "intake.tasks.take_apart_pending", "intake"),
     Stage("normalize", "intake.Submission", "intake.tasks.normalize_pending", "intake"),
-    Stage("understand", "intake.Arrival", "triage.tasks.understand_pending", "triage"),
+    # In a queue of its own: a few rings at most wait in each, and new items must not stand behind what follows earlier ones.
+    Stage("understand", "intake.Arrival", "triage.tasks.understand_pending", "place"),
     Stage("compare", "triage.Gathering", "triage.tasks.gather_pending", "triage"),
     Stage("group", "triage.Regrouping", "triage.tasks.group_pending", "triage"),
     Stage("re-evaluate", "triage.ReevaluationBatch", "triage.tasks.reevaluate_pending", "triage"),

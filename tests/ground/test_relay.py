@@ -61,6 +61,16 @@ def test_rings_are_bounded_however_long_nobody_answers(broker: redis.Redis) -> N
     assert sum(rung) == broker.llen(MEASURE.queue) == 4
 
 
+def test_new_items_are_rung_for_however_much_else_waits(broker: redis.Redis) -> None:
+    (understand,) = (stage for stage in PIPELINE if stage.name == "understand")
+    for stage in PIPELINE:
+        if stage != understand:
+            while relay.ring(stage, broker):
+                pass
+
+    assert relay.ring(understand, broker)
+
+
 def test_looking_is_one_statement(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     with django_assert_num_queries(1):
         relay.stages_due()
