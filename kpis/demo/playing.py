@@ -300,7 +300,7 @@ class Player:
         action = self._actions[change.title] = verb(self._actions[change.title], **given)
         if verb is not telling.ship:
             return
-        telling.tell_pending()
+        telling.tell_at_once(action)
         # Shipping resolves what it answers, behind the tickets we hold.
         for item in improvements.linked(action).values_list("item", flat=True):
             self._reread(self._tickets[item])

@@ -236,7 +236,11 @@ def test_mails_of_the_past_are_told_and_not_sent_again(shown: Submission) -> Non
         assert newest is not None
         assert newest.occurred_at > timezone.now() - timedelta(days=1, minutes=2)
     told = Event.objects.filter(type="customer_told")
-    assert told.count() == Notification.objects.filter(kind="resolution", completed_at__isnull=False).count() > 0
+    assert (
+        told.count()
+        == Notification.objects.filter(kind__in=["resolution", "change"], completed_at__isnull=False).count()
+        > 0
+    )
 
 
 def test_the_queue_shows_every_kind_and_the_owner_sees_it(shown: Submission, owner: User, client: Client) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import IntegerField, Q, Sum
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Now
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.pending import Drained, drain
@@ -101,6 +101,13 @@ def tell_pending() -> Drained:
     """Resolve and write to what is due, a part a transaction: whoever dies in the middle leaves it whole to the next."""
     rows = TellingPart.objects.select_related("telling__action__team", "telling__person", "telling__key")
     return drain(rows, _tell, batch=1, lease=_LEASE)
+
+
+def tell_at_once(action: Action) -> None:
+    """What waits to be told about it, within the caller's transaction: for a story that is played and not lived."""
+    parts = TellingPart.objects.waiting().filter(telling__action=action)
+    _tell(list(parts.select_related("telling__action__team", "telling__person", "telling__key").order_by("pk")))
+    parts.update(completed_at=Now())
 
 
 def ask_again(*, at: datetime) -> int:
