@@ -12,7 +12,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +117,29 @@ def correct(page: Any, channel: str, item: dict[str, Any], label: dict[str, Any]
     ticket = Ticket.objects.select_related("team").get(
         item__channel__slug=channel, item__submission__external_id=item["id"]
     )
-    page.goto(f"/triage/{ticket.reference}/tag/")
-    for box in page.locator("input[name=topic]").all():
-        box.set_checked(box.get_attribute("value") == slug(label["topic"]))
-    page.get_by_role("button", name="Set tags").click()
-    page.wait_for_url(lambda address: "/tag/" not in address and "/decide/" not in address)
+    topic = slug(label["topic"])
+
+    def tag() -> None:
+        for box in page.locator("input[name=topic]").all():
+            box.set_checked(box.get_attribute("value") == topic)
+
+    decide(page, f"/triage/{ticket.reference}/tag/", "Set tags", tag)
     if ticket.team.name != label["team"]:
-        page.goto(f"/triage/{ticket.reference}/route/")
-        page.get_by_role("radio", name=label["team"]).first.check()
-        page.get_by_role("button", name="Route", exact=True).click()
-        page.wait_for_url(lambda address: "/route/" not in address and "/decide/" not in address)
+        route = f"/triage/{ticket.reference}/route/"
+        decide(page, route, "Route", page.get_by_role("radio", name=label["team"]).first.check)
+
+
+def decide(page: Any, form: str, button: str, fill_in: Callable[[], None]) -> None:
+    """As a person does: who is told that the portal changed the ticket meanwhile looks at it anew and decides again."""
+    for _ in range(3):
+        page.goto(form)
+        fill_in()
+        with page.expect_response(lambda answer: answer.request.method == "POST") as told:
+            page.get_by_role("button", name=button, exact=True).click()
+        page.wait_for_load_state()
+        if told.value.status < 400:
+            return
+    sys.exit(f"{form} was refused three times.")
 
 
 def train(page: Any) -> None:
