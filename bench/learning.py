@@ -3,7 +3,8 @@
     .venv/bin/python bench/learning.py ITEMS.jsonl.gz LABELS.jsonl.gz --taxonomy TAXONOMY.json [--corrections 50] [--next 500] [--pictures FOLDER]
 
 The first thousand items of the file come in; the next ones do so twice, before and after the corrections, in two
-channels. A person tags and routes what the file's labels say, page by page; the portal trains, promotes, and is taken back.
+channels. A person goes through the first ones page by page, accepts what agrees with the file's labels and puts right what does
+not, until so many were put right; the portal trains, promotes, and is taken back.
 """
 
 import argparse
@@ -38,18 +39,12 @@ def main() -> None:
     take_in(later, "learning-before")
     told = {"before": right(later, labels, "learning-before")}
 
-    tagged = tags("learning-first")
-    chosen = [
-        item
-        for item in first
-        if labels[item["id"]]["topic"] and tagged.get(item["id"]) != {slug(labels[item["id"]]["topic"])}
-    ]
+    chosen = [item for item in first if labels[item["id"]]["topic"]]
     random.Random(7).shuffle(chosen)
     began = time.monotonic()
     with browser(given.pictures) as page:
-        for item in chosen[: given.corrections]:
-            correct(page, "learning-first", item, labels[item["id"]])
-        told["seconds_of_correcting"] = round(time.monotonic() - began, 1)
+        told |= go_through(page, "learning-first", chosen, labels, corrections=given.corrections)
+        told["seconds_of_deciding"] = round(time.monotonic() - began, 1)
         train(page)
         told["versions"] = versions()
         picture(page, given.pictures, "promoted")
@@ -111,12 +106,41 @@ def tags(channel: str) -> dict[str, set[str]]:
     return found
 
 
-def correct(page: Any, channel: str, item: dict[str, Any], label: dict[str, Any]) -> None:
+def go_through(
+    page: Any, channel: str, items: Sequence[dict[str, Any]], labels: dict[str, Any], *, corrections: int
+) -> dict[str, int]:
+    """How many were accepted and how many put right."""
     from triage.models import Ticket
 
-    ticket = Ticket.objects.select_related("team").get(
-        item__channel__slug=channel, item__submission__external_id=item["id"]
-    )
+    tagged, accepted, corrected = tags(channel), 0, 0
+    for item in items:
+        if corrected == corrections:
+            break
+        label = labels[item["id"]]
+        ticket = Ticket.objects.select_related("team").get(
+            item__channel__slug=channel, item__submission__external_id=item["id"]
+        )
+        if tagged.get(item["id"]) == {slug(label["topic"])} and ticket.team.name == label["team"]:
+            accepted += accept(page, ticket)
+        else:
+            correct(page, ticket, label)
+            corrected += 1
+    return {"accepted": accepted, "corrected": corrected}
+
+
+def accept(page: Any, ticket: Any) -> int:
+    """1, or 0 where the portal proposes nothing."""
+    page.goto(f"/triage/{ticket.reference}/")
+    button = page.get_by_role("button", name="Accept").first
+    if not button.count():
+        return 0
+    with page.expect_response(lambda answer: answer.request.method == "POST" and "/decide/" in answer.url):
+        button.click()
+    page.wait_for_load_state()
+    return 1
+
+
+def correct(page: Any, ticket: Any, label: dict[str, Any]) -> None:
     topic = slug(label["topic"])
 
     def tag() -> None:

@@ -332,7 +332,7 @@ class TestWhatItTeaches:
         assert audits.close_due(at=LATER) == 1
 
         assert self.labels() == {"topic": ["leak"], "team": ["logistics"]}
-        assert sorted(Training.objects.values_list("field", flat=True)) == ["team", "topic"]
+        assert sorted(Training.objects.values_list("field", flat=True)) == ["sentiment", "team", "topic"]
         event = Event.objects.get(type="audited")
         assert (event.item_id, event.ticket, event.data["audit"]) == (labelled.item_id, None, "2026-W10")
         assert audits.close_due(at=LATER) == 0

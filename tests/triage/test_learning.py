@@ -16,7 +16,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import NotAllowed
 from intake.models import Arrival
 from tests.bakery import WORLD, arrive, chance, correct, found_right, mixed, open_bakery, saying, train
-from tests.makers import actor, make_item, make_person, make_ticket
+from tests.makers import actor, make_item, make_person, make_team, make_ticket
 from tests.shared_world import rows_that_last
 from triage import decisions, pipeline, refining
 from triage.learning import promotion, training
@@ -98,6 +98,36 @@ class TestCorrections:
 
         assert corrections("topic") == []
         assert corrections("team") == []
+
+    def test_beside_what_was_put_right_counts_what_was_accepted_and_never_much_more(
+        self, world: None, tariq: Actor
+    ) -> None:
+        kept = [make_ticket(f"Charred {number}", team=make_team("baking")) for number in range(6)]
+        for ticket in kept:
+            Tagging.objects.create(
+                item=ticket.item, topic=Topic.objects.get(slug="crust"), source="model", confidence=0.9
+            )
+            decisions.decide(ticket.reference, "accept", by=tariq, at=AT)
+        unclear = make_ticket("Charred, and twice the price", team=make_team("baking"))
+        for slug in ("crust", "price"):
+            Tagging.objects.create(
+                item=unclear.item, topic=Topic.objects.get(slug=slug), source="model", confidence=0.9
+            )
+        decisions.decide(unclear.reference, "accept", by=tariq, at=AT)
+        wrong = make_ticket("The coins", team=make_team("baking"))
+        decisions.decide(wrong.reference, "tag", by=tariq, at=AT, topic="price")
+        decisions.decide(wrong.reference, "route", by=tariq, at=AT, team="till")
+        later = kept[5]
+        decisions.decide(later.reference, "route", by=tariq, at=AT, team="driving")
+
+        topics = {each.item: (each.label, each.is_silent) for each in corrections("topic")}
+        assert topics.pop(wrong.item_id) == ("price", False)
+        assert topics == {ticket.item_id: ("crust", True) for ticket in kept[2:]}
+        teams = {each.item: (each.label, each.is_silent) for each in corrections("team")}
+        assert teams.pop(wrong.item_id) == ("till", False)
+        assert teams.pop(later.item_id) == ("driving", False)
+        assert unclear.item_id in teams
+        assert set(teams.values()) == {("baking", True)}
 
     def test_what_was_taken_back_was_not_said(self, world: None, tariq: Actor) -> None:
         ticket = make_ticket()

@@ -148,7 +148,7 @@ def _close(number: int, *, at: datetime) -> bool:
             for audited in labelled
         )
         if labelled:
-            mark_for_training(Field.values)
+            mark_for_training((Field.TOPIC, Field.TEAM, Field.SENTIMENT))
     return True
 
 

@@ -1,15 +1,18 @@
 """What people said about items, as the labels that models learn from.
 
-Only a person teaches. What a model, a rule or a program decided is no label, and neither is a suggestion that somebody
-merely accepted: a model that learned from its own answers would only grow surer of them. Each item counts once, by the
-last word of a person about it that was not taken back:
+Only a person teaches: what a model, a rule or a program decided is no label. Each item counts once, by the last word of a
+person about it that was not taken back:
 
 - topic: the topic a person put on it last and that still stands; "" when they took the last one off, or said none fits.
 - team: the team a person routed it to, or whose people resolved it with an outcome; "" when that is the catch-all. What was
   only handed on, since a part was done or nobody had time, says nothing of where such items belong.
-- urgency: the severity a person set last, as the tagger counts. Corrections alone are, by what they are, where the portal was
-  wrong, and who learns from them alone learns to contradict; so for each that was said, up to four items count that a person
-  closed with an outcome and left at the severity they came with.
+- urgency: the severity a person set last, as the tagger counts.
+
+Corrections alone are, by what they are, where the portal was wrong, and who learns from them alone learns to contradict and
+to be sure of nothing. So for each that was said, up to four items count that a person left as they were: of topic and team those
+they accepted, of urgency those they closed with an outcome. Never more: a model that learned mostly from its own answers
+would only grow surer of them.
+
 - sentiment: what both said in a weekly audit.
 - spam: what a person closed as spam, and of what people closed with an outcome ten times as many, which was none.
 
@@ -90,12 +93,31 @@ _TEACHES = """
     WHERE NOT EXISTS (SELECT FROM triage_ticket spam WHERE spam.item_id = said.item_id AND spam.resolution = 'spam')
 """
 
-# The `audited` are (item, event, label), the `usual` what people said by deciding; an item counts by the first that has it.
-_AUDITED_FIRST = """
-SELECT said.item_id, said.event, said.label FROM (
-    SELECT * FROM audited UNION ALL
-    SELECT * FROM usual WHERE item_id NOT IN (SELECT item_id FROM audited)
-) said ORDER BY said.event DESC LIMIT %(most)s
+# The newest `spoken` and then the newest `silent`.
+_SPOKEN_FIRST = """
+SELECT item_id, event, label, is_silent FROM (
+    SELECT *, false AS is_silent FROM spoken UNION ALL SELECT *, true FROM silent
+) every ORDER BY is_silent, event DESC LIMIT %(most)s
+"""
+
+# Who accepts says that the proposal is right as a whole.
+_ACCEPTED = f"e.type = 'triaged' AND e.data ? 'topics' AND {_BY_A_PERSON}"
+
+# The `audited` are (item, event, label), the `usual` what people said by deciding, the `accepted` what they left as it was; an item
+# counts by the first that has it.
+_SAID_THEN_ACCEPTED = f"""
+, spoken AS (
+    SELECT item_id, event, label FROM (
+        SELECT * FROM audited UNION ALL
+        SELECT * FROM usual WHERE item_id NOT IN (SELECT item_id FROM audited)
+    ) every ORDER BY event DESC LIMIT %(most)s
+), silent AS (
+    SELECT said.item_id, said.event, said.label FROM (
+        SELECT * FROM accepted WHERE item_id NOT IN (SELECT item_id FROM audited)
+    ) said {_TEACHES}
+    ORDER BY said.event DESC LIMIT 4 * (SELECT count(*) FROM spoken)
+)
+{_SPOKEN_FIRST}
 """
 
 _TOPIC = f"""
@@ -121,7 +143,15 @@ WITH audited AS (
     FROM said LEFT JOIN put ON put.item_id = said.item_id {_TEACHES}
         AND (put.slug IS NOT NULL OR NOT EXISTS (
             SELECT FROM triage_tagging t WHERE t.item_id = said.item_id AND t.removed_at IS NULL))
-) {_AUDITED_FIRST}
+), accepted AS (
+    -- With one tag, so that it is told which of several was looked at.
+    SELECT DISTINCT ON (e.item_id) e.item_id, e.id AS event, topic.slug AS label
+    FROM triage_event e JOIN triage_topic topic ON topic.slug = e.data->'topics'->>0 AND topic.is_active
+    WHERE {_ACCEPTED} AND jsonb_array_length(e.data->'topics') = 1
+        AND EXISTS (SELECT FROM triage_tagging t WHERE t.item_id = e.item_id AND t.topic_id = topic.id AND t.removed_at IS NULL)
+        AND NOT EXISTS (SELECT FROM said WHERE said.item_id = e.item_id)
+    ORDER BY e.item_id, e.id DESC
+) {_SAID_THEN_ACCEPTED}
 """
 
 _TEAM = f"""
@@ -144,7 +174,14 @@ WITH audited AS (
     SELECT said.item_id, said.event, CASE WHEN team.is_catch_all THEN '' ELSE team.slug END AS label
     FROM said JOIN triage_ticket ticket ON ticket.id = said.ticket_id
         JOIN accounts_team team ON team.id = ticket.team_id AND team.is_active {_TEACHES}
-) {_AUDITED_FIRST}
+), accepted AS (
+    SELECT DISTINCT ON (e.item_id) e.item_id, e.id AS event, team.slug AS label
+    FROM triage_event e JOIN triage_ticket ticket ON ticket.id = e.ticket_id
+        JOIN accounts_team team ON team.id = ticket.team_id AND team.is_active AND NOT team.is_catch_all
+    WHERE {_ACCEPTED} AND NOT EXISTS (SELECT FROM said WHERE said.item_id = e.item_id)
+        AND NOT EXISTS (SELECT FROM triage_ticket other WHERE other.item_id = e.item_id AND other.id <> ticket.id)
+    ORDER BY e.item_id, e.id DESC
+) {_SAID_THEN_ACCEPTED}
 """
 
 # Of those who closed an item with an outcome.
@@ -167,9 +204,7 @@ WITH said AS (
     SELECT said.item_id, said.event, said.label FROM left_so said {_TEACHES}
     ORDER BY said.event DESC LIMIT 4 * (SELECT count(*) FROM spoken)
 )
-SELECT item_id, event, label, is_silent FROM (
-    SELECT *, false AS is_silent FROM spoken UNION ALL SELECT *, true FROM silent
-) every ORDER BY is_silent, event DESC LIMIT %(most)s
+{_SPOKEN_FIRST}
 """
 
 _SENTIMENT = f"""
