@@ -123,7 +123,7 @@ def go_through(
         if tagged.get(item["id"]) == {slug(label["topic"])} and ticket.team.name == label["team"]:
             accepted += accept(page, ticket)
         else:
-            correct(page, ticket, label)
+            correct(page, ticket, label, tagged.get(item["id"], set()))
             corrected += 1
     return {"accepted": accepted, "corrected": corrected}
 
@@ -140,14 +140,15 @@ def accept(page: Any, ticket: Any) -> int:
     return 1
 
 
-def correct(page: Any, ticket: Any, label: dict[str, Any]) -> None:
+def correct(page: Any, ticket: Any, label: dict[str, Any], tagged: set[str]) -> None:
     topic = slug(label["topic"])
 
     def tag() -> None:
         for box in page.locator("input[name=topic]").all():
             box.set_checked(box.get_attribute("value") == topic)
 
-    decide(page, f"/triage/{ticket.reference}/tag/", "Set tags", tag)
+    if tagged != {topic}:
+        decide(page, f"/triage/{ticket.reference}/tag/", "Set tags", tag)
     if ticket.team.name != label["team"]:
         route = f"/triage/{ticket.reference}/route/"
         decide(page, route, "Route", page.get_by_role("radio", name=label["team"]).first.check)

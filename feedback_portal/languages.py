@@ -18,8 +18,9 @@ ASKED = "lang"
 PROGRAMS = "en"
 """Programs read one language, so that nothing they compare depends on who set them up."""
 _REMEMBERED = 365 * 24 * 3600
-# Forms and kiosks say in their addresses which language they speak, and set no cookie in other people's pages.
-_SET_NO_COOKIE = ("/f/", "/k/")
+# Forms, kiosks and the previews of both say in their addresses which language they speak. That sets no cookie: in other people's
+# pages it may not, and whoever looks at a preview did not ask for their own pages in that language.
+_SET_NO_COOKIE = ("/f/", "/k/", "/settings/")
 
 
 def nearest(code: str) -> str:

@@ -299,6 +299,8 @@ SPECTACULAR_SETTINGS = {
         "ActionKind": "triage.models.Action.Kind",
         "SuggestionKind": "triage.proposals.Kind",
         "ThemeState": "triage.models.Theme.State",
+        "SignalVerdict": "kpis.models.Signal.Verdict",
+        "ActionVerdict": "triage.models.Action.Outcome",
         "BackTestState": ["waiting", "done", "cancelled", "failed"],
         "ReevaluationState": ["running", "done", "taken_back"],
     },

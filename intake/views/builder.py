@@ -86,7 +86,7 @@ def builder(request: HttpRequest, slug: str) -> HttpResponse:
     else:
         sentence = _SAID.get(do.partition(" ")[0], gettext("The draft is saved."))
     messages.success(request, sentence)
-    here = _here(slug, lang=_spoken(request, told, language), open=name if do == "add" else "")
+    here = _here(slug, beside=_spoken(request, told, language), open=name if do == "add" else "")
     return redirect(f"{here}#asked-{name}" if name and do != "add" else here)
 
 
@@ -108,11 +108,11 @@ def _page(
         "tab": "questions",
         "seen": seen.isoformat() if seen else "",
         "open": request.GET.get("open", ""),
-        "here": _here(form.slug, lang=language),
-        "preview": _here(form.slug, "intake:form_preview", lang=language or first),
+        "here": _here(form.slug, beside=language),
+        "preview": _here(form.slug, "intake:form_preview", lang=language or first, beside=language),
         "first": {"code": first, "name": own_name(first)},
         "others": [
-            {"code": code, "name": own_name(code), "url": _here(form.slug, lang=code), "is_current": code == language}
+            {"code": code, "name": own_name(code), "url": _here(form.slug, beside=code), "is_current": code == language}
             for code in others
         ],
         "other_name": own_name(language) if language else "",
@@ -257,7 +257,8 @@ def _form(slug: str) -> Form:
 
 def _other(request: HttpRequest, stored: Told) -> str:
     """The language beside the form's own."""
-    asked = request.GET.get("lang", "")
+    # Not `lang`, which would turn the whole page into that language.
+    asked = request.GET.get("beside", "")
     return asked if asked in stored.get("translations", {}) else ""
 
 

@@ -90,7 +90,7 @@ def build(*, at: datetime) -> World:
             "/settings/forms/new/",
             *(
                 f"/settings/forms/after-repair/{tab}"
-                for tab in ("", "?lang=de", "sharing/", "versions/", "versions/1/")
+                for tab in ("", "?beside=de", "sharing/", "versions/", "versions/1/")
             ),
             "/settings/forms/fair/sharing/",
             "/settings/forms/draft/",

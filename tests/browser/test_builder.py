@@ -209,7 +209,7 @@ def test_its_pages_are_accessible_and_fit(
     surveys.publish(form, WHOLE)
     page = enter(new_context(width=width, color_scheme=theme))
 
-    for address in ("", "new/", "feedback/", "feedback/?lang=de&open=how", "feedback/?open=text", "feedback/?open=why", "feedback/sharing/", "feedback/versions/", "feedback/versions/1/"):  # fmt: skip
+    for address in ("", "new/", "feedback/", "feedback/?beside=de&open=how", "feedback/?open=text", "feedback/?open=why", "feedback/sharing/", "feedback/versions/", "feedback/versions/1/"):  # fmt: skip
         page.goto(f"/settings/forms/{address}")
         assert_accessible(page)
     page.goto("/settings/forms/feedback/?open=text")

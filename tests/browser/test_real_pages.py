@@ -14,7 +14,7 @@ from intake.models import Form, Place
 from tests.makers import actor, make_channel, make_customer, make_person, make_team, make_ticket
 from triage.connecting import subscribers
 from triage.decisions import decide
-from triage.improving import improvements
+from triage.improving import improvements, telling
 from triage.models import (
     Action,
     Announcement,
@@ -194,6 +194,10 @@ def test_an_action_goes_its_way_without_the_script(
     page.get_by_label("What customers read").fill("Every machine has a better seal.")
     page.get_by_role("button", name="Ship it").click()
 
-    page.get_by_text("has shipped. Check in a while").wait_for()
+    page.get_by_text("has shipped. Tell those who told us").wait_for()
+    page.goto(f"/actions/{Action.objects.get(title='Order better seals').reference}/tell/")
+    page.get_by_role("button", name="Tell 1 customer").click()
+    page.get_by_role("heading", name="Told on").wait_for()
+    telling.tell_pending()
     ticket.refresh_from_db()
     assert (ticket.status, ticket.resolution) == ("resolved", "shipped")

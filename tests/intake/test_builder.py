@@ -92,7 +92,7 @@ WHOLE = Definition(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("language", ["", "?lang=de", "?lang=fr"])
+@pytest.mark.parametrize("language", ["", "?beside=de", "?beside=fr"])
 def test_saving_a_page_as_it_stands_changes_nothing(client: Client, form: Form, language: str) -> None:
     surveys.publish(form, read_definition(as_json(WHOLE)))
 
@@ -258,12 +258,12 @@ class TestLanguages:
     def test_texts_stand_side_by_side_and_others_stay(self, client: Client) -> None:
         sheet(client).post(client, "speak", new_language="de")
         sheet(client).post(client, "speak", new_language="fr")
-        german = sheet(client, URL + "?lang=de")
+        german = sheet(client, URL + "?beside=de")
         german.fields |= {
             "translations.de.title": ["Erzählen Sie"],
             "translations.de.questions.rating.options.1": ["Schlecht"],
         }
-        german.post(client, "save", to=URL + "?lang=de")
+        german.post(client, "save", to=URL + "?beside=de")
 
         assert draft().translations == {
             "de": {"title": "Erzählen Sie", "questions": {"rating": {"options": {"1": "Schlecht"}}}},
@@ -307,7 +307,17 @@ class TestPreview:
 
     def test_it_speaks_the_language_that_is_worked_on(self, client: Client, form: Form) -> None:
         surveys.publish(form, WHOLE)
-        assert "Nach der Reparatur" in client.get(URL + "preview/?lang=de").content.decode()
+        shown = client.get(URL + "preview/?lang=de")
+
+        assert "Nach der Reparatur" in shown.content.decode()
+        assert not shown.cookies, "who looks at a preview still reads their own pages in their own language"
+
+    def test_working_on_a_language_leaves_the_page_in_its_own(self, client: Client, form: Form) -> None:
+        surveys.publish(form, WHOLE)
+        page = client.get(URL + "?beside=de").content.decode()
+
+        assert '<html lang="en"' in page
+        assert 'value="Nach der Reparatur"' in page
 
     def test_an_old_version_is_shown_as_it_was(self, client: Client, form: Form) -> None:
         surveys.publish(form, WHOLE)

@@ -182,7 +182,6 @@ def planned(team: Team, by: User, *, day: int = -7, **expected: Any) -> Action:
         by=actor(by),
         at=at(0),
         public_text="It is glued.",
-        resolve=False,
     )
 
 

@@ -176,7 +176,7 @@ def test_an_item_that_came_later_is_not_in_the_list_of_an_earlier_number(signed_
         ("/kpis/?from=yesterday", "Write the day as year, month and day"),
         ("/kpis/?from=2026-03-02&to=2026-03-01", "Swap the two days"),
         ("/kpis/csat/?to=31.3.2026", "Write the day as year, month and day"),
-        ("/kpis/csat/items/?side=both", "numerator or denominator"),
+        ("/kpis/csat/items/?side=both", "Write `side` as one of"),
         ("/kpis/csat/items/?as_of=later", "Write a day as"),
         ("/kpis/csat/items/?cursor=x", "not one of ours"),
         ("/kpis/backlog/?band=old", "Write `band` as one of"),

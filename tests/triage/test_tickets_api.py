@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team
 from tests.makers import AT, actor, make_customer, make_item, make_person, make_team, make_ticket
-from triage.improving import improvements
+from triage.improving import improvements, telling
 from triage.models import Action, Event, Rule, Tagging, Ticket, Topic
 from triage.rulebook import back_testing
 
@@ -470,6 +470,7 @@ class TestActions:
         status, shipped = robot.call("post", f"{path}decisions/", {"verb": "ship", "public_text": "Glued."})
 
         assert (status, shipped["step"], shipped["tickets"]) == (200, "check", [ticket.reference])
+        telling.tell_pending()
         ticket.refresh_from_db()
         assert ticket.resolution == "shipped"
 
