@@ -1,8 +1,9 @@
 """KPI pages: who sees what, and every number opens a list of exactly its length."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -13,9 +14,11 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import Role
 from kpis.definitions import definitions
+from kpis.definitions.base import Kpi
 from kpis.views.numbers import ITEMS_A_PAGE
 from tests.kpis.conftest import SEASON, happened, recount, season, today
 from tests.makers import make_channel, make_customer, make_person, make_team, make_ticket
+from tests.shared_world import rows_that_last
 from triage.models import ChangedDay, Event, Ticket
 
 pytestmark = pytest.mark.django_db
@@ -103,18 +106,28 @@ def test_every_number_on_the_dashboard_opens_exactly_its_items(signed_in: SignIn
         assert said == len(found) == len(set(found)) == int(number.replace(",", "")), unquote(url)
 
 
-@pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
-def test_every_number_of_a_kpi_opens_exactly_its_items(signed_in: SignIn, kpi) -> None:  # type: ignore[no-untyped-def]
-    season()
-    outcomes()
-    client = signed_in()
-    html = page(client, f"/kpis/{kpi.slug}/?from={today() - timedelta(days=60)}&to={today()}")
-    assert kpi.definition.replace("'", "&#x27;") in html
-    links = re.findall(r'<a class="lk" href="([^"]+/items/[^"]*)">([\d,]+)(?: items?<|<)', html)
-    assert len(links) >= 5  # a side at least, two teams, two channels
-    for url, number in links:
-        said, found = listed(client, url)
-        assert said == len(found) == int(number.replace(",", "")), unquote(url)
+class TestNumbersAndTheirItems:
+    """On one season for all KPIs, since it is much to write and none of them changes it."""
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def world(cls, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+        with rows_that_last(django_db_blocker):
+            with django_db_blocker.unblock():
+                season()
+                outcomes()
+            yield
+
+    @pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
+    def test_every_number_of_a_kpi_opens_exactly_its_items(self, signed_in: SignIn, kpi: Kpi) -> None:
+        client = signed_in()
+        html = page(client, f"/kpis/{kpi.slug}/?from={today() - timedelta(days=60)}&to={today()}")
+        assert kpi.definition.replace("'", "&#x27;") in html
+        links = re.findall(r'<a class="lk" href="([^"]+/items/[^"]*)">([\d,]+)(?: items?<|<)', html)
+        assert len(links) >= 5  # a side at least, two teams, two channels
+        for url, number in links:
+            said, found = listed(client, url)
+            assert said == len(found) == int(number.replace(",", "")), unquote(url)
 
 
 def outcomes() -> None:

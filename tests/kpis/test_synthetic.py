@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from random import Random
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -23,6 +25,7 @@ from kpis.synthetic import draws, tables
 from kpis.synthetic.draws import Drawn, Plan
 from kpis.synthetic.ground import Ground, TopicPlace
 from kpis.synthetic.vocabulary import Vocabulary
+from tests.shared_world import rows_that_last
 from triage import decisions
 from triage.lifecycle import DONE, Resolution, Status
 from triage.models import ActionLink, Analysis, Event, SearchText, Tagging, Ticket, Topic
@@ -41,10 +44,18 @@ def load(items: int = ITEMS, days: int = DAYS, seed: str = "7") -> dict[str, flo
     return told
 
 
+@pytest.fixture(scope="module")
+def kept(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, float]]:
+    with rows_that_last(django_db_blocker), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draws, "SLICE", 110)  # so that there are three of them
+        with django_db_blocker.unblock():
+            told = load()
+        yield told
+
+
 @pytest.fixture
-def loaded(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    monkeypatch.setattr(draws, "SLICE", 110)  # so that there are three of them
-    return load()
+def loaded(kept: dict[str, float], db: None) -> dict[str, float]:
+    return kept
 
 
 def test_every_table_is_filled_and_the_counts_are_true(loaded: dict[str, float]) -> None:
