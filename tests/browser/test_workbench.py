@@ -245,6 +245,7 @@ def test_letters_are_only_letters_in_a_field_and_when_keys_are_off(page: "Page")
     page.locator("#single-keys").uncheck()
     page.keyboard.press("Escape")
     page.reload()
+    expect(page.locator("#open-F-20493")).to_be_focused()
     page.keyboard.press("j")
     assert marked_item(page) == "F-20493"
     page.keyboard.press("ArrowDown")
