@@ -18,7 +18,7 @@ PLURALS: Final[Mapping[str, str]] = {
 """How each language counts, as in the catalogues of Django itself. English is written in the code and needs no catalogue."""
 
 _CALLS: Final = {
-    **dict.fromkeys(("gettext", "gettext_lazy", "gettext_noop", "marked", "_"), ("id",)),
+    **dict.fromkeys(("gettext", "gettext_lazy", "gettext_noop", "marked", "worded", "_"), ("id",)),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), ("id", "plural")),
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ("context", "id")),
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ("context", "id", "plural")),

@@ -195,7 +195,7 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             # Every page has words, so none has to say that it translates them.
-            "builtins": ["django.templatetags.i18n"],
+            "builtins": ["django.templatetags.i18n", "feedback_portal.said"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

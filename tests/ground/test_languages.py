@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from feedback_portal import catalogues, languages
 from feedback_portal.accounts.models import User
+from feedback_portal.marking import worded
 from intake.models import FeedbackItem
 from tests.ground.unmarked import in_code, in_page, words_of
 from tests.makers import actor, make_customer, make_item, make_person, make_team, make_ticket
@@ -34,13 +35,7 @@ FINISHED = (
     "templates/triage/tracking.html",
     "templates/triage/erased.html",
     "templates/triage/whole_mail.html",
-    "templates/triage/settings/_errors.html",
-    "templates/triage/settings/_line.html",
-    "templates/triage/settings/_link.html",
-    "templates/triage/settings/_nav.html",
-    "templates/triage/settings/_person_fields.html",
-    "templates/triage/settings/_team_fields.html",
-    "templates/triage/settings/start.html",
+    "templates/triage/settings/**/*.html",
     "feedback_portal/*.py",
     "feedback_portal/accounts/*.py",
     "intake/*.py",
@@ -48,7 +43,7 @@ FINISHED = (
     "intake/views/*.py",
     "triage/notifications.py",
     "triage/tracking.py",
-    "triage/views/settings/shell.py",
+    "triage/views/settings/*.py",
     "triage/views/tracking.py",
 )
 # Read by programs, by whoever runs the portal, or by its developers, in English.
@@ -252,6 +247,17 @@ class TestCustomers:
 
         assert spanish["headline"] == "Hemos recibido su comentario."
         assert german["headline"] == "Wir haben Ihre Rückmeldung bekommen."
+
+
+def test_a_stored_sentence_is_said_to_each_reader_and_what_is_no_such_sentence_stays_as_it_is() -> None:
+    inside = worded("the rule %(name)s was changed", name="100% leak")
+    stored = worded("Since %(because)s.", because=[inside, "Ana"])
+
+    assert languages.said(stored) == "Since the rule 100% leak was changed, Ana."
+    with translation.override("de"):
+        assert languages.said(stored).startswith("Grund: ")
+        assert languages.said('{"words": "%(x)999999999d"') == '{"words": "%(x)999999999d"'
+        assert languages.said(worded("%(x)999999999d", x=1)) == "%(x)999999999d"
 
 
 def test_words_are_spoken_in_the_first_language_that_is_known_and_then_no_more() -> None:

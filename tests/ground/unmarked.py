@@ -40,7 +40,7 @@ def in_page(text: str) -> Iterator[str]:
             yield line.strip()
 
 
-_MARKS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "marked"}
+_MARKS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "marked", "worded"}
 # Where people read what is raised, said or shown.
 _READ = {"success", "error", "warning", "info", "add_error", "ValidationError", "InputError", "error_at"}
 

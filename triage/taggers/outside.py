@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
+from feedback_portal.marking import marked
 from intake import personal_data
 from triage.taggers.base import Evidence, Span, Suggestion, Taxonomy, Text, Told
 
@@ -48,10 +49,10 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     kind.tagger: kind
     for kind in (
-        Kind("topics", "Topics", "topic", 3, "Which of the topics is it about? Name the main one first.", {}),
+        Kind("topics", marked("Topics"), "topic", 3, "Which of the topics is it about? Name the main one first.", {}),
         Kind(
             "sentiment",
-            "Sentiment",
+            marked("Sentiment"),
             "sentiment",
             1,
             "How does the writer feel about what they describe?",
@@ -59,7 +60,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         ),
         Kind(
             "urgency",
-            "Urgency",
+            marked("Urgency"),
             "urgency",
             1,
             "How pressing is it for the writer or for others?",
@@ -73,7 +74,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         ),
         Kind(
             "spam",
-            "Spam",
+            marked("Spam"),
             "spam",
             1,
             "Does a customer speak, or does somebody advertise?",

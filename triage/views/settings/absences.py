@@ -3,6 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from feedback_portal.accounts.permissions import actor_of
@@ -28,8 +29,10 @@ def all_absences(request: HttpRequest) -> HttpResponse:
 
     def save() -> str:
         entered = absences.enter(given(request, *_FIELDS), by=actor, today=today)
-        instead = f"{entered.stand_in} gets what would be theirs" if entered.stand_in else "their team gets it"
-        return f"{entered.person} is away, and {instead}."
+        if entered.stand_in:
+            said = gettext("%(person)s is away, and %(stand_in)s gets what would be theirs.")
+            return said % {"person": entered.person, "stand_in": entered.stand_in}
+        return gettext("%(person)s is away, and their team gets it.") % {"person": entered.person}
 
     return show(request, "absences", context, stored=stored, save=save, to="triage:absences")
 
@@ -38,4 +41,4 @@ def all_absences(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, number: int) -> HttpResponse:
     absence = absences.remove(number, by=actor_of(request))
-    return done(request, f"{absence.person} is here.", "triage:absences")
+    return done(request, gettext("%(person)s is here.") % {"person": absence.person}, "triage:absences")

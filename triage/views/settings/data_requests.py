@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
@@ -54,7 +55,11 @@ def customer(request: HttpRequest, number: int) -> HttpResponse:
     def save() -> str:
         by = actor_of(request).user
         changed = persons.rectify(found, given(request, *persons.RECTIFIABLE), by=by, at=timezone.now())
-        return f"Corrected: {', '.join(changed)}." if changed else "Nothing was different, so nothing changed."
+        return (
+            gettext("Corrected: %(fields)s.") % {"fields": ", ".join(changed)}
+            if changed
+            else gettext("Nothing was different, so nothing changed.")
+        )
 
     return show(request, "customer", context, stored=stored, save=save, to="triage:data_requests")
 
@@ -80,7 +85,7 @@ def erase(request: HttpRequest, number: int) -> HttpResponse:
     require_set_up(request)
     found = get_object_or_404(Customer, pk=number)
     if "is_sure" not in request.POST:
-        raise NotAllowed("Go back and tick that you are sure. What is erased cannot be brought back.")
+        raise NotAllowed(gettext("Go back and tick that you are sure. What is erased cannot be brought back."))
     erased = persons.erase([found], by=actor_of(request).user, at=timezone.now())
     context = {"erased": erased, "places": PLACES}
     return render(request, "triage/settings/customer_erased.html", context)

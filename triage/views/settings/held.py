@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import require_set_up
@@ -43,5 +44,12 @@ def release(request: HttpRequest, number: int) -> HttpResponse:
     require_set_up(request)
     submission = get_object_or_404(Submission.objects.defer("payload"), pk=number)
     if receiving.release(submission):
-        return done(request, f"{submission.reference} is let in, and is triaged like everything else.", "triage:held")
-    return done(request, f"{submission.reference} was let in already.", "triage:held")
+        return done(
+            request,
+            gettext("%(reference)s is let in, and is triaged like everything else.")
+            % {"reference": submission.reference},
+            "triage:held",
+        )
+    return done(
+        request, gettext("%(reference)s was let in already.") % {"reference": submission.reference}, "triage:held"
+    )

@@ -3,6 +3,8 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up
@@ -17,8 +19,10 @@ _PAGE = "kpis:models"
 def use(request: HttpRequest, number: int) -> HttpResponse:
     require_set_up(request)
     version = promotion.use(number, by=actor_of(request), at=timezone.now())
-    pinned = " It stays until you let it go." if version.pinned_at else ""
-    return done(request, f"Version {version.pk} is in use.{pinned} {_again(version.looked_again)}", _PAGE)
+    said = [gettext("Version %(number)s is in use.") % {"number": version.pk}]
+    if version.pinned_at:
+        said.append(gettext("It stays until you let it go."))
+    return done(request, " ".join([*said, _again(version.looked_again)]), _PAGE)
 
 
 @login_required
@@ -27,8 +31,9 @@ def pin(request: HttpRequest, number: int) -> HttpResponse:
     require_set_up(request)
     pinned = "pinned" in request.POST
     version = promotion.pin(number, by=actor_of(request), at=timezone.now(), pinned=pinned)
-    sentence = "stays until you let it go" if pinned else "gives way to the next better one"
-    return done(request, f"Version {version.pk} {sentence}.", _PAGE)
+    stays = gettext("Version %(number)s stays until you let it go.")
+    gives_way = gettext("Version %(number)s gives way to the next better one.")
+    return done(request, (stays if pinned else gives_way) % {"number": version.pk}, _PAGE)
 
 
 @login_required
@@ -38,12 +43,17 @@ def train(request: HttpRequest, field: str) -> HttpResponse:
     promotion.train_now(field, by=actor_of(request))
     return done(
         request,
-        "It is trained now, which takes from seconds to a minute. Reload the page to see what came of it.",
+        gettext("It is trained now, which takes from seconds to a minute. Reload the page to see what came of it."),
         _PAGE,
     )
 
 
 def _again(count: int) -> str:
     if not count:
-        return "Nothing waits for a decision, so nothing is looked at again."
-    return f"{count:,} item{'' if count == 1 else 's'} that nobody has decided about {'is' if count == 1 else 'are'} looked at again."
+        return gettext("Nothing waits for a decision, so nothing is looked at again.")
+    said = ngettext(
+        "%(count)s item that nobody has decided about is looked at again.",
+        "%(count)s items that nobody has decided about are looked at again.",
+        count,
+    )
+    return said % {"count": number_format(count, force_grouping=True)}

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from feedback_portal.accounts.models import Stage, Team, WorkCalendar
@@ -34,7 +35,9 @@ def topics(request: HttpRequest) -> HttpResponse:
     empty = dict.fromkeys(("slug", *_TOPIC), "")
 
     def save() -> str:
-        return f"The topic {organisation.create_topic(given(request, 'slug', *_TOPIC), by=by).name} is there."
+        return gettext("The topic %(name)s is there.") % {
+            "name": organisation.create_topic(given(request, "slug", *_TOPIC), by=by).name
+        }
 
     return show(request, "topics", context, stored=empty, save=save, to="triage:topics")
 
@@ -54,9 +57,8 @@ def topic(request: HttpRequest, slug: str) -> HttpResponse:
     context = {"topic": found, "choices": _topics().exclude(pk=found.pk), "teams": _teams()}
 
     def save() -> str:
-        return (
-            f"{organisation.change_topic(found, given(request, *_TOPIC, flags=('is_active',)), by=by).name} is saved."
-        )
+        changed = organisation.change_topic(found, given(request, *_TOPIC, flags=("is_active",)), by=by)
+        return gettext("%(name)s is saved.") % {"name": changed.name}
 
     return show(request, "topic", context, stored=stored, save=save, to="triage:topics")
 
@@ -73,7 +75,9 @@ def teams(request: HttpRequest) -> HttpResponse:
     empty = dict.fromkeys(("slug", *_TEAM), "") | {"triage_hours": "24", "capacity": "0"}
 
     def save() -> str:
-        return f"The team {organisation.create_team(given(request, 'slug', *_TEAM), by=by).name} is there."
+        return gettext("The team %(name)s is there.") % {
+            "name": organisation.create_team(given(request, "slug", *_TEAM), by=by).name
+        }
 
     return show(request, "teams", context, stored=empty, save=save, to="triage:teams")
 
@@ -95,7 +99,8 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
 
     def save() -> str:
         flags = ("is_active", "is_catch_all")
-        return f"{organisation.change_team(found, given(request, *_TEAM, flags=flags), by=by).name} is saved."
+        changed = organisation.change_team(found, given(request, *_TEAM, flags=flags), by=by)
+        return gettext("%(name)s is saved.") % {"name": changed.name}
 
     return show(request, "team", context, stored=stored, save=save, to="triage:teams")
 

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
@@ -27,7 +28,9 @@ def all_patterns(request: HttpRequest) -> HttpResponse:
 
     def save() -> str:
         made = patterns.create(given(request, *patterns.FIELDS), by=actor_of(request), at=timezone.now())
-        return f"The pattern {made.name} is looked for in everything that arrives from now on."
+        return gettext("The pattern %(name)s is looked for in everything that arrives from now on.") % {
+            "name": made.name
+        }
 
     return show(
         request,
@@ -50,7 +53,7 @@ def pattern(request: HttpRequest, number: int) -> HttpResponse:
         seen = int(version) if version.isdecimal() and len(version) < 10 else None
         values = given(request, *patterns.FIELDS, flags=("is_enabled",))
         changed = patterns.change(found, values, by=actor_of(request), at=timezone.now(), version=seen)
-        return f"The pattern {changed.name} is saved."
+        return gettext("The pattern %(name)s is saved.") % {"name": changed.name}
 
     return show(
         request,

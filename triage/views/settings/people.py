@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
@@ -55,7 +56,7 @@ def person(request: HttpRequest, number: int) -> HttpResponse:
 
     def save() -> str:
         sent = given(request, "name", "role", flags=("is_active",)) | {"teams": request.POST.getlist("teams")}
-        return f"{organisation.change_person(found, sent, by=actor_of(request))} is saved."
+        return gettext("%(name)s is saved.") % {"name": organisation.change_person(found, sent, by=actor_of(request))}
 
     return show(request, "person", context, stored=stored, save=save, to="triage:people")
 
@@ -101,7 +102,7 @@ def revoke_key(request: HttpRequest, number: int) -> HttpResponse:
     require_set_up(request)
     key = get_object_or_404(ApiKey, pk=number)
     organisation.revoke_key(key, by=actor_of(request), at=timezone.now())
-    return done(request, f"The key {key.name} opens nothing any more.", "triage:keys")
+    return done(request, gettext("The key %(name)s opens nothing any more.") % {"name": key.name}, "triage:keys")
 
 
 def _link(token: str) -> str:

@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import actor_of, set_up_page
 from triage.asking import providers
@@ -22,8 +23,11 @@ def provider(request: HttpRequest, tagger: str) -> HttpResponse:
     def save() -> str:
         sent = given(request, *_FIELDS, flags=("is_enabled", "forget_key"))
         saved = providers.save(tagger, sent, by=actor_of(request), at=timezone.now())
-        does = "is asked from now on" if saved.is_enabled else "is saved and switched off"
-        return f"{kind.name}: {saved.model} {does}."
+        asked, off = (
+            gettext("%(kind)s: %(model)s is asked from now on."),
+            gettext("%(kind)s: %(model)s is saved and switched off."),
+        )
+        return (asked if saved.is_enabled else off) % {"kind": gettext(kind.name), "model": saved.model}
 
     stored = {
         "base_url": found.base_url,

@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
@@ -23,7 +24,9 @@ def reevaluation(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         reevaluating.start(by=actor, at=at)
         return done(
-            request, "The open tickets are looked at again. This page says how far it is.", "triage:reevaluation"
+            request,
+            gettext("The open tickets are looked at again. This page says how far it is."),
+            "triage:reevaluation",
         )
     found = reevaluating.preview(at=at)
     newest = Reevaluation.objects.select_related("asked_by", "undone_by").order_by("-asked_at", "-pk")
@@ -45,4 +48,6 @@ def undo(request: HttpRequest, number: int) -> HttpResponse:
     require_set_up(request)
     run = get_object_or_404(Reevaluation, pk=number)
     reevaluating.undo(run, by=actor_of(request), at=timezone.now())
-    return done(request, "What it moved is put back, but for what somebody has touched since.", "triage:reevaluation")
+    return done(
+        request, gettext("What it moved is put back, but for what somebody has touched since."), "triage:reevaluation"
+    )

@@ -9,8 +9,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import actor_of, set_up_page
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, Refused
 from triage import reevaluating, rulebook, rules
 from triage.models import BackTest, Rule
@@ -23,9 +25,13 @@ from triage.views.settings.back_tests import back_test_shown
 from triage.views.settings.shell import PLACES
 
 MODES = (
-    ("live", "It decides", "From now on, for everything that arrives."),
-    ("shadow", "It is only watched", "In shadow it decides nothing, and its page shows what it would have done."),
-    ("off", "It is switched off", "Kept for later."),
+    ("live", marked("It decides"), marked("From now on, for everything that arrives.")),
+    (
+        "shadow",
+        marked("It is only watched"),
+        marked("In shadow it decides nothing, and its page shows what it would have done."),
+    ),
+    ("off", marked("It is switched off"), marked("Kept for later.")),
 )
 _FLAGS: Mapping[str, dict[str, bool]] = {
     "live": {"is_enabled": True, "is_shadow": False},
@@ -53,7 +59,7 @@ def sentence_of(definition: Any) -> str:
     try:
         return str(rules.parse(definition))
     except BadInput as refused:
-        return f"This rule cannot be read: {refused.message}"
+        return gettext("This rule cannot be read: %(message)s") % {"message": refused.message}
 
 
 def _edit(request: HttpRequest, stored: Rule | None) -> HttpResponse:
@@ -112,12 +118,15 @@ def _save(request: HttpRequest, stored: Rule | None, name: str, mode: str, draft
     by, at = actor_of(request), timezone.now()
     if stored is None:
         made = rulebook.create_rule(given, by=by, at=at)
-        said = f"The rule {made.name} is there, as the last one."
+        said = gettext("The rule %(name)s is there, as the last one.") % {"name": made.name}
     else:
         version = request.POST.get("version", "")
         seen = int(version) if version.isdecimal() and len(version) < 10 else None
         made = rulebook.change_rule(stored, given, by=by, at=at, version=seen)
-        said = f"The rule {made.name} is saved as version {made.version}."
+        said = gettext("The rule %(name)s is saved as version %(version)s.") % {
+            "name": made.name,
+            "version": made.version,
+        }
     if mode == "live" and (offer := reevaluating.offer(at=at)):
         messages.success(request, f"{said} {offer}")
         return redirect("triage:reevaluation")

@@ -9,9 +9,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up
+from feedback_portal.marking import marked
 from feedback_portal.refusals import NotFound
 from triage import rulebook
 from triage.models import Rule, RuleProposal, RuleVersion
@@ -23,9 +25,12 @@ from triage.views.settings.shell import PLACES
 
 MOST_VERSIONS = 200
 _SWITCHES = {
-    "live": ({"is_enabled": True, "is_shadow": False}, "decides from now on"),
-    "shadow": ({"is_enabled": True, "is_shadow": True}, "is only watched from now on, and decides nothing"),
-    "off": ({"is_enabled": False, "is_shadow": False}, "is switched off"),
+    "live": ({"is_enabled": True, "is_shadow": False}, marked("%(name)s decides from now on.")),
+    "shadow": (
+        {"is_enabled": True, "is_shadow": True},
+        marked("%(name)s is only watched from now on, and decides nothing."),
+    ),
+    "off": ({"is_enabled": False, "is_shadow": False}, marked("%(name)s is switched off.")),
 }
 
 
@@ -64,18 +69,20 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     if verb in ("up", "down"):
         moved = rulebook.move_rule(rule, up=verb == "up", by=by, at=at)
         said = (
-            f"{rule.name} is tried {'earlier' if verb == 'up' else 'later'} now."
-            if moved
-            else f"{rule.name} is there already."
+            gettext("%(name)s is there already.")
+            if not moved
+            else gettext("%(name)s is tried earlier now.")
+            if verb == "up"
+            else gettext("%(name)s is tried later now.")
         )
-        return done(request, said, "triage:rules")
+        return done(request, said % {"name": rule.name}, "triage:rules")
     if verb not in _SWITCHES:
-        raise NotFound("There is no such page. Go back to the rules.")
+        raise NotFound(gettext("There is no such page. Go back to the rules."))
     values, told = _SWITCHES[verb]
     version = request.POST.get("version", "")
     seen = int(version) if version.isdecimal() and len(version) < 10 else None
     rulebook.change_rule(rule, values, by=by, at=at, version=seen)
-    return done(request, f"{rule.name} {told}.", "triage:rules")
+    return done(request, gettext(told) % {"name": rule.name}, "triage:rules")
 
 
 @login_required
@@ -123,7 +130,12 @@ def restore(request: HttpRequest, number: int, version: int) -> HttpResponse:
     require_set_up(request)
     rule = get_object_or_404(Rule, pk=number)
     rulebook.restore_version(rule, version, by=actor_of(request), at=timezone.now())
-    return done(request, f"{rule.name} says again what it said in version {version}.", "triage:rule", rule.pk)
+    return done(
+        request,
+        gettext("%(name)s says again what it said in version %(version)s.") % {"name": rule.name, "version": version},
+        "triage:rule",
+        rule.pk,
+    )
 
 
 @login_required
@@ -137,8 +149,8 @@ def decide(request: HttpRequest, number: int, verb: str) -> HttpResponse:
         return done(request, rule_proposals.accept(proposal, by=by, at=at), "triage:rules")
     if verb == "dismiss":
         rule_proposals.dismiss(proposal, reason=request.POST.get("reason", ""), by=by, at=at)
-        return done(request, "It is turned down, and is not proposed again.", "triage:rules")
-    raise NotFound("There is no such page. Go back to the rules.")
+        return done(request, gettext("It is turned down, and is not proposed again."), "triage:rules")
+    raise NotFound(gettext("There is no such page. Go back to the rules."))
 
 
 def _mode(version: RuleVersion) -> str:
@@ -148,17 +160,18 @@ def _mode(version: RuleVersion) -> str:
 def _changes(before: RuleVersion | None, after: RuleVersion) -> list[str]:
     """What this version changed, as short words."""
     if before is None:
-        return ["written"]
+        return [gettext("written")]
     found = []
     if before.name != after.name:
-        found.append(f"renamed from {before.name}")
+        found.append(gettext("renamed from %(name)s") % {"name": before.name})
     if before.definition != after.definition:
-        found.append("says something else")
+        found.append(gettext("says something else"))
     if before.position != after.position:
-        found.append("moved")
+        found.append(gettext("moved"))
     if _mode(before) != _mode(after):
-        found.append({"live": "decides", "shadow": "only watched", "off": "switched off"}[_mode(after)])
-    return found or ["saved as it was"]
+        modes = {"live": gettext("decides"), "shadow": gettext("only watched"), "off": gettext("switched off")}
+        found.append(modes[_mode(after)])
+    return found or [gettext("saved as it was")]
 
 
 def _diff(before: Any, after: Any) -> Iterator[tuple[str, str]]:

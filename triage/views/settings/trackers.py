@@ -6,9 +6,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.permissions import Actor, actor_of, set_up_page
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, NotFound
 from triage.connecting import projects
 from triage.connecting.trackers import trackers
@@ -20,10 +22,10 @@ from triage.views.settings.shell import PLACES
 _ASKED = "asks."
 _STATUS = "status."
 _MEANS = {
-    Standing.OPEN: "To do",
-    Standing.DOING: "Being worked on",
-    Standing.DONE: "Done",
-    Standing.DROPPED: "Not done, and not going to be",
+    Standing.OPEN: marked("To do"),
+    Standing.DOING: marked("Being worked on"),
+    Standing.DONE: marked("Done"),
+    Standing.DROPPED: marked("Not done, and not going to be"),
 }
 
 
@@ -41,13 +43,16 @@ def all_trackers(request: HttpRequest) -> HttpResponse:
 @set_up_page
 def new_tracker(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in trackers:
-        raise NotFound("There is no such kind of tracker. Choose one of the list.")
+        raise NotFound(gettext("There is no such kind of tracker. Choose one of the list."))
     tracker = trackers.get(kind)
 
     def save() -> HttpResponse:
         made = projects.create(kind, _given(request, tracker), by=actor_of(request), at=timezone.now())
         return done(
-            request, f"{made.name} is connected. Enter its address there as a webhook.", "triage:tracker", made.pk
+            request,
+            gettext("%(name)s is connected. Enter its address there as a webhook.") % {"name": made.name},
+            "triage:tracker",
+            made.pk,
         )
 
     stored = {"name": "", "when_done": TrackerProject.WhenDone.NOTE, "shares_notes": False}
@@ -62,13 +67,13 @@ def tracker(request: HttpRequest, number: int) -> HttpResponse:
     found = projects.find(number, by=actor)
     kind = _tracker(found)
     if kind is None:
-        raise NotFound(f"This portal knows no tracker of the kind {found.kind} any more.")
+        raise NotFound(gettext("This portal knows no tracker of the kind %(kind)s any more.") % {"kind": found.kind})
 
     def save() -> HttpResponse:
         typed = request.POST.get("version", "")
         version = int(typed) if typed.isdecimal() and len(typed) < 10 else None
         changed = projects.change(projects.find(number, by=actor), _given(request, kind), by=actor, version=version)
-        return done(request, f"{changed.name} is saved.", "triage:tracker", changed.pk)
+        return done(request, gettext("%(name)s is saved.") % {"name": changed.name}, "triage:tracker", changed.pk)
 
     stored: dict[str, Any] = {name: getattr(found, name) for name in ("name", "when_done", "shares_notes")}
     stored |= {f"{_STATUS}{each}": word for each, word in projects.words(found, kind).items()}
@@ -89,7 +94,7 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     actor = actor_of(request)
     found = projects.find(number, by=actor)
     if verb not in _VERBS:
-        raise NotFound("There is no such form. Go back to the tracker.")
+        raise NotFound(gettext("There is no such form. Go back to the tracker."))
     sentence = _VERBS[verb](found, actor)
     return done(request, sentence, "triage:trackers") if verb == "delete" else _back(request, sentence, found)
 
@@ -128,7 +133,8 @@ def _form(
         for asked in tracker.asks
     ]
     words = [
-        {"name": _STATUS + each, "label": _MEANS[each], "value": values.get(_STATUS + each, "")} for each in Standing
+        {"name": _STATUS + each, "label": gettext(_MEANS[each]), "value": values.get(_STATUS + each, "")}
+        for each in Standing
     ]
     shown = {
         **context,
@@ -160,22 +166,22 @@ def _tracker(project: TrackerProject) -> Tracker | None:
 
 def _off(found: TrackerProject, by: Actor) -> str:
     projects.switch(found, is_enabled=False, by=by)
-    return f"Nothing is carried to {found.name} and back any more."
+    return gettext("Nothing is carried to %(name)s and back any more.") % {"name": found.name}
 
 
 def _on(found: TrackerProject, by: Actor) -> str:
     projects.switch(found, is_enabled=True, by=by)
-    return f"{found.name} is looked at again."
+    return gettext("%(name)s is looked at again.") % {"name": found.name}
 
 
 def _look(found: TrackerProject, by: Actor) -> str:
     projects.look_now(found, by=by)
-    return f"{found.name} and its issues are looked at now."
+    return gettext("%(name)s and its issues are looked at now.") % {"name": found.name}
 
 
 def _delete(found: TrackerProject, by: Actor) -> str:
     projects.delete(found, by=by)
-    return f"{found.name} is no longer connected. Its issues stay as they are there."
+    return gettext("%(name)s is no longer connected. Its issues stay as they are there.") % {"name": found.name}
 
 
 _VERBS: Mapping[str, Callable[[TrackerProject, Actor], str]] = {

@@ -9,11 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of, set_up_page
 from feedback_portal.api import after, cursor_of
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound
 from triage.connecting import subscribers
 from triage.connecting.kinds import KINDS
@@ -22,7 +24,7 @@ from triage.views.answering import done, errors_of
 from triage.views.settings.shell import PLACES, given
 
 PAGE = 50
-_LOGS = (("ticket", "Tickets"), ("theme", "Themes"), ("action", "Actions"))
+_LOGS = (("ticket", marked("Tickets")), ("theme", marked("Themes")), ("action", marked("Actions")))
 _ORDER = ("-id",)
 
 
@@ -65,7 +67,7 @@ def webhook(request: HttpRequest, number: int) -> HttpResponse:
             changed = subscribers.change(found, values, by=actor, version=seen)
         except BadInput as refused:
             return _page(request, found, values=values, errors=errors_of(refused))
-        return done(request, f"{changed.name} is saved.", "triage:webhook", changed.pk)
+        return done(request, gettext("%(name)s is saved.") % {"name": changed.name}, "triage:webhook", changed.pk)
     return _page(request, found)
 
 
@@ -94,7 +96,7 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
         secret = subscribers.renew_secret(found, by=actor, at=timezone.now())
         return _page(request, subscribers.find(number, by=actor), secret=secret)
     if verb not in _VERBS:
-        raise NotFound("There is no such form. Go back to the webhook.")
+        raise NotFound(gettext("There is no such form. Go back to the webhook."))
     try:
         sentence = _VERBS[verb](request, found, actor, timezone.now())
     except BadInput as refused:
@@ -105,12 +107,12 @@ def act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
 def standing(subscriber: Subscriber, *, at: datetime) -> Mapping[str, str]:
     """How it is doing: how that looks, and in a word."""
     if subscriber.switched_off_at is not None:
-        return {"look": "is-bad" if subscriber.off_reason else "", "state": "off"}
+        return {"look": "is-bad" if subscriber.off_reason else "", "state": marked("off")}
     if subscriber.paused_until is not None and subscriber.paused_until > at:
-        return {"look": "is-warn", "state": "paused"}
+        return {"look": "is-warn", "state": marked("paused")}
     if subscriber.failures:
-        return {"look": "is-warn", "state": "failing"}
-    return {"look": "is-good", "state": "on"}
+        return {"look": "is-warn", "state": marked("failing")}
+    return {"look": "is-good", "state": marked("on")}
 
 
 def _told(request: HttpRequest, sentence: str, found: Subscriber) -> HttpResponse:
@@ -149,10 +151,13 @@ def _page(
 
 def _state(row: Announcement) -> Mapping[str, str]:
     if row.parked_at is not None:
-        return {"look": "is-bad", "state": "given up"}
+        return {"look": "is-bad", "state": marked("given up")}
     if row.completed_at is not None:
-        return {"look": "is-good", "state": "told"}
-    return {"look": "is-warn" if row.failures else "", "state": "failing" if row.failures else "waiting"}
+        return {"look": "is-good", "state": marked("told")}
+    return {
+        "look": "is-warn" if row.failures else "",
+        "state": marked("failing") if row.failures else marked("waiting"),
+    }
 
 
 def _given(request: HttpRequest) -> dict[str, Any]:
@@ -177,43 +182,44 @@ def _again(request: HttpRequest, found: Subscriber, by: Actor, at: datetime) -> 
     except ValueError:
         since = None
     if since is None:
-        message = "Write a day and a time, as in 2026-03-04 12:00."
+        message = gettext("Write a day and a time, as in 2026-03-04 12:00.")
         raise BadInput(message, errors=(InputError("since", message),))
     if timezone.is_naive(since):
         since = timezone.make_aware(since)
     again = subscribers.tell_again(found, by=by, since=since, at=at)
-    return f"{again.parked} that had failed and {again.missed} that it was never told are on the way."
+    said = gettext("%(parked)s that had failed and %(missed)s that it was never told are on the way.")
+    return said % {"parked": again.parked, "missed": again.missed}
 
 
 def _test(request: HttpRequest, found: Subscriber, by: Actor, at: datetime) -> str:
     subscribers.test(found, by=by, at=at)
-    return "A test is on its way. Reload this page to see what was answered."
+    return gettext("A test is on its way. Reload this page to see what was answered.")
 
 
 def _resend(request: HttpRequest, found: Subscriber, by: Actor, at: datetime) -> str:
     typed = request.POST.get("number", "")
     row = subscribers.send_again(found, int(typed) if typed.isdecimal() and len(typed) < 19 else 0, by=by)
-    return f"{row.public_id} is on its way again."
+    return gettext("%(public_id)s is on its way again.") % {"public_id": row.public_id}
 
 
 def _off(request: HttpRequest, found: Subscriber, by: Actor, at: datetime) -> str:
     subscribers.switch_off(found, by=by)
-    return f"{found.name} is told nothing more."
+    return gettext("%(name)s is told nothing more.") % {"name": found.name}
 
 
 def _on(request: HttpRequest, found: Subscriber, by: Actor, at: datetime) -> str:
     subscribers.switch_on(found, by=by)
-    return f"{found.name} is told again from now on. What it missed can be sent below."
+    return gettext("%(name)s is told again from now on. What it missed can be sent below.") % {"name": found.name}
 
 
 def _old_secrets(request: HttpRequest, found: Subscriber, by: Actor, at: datetime) -> str:
     subscribers.drop_old_secrets(found, by=by)
-    return "Only the newest secret signs from now on."
+    return gettext("Only the newest secret signs from now on.")
 
 
 def _delete(request: HttpRequest, found: Subscriber, by: Actor, at: datetime) -> str:
     subscribers.delete(found, by=by)
-    return f"{found.name} is deleted, with what it was told."
+    return gettext("%(name)s is deleted, with what it was told.") % {"name": found.name}
 
 
 _VERBS: Mapping[str, Callable[[HttpRequest, Subscriber, Actor, datetime], str]] = {
