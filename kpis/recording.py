@@ -32,7 +32,8 @@ MARGINS = tuple(names for size in range(len(DIMENSIONS) + 1) for names in combin
 OPEN_TICKETS = "open-tickets"
 """Measured beside the KPIs: how many tickets are still open, by the day their items arrived."""
 
-# Any number nobody else locks.
+# Any numbers nobody else locks.
+_DAY_LOCK = 7_451_203
 _SPANS_LOCK = 7_451_202
 
 
@@ -75,8 +76,10 @@ def recount_changed_days(*, at: datetime) -> Drained:
 
 @transaction.atomic
 def recount(*days: date, at: datetime) -> None:
-    """Count every KPI over these days anew, from the items and events themselves."""
-    for day in days:
+    """Count every KPI over these days anew, from the items and events themselves; who else counts one of them waits."""
+    for day in sorted(days):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_DAY_LOCK, day.toordinal()])
         period = Period(day, day + timedelta(days=1), reporting_zone())
         rows = [*_rows(OPEN_TICKETS, 1, period, still_open(period), at=at)]
         for kpi in definitions.all():

@@ -1,10 +1,12 @@
 """Numbers are counted from facts, again to the same digits, and open exactly their items."""
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import connection, transaction
 
 from intake.models import Customer, FeedbackItem
 from kpis import recording
@@ -184,6 +186,27 @@ def test_changed_days_are_counted_and_then_done() -> None:
     drained = recording.recount_changed_days(at=NOW)
 
     assert drained.as_dict() == {"done": 1, "retried": 0, "parked": 0}
+    assert read("items-received").figure.value == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_count_one_day_at_once_take_turns() -> None:
+    fill(Town())
+    counted = threading.Event()
+
+    def count() -> None:
+        recording.recount(date(2026, 3, 2), at=NOW)
+        counted.set()
+        connection.close()
+
+    other = threading.Thread(target=count)
+    with transaction.atomic():
+        recording.recount(date(2026, 3, 2), at=NOW)
+        other.start()
+        assert not counted.wait(0.5)
+    other.join()
+
+    assert counted.is_set()
     assert read("items-received").figure.value == 4
 
 
