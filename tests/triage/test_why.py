@@ -164,6 +164,16 @@ def test_the_stored_reason_stays_and_todays_rules_stand_beside_it_with_their_dat
     assert found.today == "By today's rules it would be with Billing. The rule “Leaks, again” sends it to Billing."
 
 
+def test_a_changed_rule_is_the_one_that_the_next_reader_sees(quality: Team) -> None:
+    ticket = make_ticket("It leaks", team=quality, explanation=told("catch_all"))
+    rule = make_rule("Leaks", says("drips"), "billing")
+    assert "Billing" not in explain(ticket).today
+
+    Rule.objects.filter(pk=rule.pk).update(definition={**rule.definition, "when": says("leaks")})
+
+    assert explain(ticket).today.startswith("By today's rules it would be with Billing.")
+
+
 def test_examples_are_shown_to_whoever_may_see_them_and_counted_for_the_others(quality: Team) -> None:
     mine, theirs = make_ticket("The seal leaks", team=quality), make_ticket("Bill leaks", team=make_team("billing"))
     near = [{"item": mine.item_id, "cosine": 0.81, "label": "quality"}, {"item": theirs.item_id, "cosine": 0.7}]

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Cast, Now
 
@@ -16,6 +16,14 @@ class RuleQuerySet(models.QuerySet["Rule"]):
     def in_order(self) -> Self:
         """Rules that decide, as they are tried."""
         return self.filter(is_enabled=True, is_shadow=False).order_by("position", "pk")
+
+    def stamp(self) -> str:
+        """A digest of the rules that decide, of whole rows in their order: the same only where nothing about any of them differs."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT md5(string_agg(r::text, E'\\n' ORDER BY r.position, r.id)) FROM triage_rule r WHERE r.is_enabled AND NOT r.is_shadow"
+            )
+            return cursor.fetchone()[0] or ""
 
     def asking(self, field: str) -> Self:
         """Those whose conditions ask about this field, as its name stands in their definitions."""

@@ -4,6 +4,7 @@ so that there is always an owner."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Self
 
 from django.utils.timezone import get_default_timezone, localtime
@@ -82,6 +83,14 @@ class Placed:
     topic: str | None = None
 
 
+@lru_cache(maxsize=1)
+def _compiled(stamp: str) -> tuple[Sequence[Rule], RuleSet]:
+    """The rules that decide and what they mean. Every item that is opened shows them, and two thousand take a second to compile:
+    each process does that once for each `stamp` of theirs."""
+    stored = tuple(Rule.objects.in_order())
+    return stored, RuleSet(rules.parse(rule.definition) for rule in stored)
+
+
 class Router:
     """A snapshot of rules, topics, teams and people, read once for many items; routing itself is a pure function of it."""
 
@@ -93,9 +102,11 @@ class Router:
         topics: Mapping[str, tuple[str, Team]],
         crew: Crew,
         above: Mapping[str, Sequence[str]],
+        compiled: RuleSet | None = None,
     ) -> None:
+        """`compiled` is what `stored` mean, where that is known."""
         self.stored = stored
-        self.rules = RuleSet(rules.parse(rule.definition) for rule in stored)
+        self.rules = compiled or RuleSet(rules.parse(rule.definition) for rule in stored)
         self.asks_for_themes = any(
             each.field == "theme" for rule in self.rules.rules for each in rules.conditions(rule)
         )
@@ -112,8 +123,10 @@ class Router:
         teams = {team.slug: team for team in Team.objects.filter(is_active=True).select_related("stage")}
         by_id = {team.pk: team for team in teams.values()}
         topics = Topic.objects.filter(is_active=True, team__in=by_id).values_list("slug", "name", "team_id")
+        stored, compiled = _compiled(Rule.objects.stamp())
         return cls(
-            stored=list(Rule.objects.in_order()),
+            stored=stored,
+            compiled=compiled,
             teams=teams,
             topics={slug: (name, by_id[team]) for slug, name, team in topics if team},
             crew=Crew.load(at=at),
