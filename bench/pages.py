@@ -1,9 +1,10 @@
-"""How long staff pages of the running portal take, beside one bare query in the same run.
+"""How long staff pages of the running portal take at the size it has, each beside the bare SQL for the same rows, turn by turn.
 
     .venv/bin/python manage.py load_synthetic --items 100000 --days 180
     .venv/bin/python bench/pages.py [--rounds 30]
 
-Prints p50 and p95 in milliseconds, and the ratio of each page to the bare query for its first rows.
+Prints p50 and p95 in milliseconds of the page over HTTP and of the SQL, and the ratio of their medians. Decisions send
+tickets to other teams and stay: use a portal that may be thrown away.
 """
 
 import argparse
@@ -13,20 +14,58 @@ import os
 import re
 import sys
 import time
+import urllib.parse
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "feedback_portal.settings")
 
-PAGES = {
-    "queue": "/triage/",
-    "queue, one team": "/triage/?q=team%3A{team}",
-    "search": "/triage/?q={word}",
-    "done": "/triage/?q=is%3Adone",
-    "dashboard": "/kpis/",
-}
+LIST = (
+    "SELECT t.id, t.rank, t.due_at, t.status, i.excerpt FROM triage_ticket t JOIN intake_feedbackitem i ON i.submission_id = t.item_id"
+    " WHERE t.status = 'new' {where} ORDER BY t.rank, t.due_at, t.id LIMIT 50"
+)
+SEARCH = (
+    "SELECT t.id, i.excerpt FROM triage_ticket t JOIN intake_feedbackitem i ON i.submission_id = t.item_id"
+    " JOIN triage_searchtext s ON s.item_id = t.item_id WHERE t.status = 'new'"
+    " AND s.document @@ {kind}('simple', %s) ORDER BY t.rank, t.due_at, t.id LIMIT 50"
+)
+DECIDE = (
+    "WITH seen AS (UPDATE triage_ticket SET version = version WHERE id = %s RETURNING id, item_id)"
+    " INSERT INTO triage_event (item_id, ticket_id, type, source, data, occurred_at)"
+    " SELECT item_id, id, 'triaged', 'system', '{}', now() FROM seen"
+)
+
+
+class Reader:
+    """A browser that is signed in."""
+
+    def __init__(self, base: str, admin: Any) -> None:
+        from django.utils import timezone
+
+        from feedback_portal.accounts.models import SignInLink
+
+        self.base = base
+        self._jar = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
+        link = f"/sign-in/{SignInLink.issue(admin, at=timezone.now())}/"
+        self.get(link)
+        self.post(link)
+
+    def get(self, path: str, part: str = "") -> str:
+        """The page, or that part of it which its script would ask for."""
+        headers = {"HX-Request": "true", "HX-Target": part} if part else {}
+        found: bytes = self._opener.open(urllib.request.Request(self.base + path, headers=headers)).read()
+        return found.decode()
+
+    def post(self, path: str, **fields: str) -> None:
+        token = next(cookie.value for cookie in self._jar if "csrf" in cookie.name)
+        data = urllib.parse.urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
+        self._opener.open(urllib.request.Request(self.base + path, data=data, headers={"Referer": self.base + "/"}))
 
 
 def main() -> None:
@@ -40,62 +79,135 @@ def main() -> None:
 
     django.setup()
     from django.conf import settings
+    from django.db import connection
 
     from feedback_portal.accounts.models import Role, Team, User
-    from intake.models import FeedbackItem
     from triage.models import Ticket
 
     admin = User.objects.filter(role=Role.ADMIN).order_by("pk").first()
-    team = Team.objects.filter(tickets__isnull=False).order_by("pk").first()
-    if admin is None or team is None:
+    if admin is None or not Team.objects.filter(tickets__isnull=False).exists():
         sys.exit("Fill the portal first: manage.py load_synthetic --items 100000 --days 180")
-    browser = signed_in(settings.BASE_URL, admin)
-    word = FeedbackItem.objects.order_by("-pk").values_list("excerpt", flat=True)[0].split()[0]
-    told = {"tickets": Ticket.objects.count()}
-    told["bare query"] = timed(
-        lambda: list(Ticket.objects.undecided().in_queue_order().values_list("pk", "due_at")[:50]), rounds
-    )
-    for name, path in PAGES.items():
-        address = settings.BASE_URL + path.format(team=team.slug, word=word.strip(".,").lower())
-        told[name] = timed(lambda address=address: browser.open(address).read(), rounds)
-    deep = deep_page(browser, settings.BASE_URL)
-    told["queue, page 20"] = timed(lambda: browser.open(deep).read(), rounds)
+    reader = Reader(settings.BASE_URL, admin)
+
+    def rows(sql: str, *given: object) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, given or None)
+            return cursor.fetchall() if cursor.description else []
+
+    told: dict[str, object] = {"tickets": Ticket.objects.count(), "open": Ticket.objects.undecided().count()}
+    for name, draw in cases(reader, rows, Random("pages")):
+        told[name] = beside(draw, rounds)
+    told["load average"] = [round(load, 1) for load in os.getloadavg()]
     print(json.dumps(told, indent=1))
 
 
-def signed_in(base: str, admin: object) -> urllib.request.OpenerDirector:
-    from django.utils import timezone
-
-    from feedback_portal.accounts.models import SignInLink, User
-
-    assert isinstance(admin, User)
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-    link = f"{base}/sign-in/{SignInLink.issue(admin, at=timezone.now())}/"
-    token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', browser.open(link).read().decode())
-    assert token
-    browser.open(link, data=f"csrfmiddlewaretoken={token[1]}".encode())
-    return browser
+Draw = Callable[[], tuple[Callable[[], object], Callable[[], object]]]
+"""Draws one question, and gives back how the portal and how bare SQL answer it."""
 
 
-def deep_page(browser: urllib.request.OpenerDirector, base: str) -> str:
-    address = f"{base}/triage/"
-    for _ in range(19):
-        following = re.search(r'id="more-link" class="btn" href="([^"]+)"', browser.open(address).read().decode())
-        if not following:
-            break
-        address = base + following[1].replace("&amp;", "&")
-    return address
+def cases(reader: Reader, rows: Callable[..., list[Any]], chance: Random) -> Iterator[tuple[str, Draw]]:
+    from feedback_portal.accounts.models import Team
+    from feedback_portal.api import cursor_of
+    from triage.models import SearchText, Ticket, Topic
+    from triage.models.tickets import QUEUE_ORDER
+
+    teams = list(Team.objects.filter(tickets__isnull=False).distinct())
+    topics = list(Topic.objects.filter(taggings__isnull=False).distinct()[:20])
+    keys = list(Ticket.objects.undecided().order_by("?").values_list("pk", flat=True)[:2000])
+    newest = SearchText.objects.order_by("-pk").values_list("item__text", flat=True)[:2000]
+    words = sorted({word.strip(".,").lower() for text in newest for word in text.split() if len(word) > 5})
+
+    def first() -> Any:
+        return lambda: reader.get("/triage/"), lambda: rows(LIST.replace("{where}", ""))
+
+    def deep() -> Any:
+        there = Ticket.objects.get(pk=chance.choice(keys))
+        cursor = cursor_of(there, order=QUEUE_ORDER)
+        where = "AND (t.rank, t.due_at, t.id) > (%s, %s, %s)"
+        return (
+            lambda: reader.get(f"/triage/?after={cursor}"),
+            lambda: rows(LIST.replace("{where}", where), there.rank, there.due_at, there.pk),
+        )
+
+    def more() -> Any:
+        page, sql = deep()
+        cursor = cursor_of(Ticket.objects.get(pk=chance.choice(keys)), order=QUEUE_ORDER)
+        return lambda: reader.get(f"/triage/?after={cursor}", "more"), sql
+
+    def filtered() -> Any:
+        team, topic = chance.choice(teams), chance.choice(topics)
+        query = urllib.parse.quote(f"team:{team.slug} topic:{topic.slug}")
+        where = "AND t.team_id = %s AND EXISTS (SELECT 1 FROM triage_tagging g WHERE g.item_id = t.item_id AND g.topic_id = %s)"
+        return lambda: reader.get(f"/triage/?q={query}"), lambda: rows(
+            LIST.replace("{where}", where), team.pk, topic.pk
+        )
+
+    def item() -> Any:
+        found = Ticket.objects.get(pk=chance.choice(keys))
+        sql = "SELECT * FROM triage_ticket t JOIN intake_feedbackitem i ON i.submission_id = t.item_id WHERE t.id = %s"
+        return lambda: reader.get(f"/triage/?item={found.reference}", "item"), lambda: rows(sql, found.pk)
+
+    def said(count: int, kind: str) -> Draw:
+        def draw() -> Any:
+            text = " ".join(chance.sample(words, count))
+            asked = f'"{text}"' if kind == "phraseto_tsquery" else text
+            sql = SEARCH.replace("{kind}", kind)
+            return lambda: reader.get(f"/triage/?q={urllib.parse.quote(asked)}", "queue"), lambda: rows(sql, text)
+
+        return draw
+
+    def decision() -> Any:
+        found = Ticket.objects.get(pk=keys.pop())
+        to = chance.choice([team for team in teams if team.pk != found.team_id])
+        address = f"/triage/{found.reference}/decide/"
+
+        def act() -> None:
+            reader.post(address, verb="route", team=to.slug, version=str(found.version), reason="A benchmark.")
+
+        return act, lambda: rows(DECIDE, found.pk)
+
+    yield "list, first page", first
+    yield "list, anywhere", deep
+    yield "fifty more rows, anywhere", more
+    yield "team and topic", filtered
+    yield "one item", item
+    yield "search, a word", said(1, "plainto_tsquery")
+    yield "search, two words", said(2, "plainto_tsquery")
+    yield "search, a phrase", said(2, "phraseto_tsquery")
+    yield "a decision", decision
+    yield "dashboard", lambda: (lambda: reader.get("/kpis/"), lambda: rows(ROLLUP))
 
 
-def timed(call, rounds: int) -> dict[str, float]:  # type: ignore[no-untyped-def]
+ROLLUP = (
+    "SELECT kpi, day, sum((parts->>'n')::numeric) FROM kpis_measurement WHERE days = 1 AND day > current_date - 90"
+    " AND team_id IS NULL AND channel_id IS NULL AND stage_id IS NULL GROUP BY 1, 2"
+)
+
+
+def beside(draw: Draw, rounds: int) -> dict[str, object]:
+    pages, bare = [], []
+    for round_ in range(rounds + 2):
+        page, sql = draw()
+        taken = [seconds(sql), seconds(page)]
+        if round_ >= 2:  # the first two warm what is read
+            bare.append(taken[0])
+            pages.append(taken[1])
+    ratio = sorted(pages)[rounds // 2] / sorted(bare)[rounds // 2]
+    return {"page": spread(pages), "sql": spread(bare), "ratio": round(ratio, 1)}
+
+
+def seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
     call()
-    taken = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - began) * 1000)
-    taken.sort()
-    return {"p50_ms": round(taken[len(taken) // 2], 1), "p95_ms": round(taken[int(len(taken) * 0.95)], 1)}
+    return time.perf_counter() - began
+
+
+def spread(taken: list[float]) -> dict[str, float]:
+    each = sorted(taken)
+    return {
+        "p50_ms": round(each[len(each) // 2] * 1000, 1),
+        "p95_ms": round(each[int(len(each) * 0.95)] * 1000, 1),
+    }
 
 
 if __name__ == "__main__":
