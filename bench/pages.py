@@ -11,7 +11,6 @@ import argparse
 import http.cookiejar
 import json
 import os
-import re
 import sys
 import time
 import urllib.parse
@@ -59,13 +58,15 @@ class Reader:
     def get(self, path: str, part: str = "") -> str:
         """The page, or that part of it which its script would ask for."""
         headers = {"HX-Request": "true", "HX-Target": part} if part else {}
-        found: bytes = self._opener.open(urllib.request.Request(self.base + path, headers=headers)).read()
+        request = urllib.request.Request(self.base + path, headers=headers)  # noqa: S310 (our own portal)
+        found: bytes = self._opener.open(request).read()
         return found.decode()
 
     def post(self, path: str, **fields: str) -> None:
         token = next(cookie.value for cookie in self._jar if "csrf" in cookie.name)
         data = urllib.parse.urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
-        self._opener.open(urllib.request.Request(self.base + path, data=data, headers={"Referer": self.base + "/"}))
+        headers = {"Referer": self.base + "/"}
+        self._opener.open(urllib.request.Request(self.base + path, data=data, headers=headers))  # noqa: S310 (as above)
 
 
 def main() -> None:
@@ -130,9 +131,8 @@ def cases(reader: Reader, rows: Callable[..., list[Any]], chance: Random) -> Ite
         )
 
     def more() -> Any:
-        page, sql = deep()
         cursor = cursor_of(Ticket.objects.get(pk=chance.choice(keys)), order=QUEUE_ORDER)
-        return lambda: reader.get(f"/triage/?after={cursor}", "more"), sql
+        return lambda: reader.get(f"/triage/?after={cursor}", "more"), deep()[1]
 
     def filtered() -> Any:
         team, topic = chance.choice(teams), chance.choice(topics)
