@@ -65,6 +65,17 @@ def _filled(slots: Mapping[str, Any], name: str) -> str:
     return said(str(value))
 
 
+def within(words: object) -> str:
+    """A label as it stands in the middle of a sentence: with a small first letter, but in German, where nouns have a capital."""
+    label = str(words)
+    return label if (translation.get_language() or "").startswith("de") else label[:1].lower() + label[1:]
+
+
+def in_a_line(*facts: object) -> str:
+    """Facts beside each other, those that say something, with the comma of the language."""
+    return pgettext("list", ", ").join(words for fact in facts if (words := str(fact or "")))
+
+
 def zones() -> list[str]:
     """Places whose clock can be chosen, in the order of the alphabet."""
     return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))

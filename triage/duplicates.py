@@ -5,11 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import in_a_line
+from feedback_portal.marking import marked
 from triage.models import LikelyDuplicate, NotTheSame, Ticket
 
 MOST_SHOWN = 3
+_SAME = {
+    "customer": marked("customer"),
+    "product": marked("product"),
+    "batch": marked("batch"),
+    "order": marked("order"),
+    "serial": marked("serial number"),
+    "site": marked("site"),
+    "version": marked("version"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,24 +85,34 @@ def take_back(item: int, other: int, *, at: datetime) -> None:
 def sentence(row: LikelyDuplicate) -> str:
     """Why the two are alike, in words a person can check."""
     reason = row.reason
-    parts = ["Identical text" if reason.get("identical") else "Nearly the same words"] if row.kind == "copy" else []
+    parts = []
+    if row.kind == "copy":
+        parts.append(gettext("Identical text") if reason.get("identical") else gettext("Nearly the same words"))
     if reason.get("words"):
-        parts.append("both say " + _listed([f"“{word}”" for word in reason["words"]]))
+        said = _listed([gettext("“%(word)s”") % {"word": word} for word in reason["words"]])
+        parts.append(gettext("both say %(words)s") % {"words": said})
     if reason.get("same"):
-        parts.append("same " + _listed(reason["same"]))
+        parts.append(
+            gettext("same %(kinds)s") % {"kinds": _listed([gettext(_SAME.get(name, name)) for name in reason["same"]])}
+        )
     if "apart" in reason:
-        parts.append(f"{_apart(int(reason['apart']))} apart")
-    told = ", ".join(parts)
-    return f"{told[:1].upper()}{told[1:]}."
+        parts.append(gettext("%(time)s apart") % {"time": _apart(int(reason["apart"]))})
+    told = in_a_line(*parts)
+    return gettext("%(sentence)s.") % {"sentence": f"{told[:1].upper()}{told[1:]}"}
 
 
 def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    if len(words) < 2:
+        return "".join(words)
+    return gettext("%(words)s and %(last)s") % {"words": in_a_line(*words[:-1]), "last": words[-1]}
 
 
 def _apart(seconds: int) -> str:
-    for length, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= length:
-            count = round(seconds / length)
-            return f"{count} {name}{'s' if count != 1 else ''}"
-    return "less than a minute"
+    days, hours, minutes = (round(seconds / length) for length in (86_400, 3_600, 60))
+    if seconds >= 86_400:
+        return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
+    if seconds >= 3_600:
+        return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
+    if seconds >= 60:
+        return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
+    return gettext("less than a minute")

@@ -12,8 +12,10 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Model
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import NotFound, Refused
 from triage import lifecycle
 from triage.lifecycle import Status, Verb
@@ -42,24 +44,39 @@ _STATE = (
 
 
 # What is told without "it": it names its object, or has none.
-_WITHOUT_IT = frozenset(
-    {
-        Event.Type.UNTAGGED,
-        Event.Type.SPLIT,
-        Event.Type.REEVALUATED,
-        Event.Type.SEVERITY,
-        Event.Type.NOTED,
-        Event.Type.REPLY,
-        Event.Type.WAITING,
-        Event.Type.ACTION_LINKED,
-        Event.Type.ACTION_UNLINKED,
-        Event.Type.WORK_STARTED,
-        Event.Type.CUSTOMER_TOLD,
-        Event.Type.RECEIPT,
-        Event.Type.DISMISSED,
-        Event.Type.ESCALATED,
-    }
-)
+_DEEDS = {
+    Event.Type.RECEIVED: marked("%(who)s received it"),
+    Event.Type.CHANGED: marked("%(who)s changed what they said"),
+    Event.Type.RECEIPT: marked("%(who)s sent a receipt"),
+    Event.Type.REPLY: marked("%(who)s replied"),
+    Event.Type.TRIAGED: marked("%(who)s triaged it"),
+    Event.Type.ROUTED: marked("%(who)s routed it"),
+    Event.Type.REEVALUATED: marked("%(who)s looked at it again"),
+    Event.Type.SPLIT: marked("%(who)s gave a part of it to another team"),
+    Event.Type.ASSIGNED: marked("%(who)s assigned it"),
+    Event.Type.TAGGED: marked("%(who)s tagged it"),
+    Event.Type.UNTAGGED: marked("%(who)s removed a tag"),
+    Event.Type.SEVERITY: marked("%(who)s set the severity"),
+    Event.Type.NOTED: marked("%(who)s wrote a note"),
+    Event.Type.MERGED: marked("%(who)s merged it"),
+    Event.Type.UNMERGED: marked("%(who)s unmerged it"),
+    Event.Type.SNOOZED: marked("%(who)s snoozed it"),
+    Event.Type.WOKE: marked("%(who)s woke it"),
+    Event.Type.WAITING: marked("%(who)s waits for the customer"),
+    Event.Type.CUSTOMER_REPLIED: marked("%(who)s replied"),
+    Event.Type.ACTION_LINKED: marked("%(who)s linked an action"),
+    Event.Type.ACTION_UNLINKED: marked("%(who)s unlinked an action"),
+    Event.Type.WORK_STARTED: marked("%(who)s started work"),
+    Event.Type.RESOLVED: marked("%(who)s resolved it"),
+    Event.Type.REOPENED: marked("%(who)s reopened it"),
+    Event.Type.CLOSED: marked("%(who)s closed it"),
+    Event.Type.CUSTOMER_TOLD: marked("%(who)s told the customer"),
+    Event.Type.SCORE: marked("%(who)s rated how we handled it"),
+    Event.Type.DISMISSED: marked("%(who)s turned the proposal down"),
+    Event.Type.AUDITED: marked("%(who)s labelled it in the weekly audit"),
+    Event.Type.ESCALATED: marked("%(who)s told the team's lead that it is late"),
+    Event.Type.UNDONE: marked("%(who)s took it back"),
+}
 
 
 class StaleTicket(Refused):
@@ -272,20 +289,22 @@ def stale(ticket: Ticket) -> StaleTicket:
     if current is None:
         raise NotFound(f"{ticket.reference} is gone: whoever split it off took that back while you looked.")
     last = current.events.order_by("-id").select_related("person", "key").first()
-    who = deed_of(last) if last else "Somebody changed it"
+    who = deed_of(last) if last else gettext("Somebody changed it")
+    told = gettext("%(deed)s while you looked. Look at it as it is now, and decide again if you still want to.")
     return StaleTicket(
-        f"{who} while you looked. Look at it as it is now, and decide again if you still want to.",
+        told % {"deed": who},
         extra={"current": summary(current)},
     )
 
 
 def deed_of(event: Event) -> str:
     """Who did what, as the beginning of a sentence: "Mina routed it"."""
-    what = event.get_type_display()
-    if event.source == Event.Source.CUSTOMER:
-        return f"The customer {what.removeprefix('the customer ')}"
-    who = str(event.person or event.key or event.get_source_display())
-    told = f"{who} {what}" if event.type in _WITHOUT_IT else f"{who} {what} it"
+    who = (
+        event.person
+        or event.key
+        or (gettext("The customer") if event.source == Event.Source.CUSTOMER else event.get_source_display())
+    )
+    told = gettext(_DEEDS[Event.Type(event.type)]) % {"who": who}
     return told[0].upper() + told[1:]
 
 

@@ -5,33 +5,34 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 
 class Status(TextChoices):
-    NEW = "new", "New"
-    OPEN = "open", "Open"
-    WAITING = "waiting", "Waiting for the customer"
-    SNOOZED = "snoozed", "Snoozed"
-    RESOLVED = "resolved", "Resolved"
-    CLOSED = "closed", "Closed"
+    NEW = "new", pgettext_lazy("status", "New")
+    OPEN = "open", pgettext_lazy("status", "Open")
+    WAITING = "waiting", gettext_lazy("Waiting for the customer")
+    SNOOZED = "snoozed", gettext_lazy("Snoozed")
+    RESOLVED = "resolved", gettext_lazy("Resolved")
+    CLOSED = "closed", gettext_lazy("Closed")
 
 
 class Resolution(TextChoices):
-    SHIPPED = "shipped", "Shipped"
-    ANSWERED = "answered", "Answered"
-    DECLINED = "declined", "Declined"
-    DUPLICATE = "duplicate", "Duplicate"
-    SPAM = "spam", "Spam"
-    NOT_REPRODUCIBLE = "not_reproducible", "Not reproducible"
+    SHIPPED = "shipped", gettext_lazy("Shipped")
+    ANSWERED = "answered", gettext_lazy("Answered")
+    DECLINED = "declined", gettext_lazy("Declined")
+    DUPLICATE = "duplicate", gettext_lazy("Duplicate")
+    SPAM = "spam", gettext_lazy("Spam")
+    NOT_REPRODUCIBLE = "not_reproducible", gettext_lazy("Not reproducible")
 
 
 class WhyRouted(TextChoices):
     """Why a person sends a ticket to another team. The first two say that it lay wrong."""
 
-    NEVER_OURS = "never_ours", "It was never ours"
-    MISREAD = "misread", "The words were misunderstood"
-    OUR_PART_DONE = "our_part_done", "Our part is done, another team goes on"
-    NO_CAPACITY = "no_capacity", "We cannot take it now"
+    NEVER_OURS = "never_ours", gettext_lazy("It was never ours")
+    MISREAD = "misread", gettext_lazy("The words were misunderstood")
+    OUR_PART_DONE = "our_part_done", gettext_lazy("Our part is done, another team goes on")
+    NO_CAPACITY = "no_capacity", gettext_lazy("We cannot take it now")
 
 
 HANDED_ON = frozenset({WhyRouted.OUR_PART_DONE, WhyRouted.NO_CAPACITY})
@@ -41,24 +42,24 @@ HANDED_ON = frozenset({WhyRouted.OUR_PART_DONE, WhyRouted.NO_CAPACITY})
 class WhyNot(TextChoices):
     """Why a person turns a proposal down, if they say. The last is no verdict on it."""
 
-    WRONG_TEAM = "wrong_team", "Another team should have it"
-    WRONG_TAGS = "wrong_tags", "The tags are wrong"
-    MISREAD = "misread", "The words were misunderstood"
-    CANNOT_TELL = "cannot_tell", "Nobody can tell yet"
+    WRONG_TEAM = "wrong_team", gettext_lazy("Another team should have it")
+    WRONG_TAGS = "wrong_tags", gettext_lazy("The tags are wrong")
+    MISREAD = "misread", gettext_lazy("The words were misunderstood")
+    CANNOT_TELL = "cannot_tell", gettext_lazy("Nobody can tell yet")
 
 
 class Verb(TextChoices):
     """The decisions that change a ticket's status; everything else about a ticket may change in any open status."""
 
-    ROUTE = "route", "Route"
-    CLAIM = "claim", "Claim"
-    ASK = "ask", "Ask the customer"
-    HEAR = "hear", "Take the customer's answer"
-    SNOOZE = "snooze", "Snooze"
-    WAKE = "wake", "Wake"
-    RESOLVE = "resolve", "Resolve"
-    CLOSE = "close", "Close"
-    REOPEN = "reopen", "Reopen"
+    ROUTE = "route", gettext_lazy("Route")
+    CLAIM = "claim", gettext_lazy("Claim")
+    ASK = "ask", gettext_lazy("Ask the customer")
+    HEAR = "hear", gettext_lazy("Take the customer's answer")
+    SNOOZE = "snooze", gettext_lazy("Snooze")
+    WAKE = "wake", gettext_lazy("Wake")
+    RESOLVE = "resolve", gettext_lazy("Resolve")
+    CLOSE = "close", gettext_lazy("Close")
+    REOPEN = "reopen", gettext_lazy("Reopen")
 
 
 class Move(NamedTuple):

@@ -19,6 +19,7 @@ from triage.models.learning import mark_for_refinement
 from triage.models.themes import themes_of
 from triage.persons import erasing
 from triage.routing import Foreseen, Router, Routing, facts_of, foresee
+from triage.routing.reasons import reason
 from triage.rulebook.shadowing import Shadows
 from triage.taggers.base import Taxonomy, Text
 from triage.themes import gathering
@@ -261,15 +262,19 @@ def _tickets(item: FeedbackItem, routing: Routing, *, tags: Collection[str], dea
         ticket(routing.team, routing.explanation, routing.assignee_id),
         *(
             ticket(
-                team, {**routing.explanation, "by": "rule", "rule": rule, "topic": None, "reason": _also(rule, team)}
+                team,
+                {
+                    **routing.explanation,
+                    "by": "rule",
+                    "rule": rule,
+                    "topic": None,
+                    "is_also": True,
+                    "reason": reason("also", rule=rule, team=team.name),
+                },
             )
             for team, rule in routing.also
         ),
     ]
-
-
-def _also(rule: str, team: Team) -> str:
-    return f"The rule “{rule}” sends it to {team.name} as well."
 
 
 def _not_encoded(texts: Iterable[Text]) -> list[int]:

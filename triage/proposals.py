@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext, gettext_lazy
 
 from triage.lifecycle import WhyNot
 from triage.models import LikelyDuplicate, Tagging, Ticket
@@ -34,13 +35,13 @@ MOST_TAGS = 2
 
 
 class Kind(TextChoices):
-    RULE = "rule", "Team by a rule"
-    TEAM = "team", "Team as learned from corrections"
-    TOPIC_TEAM = "topic_team", "Team of the topic"
-    SPAM = "spam", "Close as spam"
-    TOPIC = "topic", "Tag"
-    SEVERITY = "severity", "Severity"
-    DUPLICATE = "duplicate", "Duplicate"
+    RULE = "rule", gettext_lazy("Team by a rule")
+    TEAM = "team", gettext_lazy("Team as learned from corrections")
+    TOPIC_TEAM = "topic_team", gettext_lazy("Team of the topic")
+    SPAM = "spam", gettext_lazy("Close as spam")
+    TOPIC = "topic", gettext_lazy("Tag")
+    SEVERITY = "severity", gettext_lazy("Severity")
+    DUPLICATE = "duplicate", gettext_lazy("Duplicate")
 
 
 ABOUT = frozenset({Kind.RULE, Kind.SEVERITY})
@@ -83,7 +84,7 @@ def band_words(band: int | None) -> str:
     if band is None:
         return ""
     ends = {round(100 * low): round(100 * high) for low, high in zip(BANDS, (*BANDS[1:], 1.0), strict=True)}
-    return f"{band} to {ends.get(band, 100)}% sure"
+    return gettext("%(low)s to %(high)s%% sure") % {"low": band, "high": ends.get(band, 100)}
 
 
 def placing(ticket: Ticket) -> Proposal | None:

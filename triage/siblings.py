@@ -17,6 +17,7 @@ from triage.journal import NotNow, touch
 from triage.lifecycle import Resolution
 from triage.live.bulletins import tell_arrived
 from triage.models import Event, Tagging, Ticket
+from triage.routing.reasons import reason
 
 LONGEST_QUOTE = 2000
 LONGEST_NOTE = 10_000
@@ -41,7 +42,7 @@ def split(ticket: Ticket, *, by: Actor, at: datetime, team: str, text: str = "",
     if len(has_one) >= MOST_TICKETS:
         raise _wrong("team", f"{MOST_TICKETS} teams work on this item already. Route one of their tickets instead.")
     quote = _quote(ticket, text)
-    reason = f"{by.name} gave a part of {ticket.reference} to {target.name}."
+    why = reason("split", **{"who": by.name, "from": ticket.reference, "team": target.name})
     said = {"quote": quote} if quote else {}
     topics = Tagging.objects.standing().filter(item=ticket.item_id).values_list("topic__slug", flat=True)
     try:
@@ -53,7 +54,14 @@ def split(ticket: Ticket, *, by: Actor, at: datetime, team: str, text: str = "",
                 severity=ticket.severity,
                 rank=ticket.rank,
                 due_at=Deadlines.load().due(at, team=target, topics=set(topics), severity=ticket.severity).at,
-                explanation={"by": "split", "rule": None, "topic": None, "reason": reason, "from": ticket.reference}
+                explanation={
+                    "by": "split",
+                    "rule": None,
+                    "topic": None,
+                    "reason": why,
+                    "from": ticket.reference,
+                    "who": by.name,
+                }
                 | said,
                 received_at=ticket.received_at,
             )

@@ -19,7 +19,10 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Sum
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 
+from feedback_portal.languages import in_a_line
 from triage.models import Event, Tagging, TrackRecord
 from triage.proposals import ABOUT, BANDS, MOST_TAGS, Kind, Proposal, band_words, of_tag
 
@@ -65,12 +68,12 @@ class Record:
 
     def __str__(self) -> str:
         if not self.is_enough:
-            return "New kind of suggestion"
-        return f"Kept {round(100 * self.kept / self.n)} times in 100"
+            return gettext("New kind of suggestion")
+        return gettext("Kept %(times)s times in 100") % {"times": round(100 * self.kept / self.n)}
 
     @property
     def sample(self) -> str:
-        return f"n = {self.n:,}" if self.is_enough else ""
+        return f"n = {number_format(self.n, force_grouping=True)}" if self.is_enough else ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Line:
 
     @property
     def name(self) -> str:
-        return ", ".join(filter(None, (self.kind.label, self.about, band_words(self.band))))
+        return in_a_line(self.kind.label, self.about, band_words(self.band))
 
 
 def record_of(proposal: Proposal, *, at: datetime) -> Record:

@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db import connection
 from django.db.models import F
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
@@ -72,7 +73,10 @@ def redo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     if not undone or "before" not in undone[0].data:
         raise NotNow("There is nothing to do again here.")
     if not _is_answerable(undone[0], by=by):
-        raise NotNow(f"{deed_of(undone[0])}. Only who took it back can do it again; decide anew instead.")
+        raise NotNow(
+            gettext("%(deed)s. Only who took it back can do it again; decide anew instead.")
+            % {"deed": deed_of(undone[0])}
+        )
     if undone[0].occurred_at < at - WITHIN:
         raise NotNow("This was taken back more than a day ago. Decide anew instead.")
     again = [event.undoes for event in undone if event.undoes is not None]
@@ -170,9 +174,12 @@ def _to_take_back(ticket: Ticket, wanted: int | None, *, by: Actor, at: datetime
         raise NotNow("There is nothing to take back here.")
     later = [event for event in standing if (event.version or 0) > (version or 0)]
     if later:
-        raise NotNow(f"{deed_of(later[-1])} since. Take that back first, or decide anew.")
+        raise NotNow(gettext("%(deed)s since. Take that back first, or decide anew.") % {"deed": deed_of(later[-1])})
     if not _is_answerable(events[0], by=by):
-        raise NotNow(f"{deed_of(events[0])} since. Only one's own decisions can be taken back; decide anew instead.")
+        raise NotNow(
+            gettext("%(deed)s since. Only one's own decisions can be taken back; decide anew instead.")
+            % {"deed": deed_of(events[0])}
+        )
     if events[0].occurred_at < at - WITHIN:
         raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
     is_said = any(event.type == Event.Type.REPLY for event in events)

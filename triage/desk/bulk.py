@@ -13,9 +13,13 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import Count, Func, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import Now
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_code, ticket_number
+from feedback_portal.languages import in_a_line
+from feedback_portal.marking import marked
 from feedback_portal.pending import Drained, drain
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from triage import decisions, lifecycle
@@ -34,15 +38,15 @@ MOST_LISTED: Final = 500
 
 # Verbs without a plan for many are done one by one: each of them writes to its customer, or waits for others.
 ONE_BY_ONE: Final = frozenset({"resolve", "merge"})
-DONE_WORDS: Final[Mapping[str, str]] = {
-    "accept": "kept",
-    "route": "routed",
-    "claim": "claimed",
-    "tag": "tagged",
-    "severity": "given a severity",
-    "snooze": "snoozed",
-    "resolve": "closed",
-    "merge": "merged",
+_DONE: Final[Mapping[str, str]] = {
+    "accept": marked("%(count)s kept"),
+    "route": marked("%(count)s routed"),
+    "claim": marked("%(count)s claimed"),
+    "tag": marked("%(count)s tagged"),
+    "severity": marked("%(count)s given a severity"),
+    "snooze": marked("%(count)s snoozed"),
+    "resolve": marked("%(count)s closed"),
+    "merge": marked("%(count)s merged"),
 }
 _LATER = "Somebody decided about it meanwhile."
 _GONE = "It is not with your teams any more."
@@ -188,11 +192,20 @@ def progress(acts: Sequence[BulkAct]) -> dict[int, Progress]:
 
 def sentence(act: BulkAct, how_far: Progress) -> str:
     """What came of it: "1,198 routed, 6 skipped"."""
-    told = f"{how_far.done:,} {DONE_WORDS.get(act.verb, 'decided')}"
+    done = _grouped(how_far.done)
     if act.undone_at is not None:
-        return f"{how_far.put_back:,} of {how_far.done:,} put back"
-    told += f", {how_far.skipped:,} skipped" if how_far.skipped else ""
-    return told + (f", {how_far.failed:,} failed (an administrator finds why in Parked work)" if how_far.failed else "")
+        return gettext("%(count)s of %(total)s put back") % {"count": _grouped(how_far.put_back), "total": done}
+    told = [gettext(_DONE.get(act.verb, marked("%(count)s decided"))) % {"count": done}]
+    if how_far.skipped:
+        told.append(gettext("%(count)s skipped") % {"count": _grouped(how_far.skipped)})
+    if how_far.failed:
+        failed = gettext("%(count)s failed (an administrator finds why in Parked work)")
+        told.append(failed % {"count": _grouped(how_far.failed)})
+    return in_a_line(*told)
+
+
+def _grouped(count: int) -> str:
+    return number_format(count, force_grouping=True)
 
 
 def skipped(act: BulkAct) -> list[tuple[str, str]]:

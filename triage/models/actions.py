@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from feedback_portal.accounts.models import ApiKey, Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
@@ -34,22 +35,22 @@ class Action(models.Model):
     """Changed only through `triage.improving`, by compare-and-set on `version`. In its last step it is closed."""
 
     class Kind(models.TextChoices):
-        CONTAINMENT = "containment", "Containment"
-        CORRECTIVE = "corrective", "Corrective"
-        PREVENTIVE = "preventive", "Preventive"
+        CONTAINMENT = "containment", gettext_lazy("Containment")
+        CORRECTIVE = "corrective", gettext_lazy("Corrective")
+        PREVENTIVE = "preventive", gettext_lazy("Preventive")
 
     class Step(models.TextChoices):
-        PLAN = "plan", "Plan"
-        DO = "do", "Do"
-        CHECK = "check", "Check"
-        ACT = "act", "Act"
+        PLAN = "plan", gettext_lazy("Plan")
+        DO = "do", gettext_lazy("Do")
+        CHECK = "check", gettext_lazy("Check")
+        ACT = "act", pgettext_lazy("step", "Act")
 
     class Outcome(models.TextChoices):
         """The verdict of the fixed rule; the same words everywhere."""
 
-        WORKED = "worked", "Worked"
-        WORSE = "worse", "Worse"
-        UNCLEAR = "unclear", "No clear change"
+        WORKED = "worked", gettext_lazy("Worked")
+        WORSE = "worse", gettext_lazy("Worse")
+        UNCLEAR = "unclear", gettext_lazy("No clear change")
 
     title = models.CharField(max_length=160)
     problem = models.TextField(blank=True, default="")
@@ -159,21 +160,21 @@ class ActionEvent(models.Model):
     """What was done with an action and said about it, by whom; appended and never changed, which the database itself holds."""
 
     class Type(models.TextChoices):
-        PLANNED = "planned", "planned it"
-        CHANGED = "changed", "changed the plan"
-        EXPECTED = "expected", "said what it should move"
-        APPROVED = "approved", "approved it"
-        MOVED = "moved", "moved it"
-        SHIPPED = "shipped", "shipped it"
-        JUDGED = "judged", "judged its effect"
-        EXCEPTED = "excepted", "closed it without a verdict"
-        REOPENED = "reopened", "reopened it"
-        WITHDRAWN = "withdrawn", "withdrew it"
-        COMMENTED = "commented", "wrote"
-        STEPPED = "stepped", "changed its steps"
-        TOLD = "told", "told the customers"
-        PUBLISHED = "published", "published it"
-        UNPUBLISHED = "unpublished", "took it off the public page"
+        PLANNED = "planned", gettext_lazy("planned it")
+        CHANGED = "changed", gettext_lazy("changed the plan")
+        EXPECTED = "expected", gettext_lazy("said what it should move")
+        APPROVED = "approved", gettext_lazy("approved it")
+        MOVED = "moved", gettext_lazy("moved it")
+        SHIPPED = "shipped", gettext_lazy("shipped it")
+        JUDGED = "judged", gettext_lazy("judged its effect")
+        EXCEPTED = "excepted", gettext_lazy("closed it without a verdict")
+        REOPENED = "reopened", gettext_lazy("reopened it")
+        WITHDRAWN = "withdrawn", gettext_lazy("withdrew it")
+        COMMENTED = "commented", gettext_lazy("wrote")
+        STEPPED = "stepped", gettext_lazy("changed its steps")
+        TOLD = "told", gettext_lazy("told the customers")
+        PUBLISHED = "published", gettext_lazy("published it")
+        UNPUBLISHED = "unpublished", gettext_lazy("took it off the public page")
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="events", db_index=False)
     type = models.CharField(max_length=11, choices=Type.choices)

@@ -7,6 +7,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import User
 from intake.models import FeedbackItem
@@ -17,10 +18,10 @@ class Analysis(models.Model):
     """What the taggers made of one item, topics apart. Derived, so it may be made again by newer versions."""
 
     class Sentiment(models.TextChoices):
-        NEGATIVE = "neg", "Negative"
-        NEUTRAL = "neu", "Neutral"
-        POSITIVE = "pos", "Positive"
-        NONE = "none", "Not clear"
+        NEGATIVE = "neg", gettext_lazy("Negative")
+        NEUTRAL = "neu", gettext_lazy("Neutral")
+        POSITIVE = "pos", gettext_lazy("Positive")
+        NONE = "none", gettext_lazy("Not clear")
 
     item = models.OneToOneField(FeedbackItem, on_delete=models.CASCADE, primary_key=True, related_name="analysis")
     language = models.CharField(max_length=12, default="und", db_default="und")
@@ -53,9 +54,9 @@ class Tagging(models.Model):
     """A topic's use on an item. A tag a person took off stays as a row, so that no tagger puts it back."""
 
     class Source(models.TextChoices):
-        PERSON = "person", "A person"
-        RULE = "rule", "A rule"
-        MODEL = "model", "The model"
+        PERSON = "person", gettext_lazy("A person")
+        RULE = "rule", gettext_lazy("A rule")
+        MODEL = "model", gettext_lazy("The model")
 
     item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="taggings")
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT, related_name="taggings")

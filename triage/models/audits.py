@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import User
 from intake.models import FeedbackItem
@@ -34,11 +35,11 @@ class AuditedItem(models.Model):
     """One item of a sample. What the portal had said of it is kept as it was when the sample was drawn."""
 
     class State(models.TextChoices):
-        OPEN = "open", "Waits for two people"
-        AGREED = "agreed", "Both said the same"
-        DISPUTED = "disputed", "They said different things"
-        SETTLED = "settled", "A third person settled it"
-        UNUSABLE = "unusable", "Nobody could tell"
+        OPEN = "open", gettext_lazy("Waits for two people")
+        AGREED = "agreed", gettext_lazy("Both said the same")
+        DISPUTED = "disputed", gettext_lazy("They said different things")
+        SETTLED = "settled", gettext_lazy("A third person settled it")
+        UNUSABLE = "unusable", gettext_lazy("Nobody could tell")
 
     audit = models.ForeignKey(Audit, on_delete=models.CASCADE, related_name="items", db_index=False)
     item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="audits")
@@ -69,10 +70,10 @@ class AuditAnswer(models.Model):
     """What one person said of an item without knowing what others or the portal said. Two are asked; the third settles."""
 
     class Skipped(models.TextChoices):
-        LANGUAGE = "language", "I do not read this language"
-        UNCLEAR = "unclear", "It is not clear what they mean"
-        NO_FEEDBACK = "no_feedback", "No customer speaks here"
-        KNOWN = "known", "I remember what became of it"
+        LANGUAGE = "language", gettext_lazy("I do not read this language")
+        UNCLEAR = "unclear", gettext_lazy("It is not clear what they mean")
+        NO_FEEDBACK = "no_feedback", gettext_lazy("No customer speaks here")
+        KNOWN = "known", gettext_lazy("I remember what became of it")
 
     audited = models.ForeignKey(AuditedItem, on_delete=models.CASCADE, related_name="answers", db_index=False)
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

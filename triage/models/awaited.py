@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from triage.models.actions import Action
 from triage.models.themes import Theme
@@ -12,9 +13,9 @@ class Awaited(models.Model):
     """One a ticket, of no meaning once the ticket is snoozed no more; written by `triage.deciding.snoozing`."""
 
     class Kind(models.TextChoices):
-        REPLY = "reply", "The customer answers"
-        REPORTS = "reports", "More say the same"
-        SHIP = "ship", "The action ships"
+        REPLY = "reply", gettext_lazy("The customer answers")
+        REPORTS = "reports", gettext_lazy("More say the same")
+        SHIP = "ship", gettext_lazy("The action ships")
 
     ticket = models.OneToOneField(Ticket, on_delete=models.CASCADE, primary_key=True, related_name="awaited")
     kind = models.CharField(max_length=7, choices=Kind.choices)

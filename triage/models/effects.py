@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy
 
 from triage.models.actions import Action
 from triage.models.themes import Theme
@@ -12,16 +13,16 @@ class Expectation(models.Model):
     """Which theme or topic, of whom, should change in which direction, by how much; said before anybody sees later data."""
 
     class Measure(models.TextChoices):
-        SHARE = "share", "Share of all feedback"
-        RATE = "rate", "Rate per unit, order or visit"
+        SHARE = "share", gettext_lazy("Share of all feedback")
+        RATE = "rate", gettext_lazy("Rate per unit, order or visit")
 
     class Direction(models.TextChoices):
-        DOWN = "down", "Fewer people should say it"
-        UP = "up", "More people should say it"
+        DOWN = "down", gettext_lazy("Fewer people should say it")
+        UP = "up", gettext_lazy("More people should say it")
 
     class Shape(models.TextChoices):
-        STEP = "step", "At once"
-        SLOPE = "slope", "Little by little"
+        STEP = "step", gettext_lazy("At once")
+        SLOPE = "slope", gettext_lazy("Little by little")
 
     action = models.OneToOneField(Action, on_delete=models.CASCADE, related_name="expectation", primary_key=True)
     theme = models.ForeignKey(Theme, on_delete=models.SET_NULL, null=True, related_name="+")

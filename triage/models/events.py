@@ -7,6 +7,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import ApiKey, User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
@@ -21,44 +22,44 @@ class Event(models.Model):
     """
 
     class Type(models.TextChoices):
-        RECEIVED = "received", "received"
-        CHANGED = "changed", "changed what they said"
-        RECEIPT = "receipt", "receipt sent"
-        REPLY = "reply", "replied"
-        TRIAGED = "triaged", "triaged"
-        ROUTED = "routed", "routed"
-        REEVALUATED = "reevaluated", "looked at it again"
-        SPLIT = "split", "gave a part of it to another team"
-        ASSIGNED = "assigned", "assigned"
-        TAGGED = "tagged", "tagged"
-        UNTAGGED = "untagged", "removed a tag"
-        SEVERITY = "severity", "set the severity"
-        NOTED = "noted", "wrote a note"
-        MERGED = "merged", "merged"
-        UNMERGED = "unmerged", "unmerged"
-        SNOOZED = "snoozed", "snoozed"
-        WOKE = "woke", "woke"
-        WAITING = "waiting_customer", "waits for the customer"
-        CUSTOMER_REPLIED = "customer_replied", "the customer replied"
-        ACTION_LINKED = "action_linked", "linked an action"
-        ACTION_UNLINKED = "action_unlinked", "unlinked an action"
-        WORK_STARTED = "work_started", "started work"
-        RESOLVED = "resolved", "resolved"
-        REOPENED = "reopened", "reopened"
-        CLOSED = "closed", "closed"
-        CUSTOMER_TOLD = "customer_told", "told the customer"
-        SCORE = "score", "rated how we handled it"
-        DISMISSED = "dismissed", "turned the proposal down"
-        AUDITED = "audited", "labelled in the weekly audit"
-        ESCALATED = "escalated", "told the team's lead that it is late"
-        UNDONE = "undone", "took back"
+        RECEIVED = "received", gettext_lazy("received")
+        CHANGED = "changed", gettext_lazy("changed what they said")
+        RECEIPT = "receipt", gettext_lazy("receipt sent")
+        REPLY = "reply", gettext_lazy("replied")
+        TRIAGED = "triaged", gettext_lazy("triaged")
+        ROUTED = "routed", gettext_lazy("routed")
+        REEVALUATED = "reevaluated", gettext_lazy("looked at it again")
+        SPLIT = "split", gettext_lazy("gave a part of it to another team")
+        ASSIGNED = "assigned", gettext_lazy("assigned")
+        TAGGED = "tagged", gettext_lazy("tagged")
+        UNTAGGED = "untagged", gettext_lazy("removed a tag")
+        SEVERITY = "severity", gettext_lazy("set the severity")
+        NOTED = "noted", gettext_lazy("wrote a note")
+        MERGED = "merged", gettext_lazy("merged")
+        UNMERGED = "unmerged", gettext_lazy("unmerged")
+        SNOOZED = "snoozed", gettext_lazy("snoozed")
+        WOKE = "woke", gettext_lazy("woke")
+        WAITING = "waiting_customer", gettext_lazy("waits for the customer")
+        CUSTOMER_REPLIED = "customer_replied", gettext_lazy("the customer replied")
+        ACTION_LINKED = "action_linked", gettext_lazy("linked an action")
+        ACTION_UNLINKED = "action_unlinked", gettext_lazy("unlinked an action")
+        WORK_STARTED = "work_started", gettext_lazy("started work")
+        RESOLVED = "resolved", gettext_lazy("resolved")
+        REOPENED = "reopened", gettext_lazy("reopened")
+        CLOSED = "closed", gettext_lazy("closed")
+        CUSTOMER_TOLD = "customer_told", gettext_lazy("told the customer")
+        SCORE = "score", gettext_lazy("rated how we handled it")
+        DISMISSED = "dismissed", gettext_lazy("turned the proposal down")
+        AUDITED = "audited", gettext_lazy("labelled in the weekly audit")
+        ESCALATED = "escalated", gettext_lazy("told the team's lead that it is late")
+        UNDONE = "undone", gettext_lazy("took back")
 
     class Source(models.TextChoices):
-        PERSON = "person", "a person"
-        RULE = "rule", "a rule"
-        MODEL = "model", "the model"
-        SYSTEM = "system", "the portal"
-        CUSTOMER = "customer", "the customer"
+        PERSON = "person", gettext_lazy("a person")
+        RULE = "rule", gettext_lazy("a rule")
+        MODEL = "model", gettext_lazy("the model")
+        SYSTEM = "system", gettext_lazy("the portal")
+        CUSTOMER = "customer", gettext_lazy("the customer")
 
     item = models.ForeignKey(FeedbackItem, on_delete=models.PROTECT, related_name="events")
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, null=True, related_name="events")

@@ -6,6 +6,7 @@ from typing import Any, Self
 from django.db import connection, models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
@@ -20,11 +21,11 @@ WAIT_BEFORE_TRAINING = 60
 class Field(models.TextChoices):
     """What a model decides about an item."""
 
-    TOPIC = "topic", "Topics"
-    TEAM = "team", "Teams"
-    URGENCY = "urgency", "Urgency"
-    SENTIMENT = "sentiment", "Sentiment"
-    SPAM = "spam", "Spam"
+    TOPIC = "topic", gettext_lazy("Topics")
+    TEAM = "team", gettext_lazy("Teams")
+    URGENCY = "urgency", gettext_lazy("Urgency")
+    SENTIMENT = "sentiment", gettext_lazy("Sentiment")
+    SPAM = "spam", gettext_lazy("Spam")
 
 
 BY_TAXONOMY = frozenset({Field.TOPIC, Field.TEAM})
@@ -80,10 +81,10 @@ class ModelVersion(models.Model):
     """One model of one field as it was trained once; changed only through `triage.learning.training`."""
 
     class State(models.TextChoices):
-        CANDIDATE = "candidate", "Candidate"
-        ACTIVE = "active", "In use"
-        REJECTED = "rejected", "Not better"
-        RETIRED = "retired", "Replaced"
+        CANDIDATE = "candidate", gettext_lazy("Candidate")
+        ACTIVE = "active", gettext_lazy("In use")
+        REJECTED = "rejected", gettext_lazy("Not better")
+        RETIRED = "retired", gettext_lazy("Replaced")
 
     field = models.CharField(max_length=12, choices=Field.choices)
     state = models.CharField(max_length=9, choices=State.choices, default=State.CANDIDATE)
@@ -153,11 +154,11 @@ class Refinement(PendingWork):
     """An item that was read by cheap means or by an older model, to be looked at again; what people touched stays."""
 
     class Why(models.TextChoices):
-        CHEAP = "cheap", "looked at again with the better model"
-        PROMOTED = "promoted", "looked at again with a newer model"
-        ROLLED_BACK = "back", "looked at again after the model was rolled back"
-        ASKED = "asked", "looked at again with what a model outside said"
-        THEME = "theme", "looked at again since it joined a theme"
+        CHEAP = "cheap", gettext_lazy("looked at again with the better model")
+        PROMOTED = "promoted", gettext_lazy("looked at again with a newer model")
+        ROLLED_BACK = "back", gettext_lazy("looked at again after the model was rolled back")
+        ASKED = "asked", gettext_lazy("looked at again with what a model outside said")
+        THEME = "theme", gettext_lazy("looked at again since it joined a theme")
 
     item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="refinements")
     why = models.CharField(max_length=8, choices=Why.choices, default=Why.CHEAP)

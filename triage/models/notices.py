@@ -5,6 +5,7 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import User
 from triage.models.actions import Action
@@ -21,11 +22,11 @@ class Notice(models.Model):
     `triage.telling`."""
 
     class Kind(models.TextChoices):
-        MENTION = "mention", "Somebody mentions me"
-        ASSIGNED = "assigned", "Something is given to me"
-        ESCALATION = "escalation", "A deadline of my team has passed"
-        REPLY = "reply", "A customer of mine answers"
-        ACTION_DUE = "action_due", "An action of mine is due"
+        MENTION = "mention", gettext_lazy("Somebody mentions me")
+        ASSIGNED = "assigned", gettext_lazy("Something is given to me")
+        ESCALATION = "escalation", gettext_lazy("A deadline of my team has passed")
+        REPLY = "reply", gettext_lazy("A customer of mine answers")
+        ACTION_DUE = "action_due", gettext_lazy("An action of mine is due")
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notices")
     kind = models.CharField(max_length=10, choices=Kind.choices)

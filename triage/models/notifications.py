@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
 from intake.models import FeedbackItem
@@ -15,12 +16,12 @@ class Notification(PendingWork):
     """Written in the transaction of the decision it tells about, delivered by a drain, at least once under one id."""
 
     class Kind(models.TextChoices):
-        RECEIPT = "receipt", "Receipt"
-        REPLY = "reply", "Reply"
-        RESOLUTION = "resolution", "Resolution"
-        CHANGE = "change", "What was changed"
-        STILL_FIXED = "still_fixed", "Whether it stayed fixed"
-        STAFF = "staff", "For staff"
+        RECEIPT = "receipt", gettext_lazy("Receipt")
+        REPLY = "reply", gettext_lazy("Reply")
+        RESOLUTION = "resolution", gettext_lazy("Resolution")
+        CHANGE = "change", gettext_lazy("What was changed")
+        STILL_FIXED = "still_fixed", gettext_lazy("Whether it stayed fixed")
+        STAFF = "staff", gettext_lazy("For staff")
 
     item = models.ForeignKey(FeedbackItem, on_delete=models.PROTECT, null=True, related_name="notifications")
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, null=True, related_name="notifications")

@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
@@ -28,10 +29,10 @@ class Presence(models.Model):
     """One person at one ticket, however many of their windows show it; what they do there is what they said last."""
 
     class Doing(models.TextChoices):
-        VIEWING = "viewing", "looks at it"
-        REPLYING = "replying", "is replying"
-        EDITING = "editing", "is deciding"
-        AWAY = "away", "has it open, but is away"
+        VIEWING = "viewing", gettext_lazy("looks at it")
+        REPLYING = "replying", gettext_lazy("is replying")
+        EDITING = "editing", gettext_lazy("is deciding")
+        AWAY = "away", gettext_lazy("has it open, but is away")
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="presences")

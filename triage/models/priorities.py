@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import ApiKey, Team, User
 from triage.models.themes import Theme
@@ -12,9 +13,9 @@ class ThemeDecision(models.Model):
     """What a team decided to do about a theme, on which numbers. The newest stands; earlier ones stay readable."""
 
     class Choice(models.TextChoices):
-        ACT = "act", "Act on it"
-        DECLINE = "decline", "Decline it"
-        WAIT = "wait", "Wait for more voices"
+        ACT = "act", gettext_lazy("Act on it")
+        DECLINE = "decline", gettext_lazy("Decline it")
+        WAIT = "wait", gettext_lazy("Wait for more voices")
 
     theme = models.ForeignKey(Theme, on_delete=models.CASCADE, related_name="decisions", db_index=False)
     choice = models.CharField(max_length=7, choices=Choice.choices)

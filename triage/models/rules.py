@@ -5,6 +5,7 @@ from typing import Self
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Cast, Now
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
@@ -124,16 +125,16 @@ class RuleProposal(models.Model):
     turned down stays here, so that it is not proposed again."""
 
     class Kind(models.TextChoices):
-        RULE = "rule", "A new rule"
-        THRESHOLD = "threshold", "Another number in a rule"
-        KEYWORD = "keyword", "A word for a topic"
-        NOT_KEYWORD = "not_keyword", "A word too many for a topic"
+        RULE = "rule", gettext_lazy("A new rule")
+        THRESHOLD = "threshold", gettext_lazy("Another number in a rule")
+        KEYWORD = "keyword", gettext_lazy("A word for a topic")
+        NOT_KEYWORD = "not_keyword", gettext_lazy("A word too many for a topic")
 
     class Status(models.TextChoices):
-        OPEN = "open", "Open"
-        ACCEPTED = "accepted", "Accepted"
-        DISMISSED = "dismissed", "Turned down"
-        OUTDATED = "outdated", "No longer true"
+        OPEN = "open", pgettext_lazy("status", "Open")
+        ACCEPTED = "accepted", gettext_lazy("Accepted")
+        DISMISSED = "dismissed", gettext_lazy("Turned down")
+        OUTDATED = "outdated", gettext_lazy("No longer true")
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     # What makes it the same proposal when it is found again.

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
@@ -32,15 +33,15 @@ class SavedView(models.Model):
     """Changed through `triage.desk.saved` only."""
 
     class Sharing(models.TextChoices):
-        ME = "me", "Only I"
-        TEAM = "team", "A team"
-        ALL = "all", "Everybody"
+        ME = "me", gettext_lazy("Only I")
+        TEAM = "team", gettext_lazy("A team")
+        ALL = "all", gettext_lazy("Everybody")
 
     class Order(models.TextChoices):
-        USUAL = "", "As usual"
-        URGENCY = "urgency", "Most urgent first"
-        NEWEST = "newest", "Newest first"
-        OLDEST = "oldest", "Oldest first"
+        USUAL = "", gettext_lazy("As usual")
+        URGENCY = "urgency", gettext_lazy("Most urgent first")
+        NEWEST = "newest", gettext_lazy("Newest first")
+        OLDEST = "oldest", gettext_lazy("Oldest first")
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_views")
     name = models.CharField(max_length=60)
@@ -74,8 +75,8 @@ class Subscription(models.Model):
     """Somebody is sent what a view finds. Whoever may not see the view any more is sent nothing."""
 
     class Every(models.TextChoices):
-        DAY = "day", "Every morning"
-        WEEK = "week", "On Mondays"
+        DAY = "day", gettext_lazy("Every morning")
+        WEEK = "week", gettext_lazy("On Mondays")
 
     view = models.ForeignKey(SavedView, on_delete=models.CASCADE, related_name="subscriptions")
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from feedback_portal.accounts.models import ApiKey, User
 from feedback_portal.accounts.permissions import Actor
@@ -36,15 +37,15 @@ class Theme(models.Model):
     """Changed by people through `triage.themes` only, by compare-and-set on `version`; grouped by `triage.themes.grouping`."""
 
     class State(models.TextChoices):
-        NEW = "new", "New"
-        GROWING = "growing", "Growing"
-        REGRESSED = "regressed", "Back after a fix"
-        RESTING = "resting", "Quiet until it grows"
-        STEADY = "steady", "Steady"
+        NEW = "new", pgettext_lazy("theme", "New")
+        GROWING = "growing", gettext_lazy("Growing")
+        REGRESSED = "regressed", gettext_lazy("Back after a fix")
+        RESTING = "resting", gettext_lazy("Quiet until it grows")
+        STEADY = "steady", gettext_lazy("Steady")
 
     class MadeBy(models.TextChoices):
-        MACHINE = "machine", "the portal"
-        PERSON = "person", "a person"
+        MACHINE = "machine", gettext_lazy("the portal")
+        PERSON = "person", gettext_lazy("a person")
 
     name = models.CharField(max_length=160)
     # A name a person gave is never replaced by a proposed one.
@@ -105,9 +106,9 @@ class ThemeMember(models.Model):
     """Where an item belongs: one theme at most. A row that a person wrote stands, also one that says "in none"."""
 
     class Source(models.TextChoices):
-        PERSON = "person", "A person"
-        RULE = "rule", "A rule"
-        MACHINE = "machine", "The portal"
+        PERSON = "person", gettext_lazy("A person")
+        RULE = "rule", gettext_lazy("A rule")
+        MACHINE = "machine", gettext_lazy("The portal")
 
     item = models.OneToOneField(FeedbackItem, on_delete=models.CASCADE, primary_key=True, related_name="theme_member")
     theme = models.ForeignKey(Theme, on_delete=models.CASCADE, null=True, related_name="members", db_index=False)
@@ -131,22 +132,22 @@ class ThemeEvent(models.Model):
     """What was done with a theme, by whom; appended and never changed, which the database itself holds."""
 
     class Type(models.TextChoices):
-        FOUND = "found", "found it"
-        RENAMED = "renamed", "renamed it"
-        DESCRIBED = "described", "described it"
-        SPLIT = "split", "split it"
-        JOINED = "joined", "joined it"
-        FROZEN = "frozen", "froze it"
-        THAWED = "thawed", "let it move again"
-        RESTED = "rested", "put it to rest"
-        WOKE = "woke", "woke it"
-        MOVED = "moved", "moved an item"
-        LINKED = "linked", "linked an action"
-        UNLINKED = "unlinked", "unlinked an action"
-        GREW = "grew", "grew beyond its forecast"
-        REGRESSED = "regressed", "came back after a fix"
-        RETIRED = "retired", "gave it up"
-        DECIDED = "decided", "decided about it"
+        FOUND = "found", gettext_lazy("found it")
+        RENAMED = "renamed", gettext_lazy("renamed it")
+        DESCRIBED = "described", gettext_lazy("described it")
+        SPLIT = "split", gettext_lazy("split it")
+        JOINED = "joined", gettext_lazy("joined it")
+        FROZEN = "frozen", gettext_lazy("froze it")
+        THAWED = "thawed", gettext_lazy("let it move again")
+        RESTED = "rested", gettext_lazy("put it to rest")
+        WOKE = "woke", gettext_lazy("woke it")
+        MOVED = "moved", gettext_lazy("moved an item")
+        LINKED = "linked", gettext_lazy("linked an action")
+        UNLINKED = "unlinked", gettext_lazy("unlinked an action")
+        GREW = "grew", gettext_lazy("grew beyond its forecast")
+        REGRESSED = "regressed", gettext_lazy("came back after a fix")
+        RETIRED = "retired", gettext_lazy("gave it up")
+        DECIDED = "decided", gettext_lazy("decided about it")
 
     theme = models.ForeignKey(Theme, on_delete=models.CASCADE, related_name="events", db_index=False)
     type = models.CharField(max_length=9, choices=Type.choices)

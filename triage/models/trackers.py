@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
@@ -23,9 +24,9 @@ class TrackerProject(PendingWork):
     """One project or repository of a tracker. It falls due whenever it is time to look what changed there; see `triage.connecting`."""
 
     class WhenDone(models.TextChoices):
-        NOTE = "note", "Write it down"
-        RESOLVE = "resolve", "Resolve the ticket as shipped, and tell nobody"
-        TELL = "tell", "Resolve the ticket as shipped, and tell the customer"
+        NOTE = "note", gettext_lazy("Write it down")
+        RESOLVE = "resolve", gettext_lazy("Resolve the ticket as shipped, and tell nobody")
+        TELL = "tell", gettext_lazy("Resolve the ticket as shipped, and tell the customer")
 
     name = models.CharField(max_length=120)
     # The tracker's slug, and no choices: a new kind needs no migration.

@@ -5,6 +5,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import ApiKey, User
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
@@ -48,8 +49,8 @@ class LikelyDuplicate(models.Model):
     """A suggestion that `item` says the same as the earlier `other`, with what a person can check it by."""
 
     class Kind(models.TextChoices):
-        COPY = "copy", "nearly the same words"
-        ALIKE = "alike", "the same in other words"
+        COPY = "copy", gettext_lazy("nearly the same words")
+        ALIKE = "alike", gettext_lazy("the same in other words")
 
     item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="likely_originals")
     other = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="likely_duplicates")
@@ -72,8 +73,8 @@ class NotTheSame(models.Model):
     the pair again."""
 
     class Because(models.TextChoices):
-        DISMISSED = "dismissed", "the suggestion was turned down"
-        UNMERGED = "unmerged", "the merge was taken apart"
+        DISMISSED = "dismissed", gettext_lazy("the suggestion was turned down")
+        UNMERGED = "unmerged", gettext_lazy("the merge was taken apart")
 
     first = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="+", db_index=False)
     second = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="+")

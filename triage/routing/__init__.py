@@ -8,12 +8,14 @@ from functools import lru_cache
 from typing import Any, Self
 
 from django.utils.timezone import get_default_timezone, localtime
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from intake.models import FeedbackItem
 from triage import rules
 from triage.blend.base import Prediction
 from triage.models import Analysis, Rule, Topic
+from triage.routing.reasons import reason
 from triage.routing.workload import Crew, Given
 from triage.rules.facts import WEEKDAYS, Facts
 from triage.rules.sets import RuleSet
@@ -189,22 +191,19 @@ class Router:
             act = rule.act("route")
             team = self.teams.get(str(act.argument)) if act else None
             if team is not None:
-                return Placed(team, "rule", f"The rule “{stored.name}” sends it to {team.name}.", rule=stored)
+                return Placed(team, "rule", reason("rule", team=team.name, rule=stored.name), rule=stored)
         if clues.spam and facts.urgency != SAFETY:
-            name = self._catch_all.name
-            return Placed(self._catch_all, "spam", f"It looks like spam, so {name} has it after everything else.")
+            return Placed(self._catch_all, "spam", reason("spam", team=self._catch_all.name))
         foreseen = clues.foreseen
         if foreseen is not None and foreseen.verdict == "auto" and foreseen.teams:
             slug, probability = foreseen.teams[0]
             if (team := self.teams.get(slug)) is not None:
-                reason = f"Items like this one went to {team.name} ({probability:.0%} sure)."
-                return Placed(team, "model", reason)
+                return Placed(team, "model", reason("model", team=team.name, sure=f"{probability:.0%}"))
         for slug, confidence in sorted(clues.topics, key=lambda pair: -pair[1]):
             if confidence >= SURE_ENOUGH and slug in self._topics:
                 name, team = self._topics[slug]
-                return Placed(team, "topic", f"Its topic “{name}” belongs to {team.name}.", topic=slug)
-        nobody = f"No rule and no sure topic, so {self._catch_all.name} looks at it."
-        return Placed(self._catch_all, "catch_all", nobody)
+                return Placed(team, "topic", reason("topic", team=team.name, topic=name), topic=slug)
+        return Placed(self._catch_all, "catch_all", reason("catch_all", team=self._catch_all.name))
 
     def team_of(self, topic: str) -> tuple[str, Team] | None:
         """The name of a topic and its team, if it has one that is in use."""
@@ -217,7 +216,8 @@ class Router:
         if person is None:
             return self._crew.when_nobody_is_here(team.pk)
         if not self._crew.may_have(person, team.pk):
-            return Given(None, f"{person.name} does not work for {team.name}, so it waits for the team.")
+            waits = gettext("%(name)s does not work for %(team)s, so it waits for the team.")
+            return Given(None, waits % {"name": person.name, "team": team.name})
         return self._crew.instead_of(person, team.pk)
 
     def _also(self, held: Sequence[tuple[Rule, rules.Rule]], first: Team) -> tuple[tuple[Team, str], ...]:

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from feedback_portal.accounts.permissions import Actor
 from intake.models import FeedbackItem
 from triage.models import Analysis, Event, Rule, Tagging, Ticket
 from triage.models.themes import themes_of
 from triage.routing import SURE_ENOUGH, Clues, Foreseen, Placed, Router, facts_of
+from triage.routing.reasons import reason_again
 from triage.rules import AnyOf, Condition, Node, Not
 from triage.rules import Rule as Meaning
 from triage.rules.facts import Facts
@@ -75,7 +78,7 @@ def why(
     words, marks = _words(told, taggings, _winner(told, router), facts)
     return Why(
         by=str(told.get("by", "")),
-        reason=str(told.get("reason", "")),
+        reason=reason_again(told, team=ticket.team.name, topic=(router.team_of(str(told.get("topic"))) or ("",))[0]),
         routed_at=_routed_at(ticket),
         rule=told.get("rule"),
         topic=told.get("topic"),
@@ -122,22 +125,20 @@ def _changes(
     winner = placed.rule
     if winner is not None:
         without = router.place([pair for pair in held if pair[0].pk != winner.pk], facts, clues)
-        yield f"Without the rule “{winner.name}” it would be with {without.team.name}. {without.reason}"
+        yield _but_for(gettext("Without the rule “%(rule)s” it would be with %(team)s."), without, rule=winner.name)
     elif placed.by == "spam":
         without = router.place(held, facts, replace(clues, spam=""))
-        yield f"Had it not looked like spam, {without.team.name} would have it. {without.reason}"
+        yield _but_for(gettext("Had it not looked like spam, %(team)s would have it."), without)
     elif placed.by == "model":
         without = router.place(held, facts, replace(clues, foreseen=None))
-        yield f"Had earlier items been less alike, {without.team.name} would have it. {without.reason}"
+        yield _but_for(gettext("Had earlier items been less alike, %(team)s would have it."), without)
     elif placed.topic is not None:
         sure = dict(clues.topics)[placed.topic]
         less = [pair for pair in clues.topics if pair[0] != placed.topic]
         without = router.place(held, facts, replace(clues, topics=less))
         name = (router.team_of(placed.topic) or (placed.topic,))[0]
-        yield (
-            f"Had “{name}” been less than {SURE_ENOUGH:.0%} sure (it is {sure:.0%}), {without.team.name} would have it."
-            f" {without.reason}"
-        )
+        less_sure = gettext("Had “%(topic)s” been less than %(enough)s sure (it is %(sure)s), %(team)s would have it.")
+        yield _but_for(less_sure, without, topic=name, enough=f"{SURE_ENOUGH:.0%}", sure=f"{sure:.0%}")
     yield from _near_misses(router, facts, placed)
     if placed.by == "catch_all":
         yield from _nearly_sure(router, clues)
@@ -158,7 +159,10 @@ def _near_misses(router: Router, facts: Facts, placed: Placed) -> Iterator[str]:
         if len(missing) == 1:
             found += 1
             said = str(missing[0].outcome(facts)).rstrip(".")
-            yield f"The rule “{stored.name}” missed by one condition ({said}). Otherwise {team.name} would have it."
+            missed = gettext(
+                "The rule “%(rule)s” missed by one condition (%(condition)s). Otherwise %(team)s would have it."
+            )
+            yield missed % {"rule": stored.name, "condition": said, "team": team.name}
             if found == MOST_NEAR_MISSES:
                 return
 
@@ -167,7 +171,13 @@ def _nearly_sure(router: Router, clues: Clues) -> Iterator[str]:
     for slug, sure in clues.topics:
         known = router.team_of(slug)
         if known is not None and sure < SURE_ENOUGH:
-            yield f"Had “{known[0]}” been at least {SURE_ENOUGH:.0%} sure (it is {sure:.0%}), {known[1].name} would have it."
+            surer = gettext("Had “%(topic)s” been at least %(enough)s sure (it is %(sure)s), %(team)s would have it.")
+            yield surer % {
+                "topic": known[0],
+                "enough": f"{SURE_ENOUGH:.0%}",
+                "sure": f"{sure:.0%}",
+                "team": known[1].name,
+            }
             return
 
 
@@ -175,8 +185,13 @@ def _elsewhere(ticket: Ticket, today: Placed) -> str:
     if today.team.pk == ticket.team_id:
         return ""
     if ticket.explanation.get("by") in {"person", "split"}:
-        return f"By itself the portal would have it with {today.team.name}. {today.reason}"
-    return f"By today's rules it would be with {today.team.name}. {today.reason}"
+        return _but_for(gettext("By itself the portal would have it with %(team)s."), today)
+    return _but_for(gettext("By today's rules it would be with %(team)s."), today)
+
+
+def _but_for(sentence: str, placed: Placed, **slots: str) -> str:
+    """Where it would be, and why there."""
+    return f"{sentence % {'team': placed.team.name, **slots}} {placed.reason}"
 
 
 def _routed_at(ticket: Ticket) -> datetime:

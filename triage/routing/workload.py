@@ -9,8 +9,11 @@ from typing import Self
 
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.models import Absence, Membership, Role, Team, User
+from feedback_portal.languages import in_a_line
 from triage.models import Ticket
 
 # A stand-in may be away too and have one of their own; so far the chain is followed.
@@ -34,12 +37,17 @@ class Person:
     @property
     def detail(self) -> str:
         """How much they carry and whether they are here, as in "12 open, away until Monday 3 August"."""
-        told = [] if self.open_tickets is None else [f"{self.open_tickets} open"]
-        return ", ".join([*told, self.away] if self.is_away else told)
+        told = [] if self.open_tickets is None else [_open(self.open_tickets)]
+        return in_a_line(*told, self.away if self.is_away else "")
 
     @property
     def away(self) -> str:
-        return f"away until {self.back_on:%A %-d %B}" if self.back_on else "away until further notice"
+        if not self.back_on:
+            return gettext("away until further notice")
+        return gettext("away until %(weekday)s %(day)s") % {
+            "weekday": date_format(self.back_on, "l"),
+            "day": date_format(self.back_on, "LONG_DAY"),
+        }
 
 
 @dataclass(frozen=True)
@@ -113,14 +121,16 @@ class Crew:
         asked, seen = person, {person.pk}
         for _ in range(MOST_STAND_INS + 1):
             if not person.is_away:
-                told = "" if person is asked else f"{asked.name} is {asked.away}, so {person.name} stands in."
-                return Given(person, told)
+                told = gettext("%(name)s is %(away)s, so %(stand_in)s stands in.")
+                slots = {"name": asked.name, "away": asked.away, "stand_in": person.name}
+                return Given(person, "" if person is asked else told % slots)
             following = self.people.get(person.stand_in) if person.stand_in is not None else None
             if following is None or following.pk in seen or not self.may_have(following, team):
                 break
             seen.add(following.pk)
             person = following
-        return Given(None, f"{asked.name} is {asked.away} and nobody stands in, so it waits for the team.")
+        nobody = gettext("%(name)s is %(away)s and nobody stands in, so it waits for the team.")
+        return Given(None, nobody % {"name": asked.name, "away": asked.away})
 
     def when_nobody_is_here(self, team: int) -> Given:
         """Whom a team's ticket goes to when everybody who does its work is away: its lead, or who stands in for them.
@@ -134,31 +144,44 @@ class Crew:
         for pk in leads:
             given = self.instead_of(self.people[pk], team)
             if given.person is not None:
-                return Given(given.person, f"Everybody else in the team is away, so {given.person.name} gets it.")
-        return Given(None, "Nobody in this team is here, and nobody stands in for its lead.")
+                told = gettext("Everybody else in the team is away, so %(name)s gets it.")
+                return Given(given.person, told % {"name": given.person.name})
+        return Given(None, gettext("Nobody in this team is here, and nobody stands in for its lead."))
 
     def least_loaded(self, team: int) -> Given:
         """The member who is here and carries least, with the reason; nobody where nobody is here."""
         here = [person for person in self.of(team) if not person.is_away]
         if not here:
-            return Given(None, "Nobody in this team is here.")
+            return Given(None, gettext("Nobody in this team is here."))
         best = min(here, key=lambda person: (person.open_tickets or 0, person.name, person.pk))
         if len(here) == 1:
-            return Given(best, f"{best.name} is the only one who is here.")
-        return Given(best, f"{best.name} has the fewest open tickets of the {len(here)} who are here.")
+            return Given(best, gettext("%(name)s is the only one who is here.") % {"name": best.name})
+        told = ngettext(
+            "%(name)s has the fewest open tickets of the %(count)s who is here.",
+            "%(name)s has the fewest open tickets of the %(count)s who are here.",
+            len(here),
+        )
+        return Given(best, told % {"name": best.name, "count": len(here)})
 
     def told(self, team: Team, *, open_tickets: int) -> str:
         """How a team stands, as in "40 open for 3 people, more than they can carry"."""
         here = [person for person in self.of(team.pk) if not person.is_away]
         away = len(self.of(team.pk)) - len(here)
         if not here and not away:
-            return f"{open_tickets} open"
-        people = f"{len(here)} {'person' if len(here) == 1 else 'people'}" if here else "nobody here"
-        told = f"{open_tickets} open for {people}" if here else f"{open_tickets} open, {people}"
-        told += f", {away} away" if away and here else ""
-        if team.capacity and here and open_tickets > team.capacity * len(here):
-            told += f", more than {'they' if len(here) > 1 else 'one'} can carry"
-        return told
+            return _open(open_tickets)
+        if not here:
+            return in_a_line(_open(open_tickets), gettext("nobody here"))
+        carried = ngettext("%(open)s open for %(count)s person", "%(open)s open for %(count)s people", len(here))
+        told = [carried % {"open": open_tickets, "count": len(here)}]
+        if away:
+            told.append(ngettext("%(count)s away", "%(count)s away", away) % {"count": away})
+        if team.capacity and open_tickets > team.capacity * len(here):
+            told.append(ngettext("more than one can carry", "more than they can carry", len(here)))
+        return in_a_line(*told)
+
+
+def _open(count: int) -> str:
+    return ngettext("%(count)s open", "%(count)s open", count) % {"count": count}
 
 
 def open_by_team(teams: Iterable[int]) -> dict[int, int]:

@@ -7,17 +7,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from feedback_portal.accounts.permissions import actor_of
+from feedback_portal.languages import in_a_line
+from feedback_portal.marking import marked
 from triage.deciding import undoing
 from triage.deciding.undoing import Act
 from triage.desk import bulk
 from triage.journal import NotNow, deed_of
 from triage.models import Event
 from triage.views.bulk import bulk_act
-from triage.views.item import entry
+from triage.views.item import entry, said
 from triage.views.runs import runs
 from triage.views.workbench import take_back
 
@@ -51,8 +54,8 @@ def undo_last(request: HttpRequest) -> HttpResponse:
     if many is not None and (act is None or act.occurred_at < many.asked_at):
         return bulk_act(request, number=many.pk, verb="undo")
     if act is None or act.ticket is None:
-        raise NotNow("You decided nothing in the last day that could be taken back.")
-    return take_back(request, act.ticket.reference, "undo", "Took back what you did with {reference}")
+        raise NotNow(gettext("You decided nothing in the last day that could be taken back."))
+    return take_back(request, act.ticket.reference, "undo", marked("Took back what you did with %(reference)s"))
 
 
 @login_required
@@ -63,8 +66,8 @@ def redo_last(request: HttpRequest) -> HttpResponse:
     actor, at = actor_of(request), timezone.now()
     undone = undoing.newest(by=actor, at=at, undone=True)
     if undone is None or undone.ticket is None:
-        raise NotNow("You took nothing back in the last day that could be done again.")
-    return take_back(request, undone.ticket.reference, "redo", "Did it again with {reference}")
+        raise NotNow(gettext("You took nothing back in the last day that could be done again."))
+    return take_back(request, undone.ticket.reference, "redo", marked("Did it again with %(reference)s"))
 
 
 def _shown(act: Act, way: Event | None, *, is_seen: bool) -> dict[str, Any]:
@@ -74,12 +77,13 @@ def _shown(act: Act, way: Event | None, *, is_seen: bool) -> dict[str, Any]:
         "reference": act.ticket.reference,
         "title": act.ticket.item.headline,
         "url": f"{reverse('triage:workbench')}?item={act.ticket.reference}" if is_seen else "",
-        "person": told[0]["actor"],
-        "words": ", ".join(each["phrase"].strip() for each in told),
+        "sentence": in_a_line(*(said(each) for each in told)),
         "at": act.first.occurred_at,
         "version": act.version,
         "is_undone": is_undone,
         # What was taken back last on its item, and nothing has followed.
         "can_redo": is_undone and act.first.undone_by.version == act.ticket.version,
-        "in_the_way": "" if is_undone or way is None else f"{deed_of(way)} since. Take that back first.",
+        "in_the_way": ""
+        if is_undone or way is None
+        else gettext("%(deed)s since. Take that back first.") % {"deed": deed_of(way)},
     }

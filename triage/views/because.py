@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
+from feedback_portal.languages import in_a_line
 from triage.routing.why import Why
 
 MOST_RULES = 25
@@ -22,7 +24,9 @@ def because(found: Why) -> dict[str, Any]:
         "neighbours": [
             {
                 "title": one.title,
-                "detail": f"{one.reference}, {one.team}, {one.cosine:.0%} alike",
+                "detail": in_a_line(
+                    one.reference, one.team, gettext("%(share)s alike") % {"share": f"{one.cosine:.0%}"}
+                ),
                 "url": f"{reverse('triage:workbench')}?item={one.reference}",
             }
             for one in found.neighbours

@@ -6,9 +6,11 @@ from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Membership, Role
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import in_a_line
 from triage.lifecycle import Resolution, Status
 from triage.models import Event, Ticket
 
@@ -56,12 +58,11 @@ def beside(ticket: Ticket, actor: Actor) -> Beside:
 
 def _told(other: Ticket) -> dict[str, Any]:
     state = Resolution(other.resolution).label if other.resolution else Status(other.status).label
-    who = f", {other.assignee}" if other.assignee else ""
     return {
         "team": other.team.name,
         "reference": other.reference,
         "url": f"{reverse('triage:workbench')}?item={other.reference}",
-        "detail": state + who,
+        "detail": in_a_line(state, other.assignee),
     }
 
 
@@ -71,7 +72,7 @@ def _stub(other: Ticket, leads: dict[int, str]) -> dict[str, Any]:
         "team": other.team.name,
         "reference": "",
         "url": "",
-        "detail": f"Ask {whom}" if whom else "Ask somebody of this team",
+        "detail": gettext("Ask %(name)s") % {"name": whom} if whom else gettext("Ask somebody of this team"),
     }
 
 

@@ -10,11 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import actor_of
+from feedback_portal.languages import in_a_line, within
 from feedback_portal.refusals import NotFound
 from triage.desk import bulk as many
 from triage.finding import in_tab, matching, search
@@ -44,10 +47,10 @@ def bulk(request: HttpRequest) -> HttpResponse:
     act = many.start(tickets, verb, label=_label(verb, arguments), query=query, by=actor, at=at, **arguments)
     how_far = many.progress([act])[act.pk]
     undo_url = reverse("triage:bulk_act", args=[act.pk, "undo"])
-    sentence = (
-        many.sentence(act, how_far) if how_far.is_over else f"{act.label}: {how_far.total:,} items, in the background"
-    )
-    sentence += f", {missing} not with your teams any more" if missing else ""
+    sentence = many.sentence(act, how_far) if how_far.is_over else _begun(act.label, how_far.total)
+    if missing:
+        gone = ngettext("%(count)s not with your teams any more", "%(count)s not with your teams any more", missing)
+        sentence = in_a_line(sentence, gone % {"count": missing})
     if not request.headers.get("HX-Request"):
         if how_far.skipped or not how_far.is_over:
             return redirect("triage:bulk_run", number=act.pk)
@@ -92,14 +95,14 @@ def bulk_act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     act = many.find(number, by=actor)
     do = {"pause": many.pause, "resume": many.resume, "undo": many.undo}.get(verb)
     if do is None:
-        raise NotFound("There is no such button. Go back to the page and choose one that is there.")
+        raise NotFound(gettext("There is no such button. Go back to the page and choose one that is there."))
     do(act, by=actor, at=at)
     act = many.find(number, by=actor)
     if request.headers.get("HX-Target") == "bulk-run":
         return render(request, "triage/_bulk_run.html", {"run": run(act, at=at)})
     if request.headers.get("HX-Request"):
         how_far = many.progress([act])[act.pk]
-        sentence = many.sentence(act, how_far) if how_far.is_over else "Putting them back"
+        sentence = many.sentence(act, how_far) if how_far.is_over else gettext("Putting them back")
         shown = [] if how_far.is_over else [run(act, at=at)]
         return answer_with_list(request, sentence, actor, at=at, undo_url="", runs=shown)
     return redirect("triage:bulk_run", number=act.pk)
@@ -109,17 +112,26 @@ def _label(verb: str, arguments: Mapping[str, Any]) -> str:
     """What was asked for, as a line: "Route to Quality"."""
     if verb == "route":
         team = Team.objects.filter(slug=arguments["team"]).first()
-        return f"Route to {team or 'a team'}"
+        return gettext("Route to %(team)s") % {"team": team} if team else gettext("Route to a team")
     if verb == "tag":
-        return f"Tag “{Topic.objects.filter(slug=arguments['topic']).first() or 'a topic'}”"
+        topic = Topic.objects.filter(slug=arguments["topic"]).first()
+        return gettext("Tag “%(topic)s”") % {"topic": topic or gettext("a topic")}
     if verb == "severity":
-        return f"Set the severity to S{arguments['value']}"[:40]
+        return (gettext("Set the severity to %(severity)s") % {"severity": f"S{arguments['value']}"})[:40]
     if verb == "snooze":
         moment = timezone.localtime(datetime.fromisoformat(arguments["until"]))
-        return f"Snooze until {moment:%-d %b, %H:%M}"
+        return gettext("Snooze until %(moment)s") % {"moment": date_format(moment, "MOMENT")}
     if verb == "resolve":
         known = dict(Resolution.choices)
-        return f"Close as {known.get(arguments['resolution'], 'done').lower()}"
+        outcome = known.get(arguments["resolution"], gettext("Done"))
+        return gettext("Close as %(outcome)s") % {"outcome": within(outcome)}
     if verb == "merge":
-        return f"Merge into {arguments['original'].strip().upper()[:20]}"
-    return "Claim" if verb == "claim" else "Accept what is proposed"
+        return gettext("Merge into %(reference)s") % {"reference": arguments["original"].strip().upper()[:20]}
+    return gettext("Claim") if verb == "claim" else gettext("Accept what is proposed")
+
+
+def _begun(label: str, total: int) -> str:
+    begun = ngettext(
+        "%(label)s: %(count)s item, in the background", "%(label)s: %(count)s items, in the background", total
+    )
+    return begun % {"label": label, "count": number_format(total, force_grouping=True)}

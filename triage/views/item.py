@@ -9,16 +9,22 @@ from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.formats import date_format, number_format
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import in_a_line, within
+from feedback_portal.marking import marked
 from intake.models import Customer, FeedbackItem
 from intake.whole_mails import is_mail
 from triage import duplicates, lifecycle
 from triage.connecting import issues
 from triage.finding.mentioned import MOST_COUNTED, named_by
-from triage.lifecycle import Status, Verb
-from triage.models import ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
+from triage.lifecycle import Resolution, Status, Verb, WhyNot, WhyRouted
+from triage.models import Action, ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
 from triage.routing.why import Why, why
 from triage.telling.notices import handle, mentionable
@@ -27,56 +33,74 @@ from triage.views.beside import FOR_EVERY_TEAM, beside
 from triage.views.queue import due
 from triage.views.suggestion import suggestion
 
-SEVERITIES = {1: "S1, somebody may be harmed", 2: "S2, function lost", 3: "S3, annoying", 4: "S4, a wish"}
+SEVERITIES = {
+    1: gettext_lazy("S1, somebody may be harmed"),
+    2: gettext_lazy("S2, function lost"),
+    3: gettext_lazy("S3, annoying"),
+    4: gettext_lazy("S4, a wish"),
+}
+_KINDS = {
+    "batch": gettext_lazy("Batch"),
+    "order": gettext_lazy("Order"),
+    "serial": gettext_lazy("Serial number"),
+    "site": gettext_lazy("Site"),
+    "product": gettext_lazy("Product"),
+    "version": gettext_lazy("Version"),
+}
 _MOST_EVENTS = 200
 _MOST_NAMED = 8
-_STEPS = ("plan", "do", "check", "act")
 
-PHRASES = {
-    "received": ("mail", "wrote to us"),
-    "changed": ("mail", "changed what they had said"),
-    "receipt": ("mail", "sent a receipt"),
-    "reply": ("mail", "wrote to the customer"),
-    "triaged": ("check", "decided that it is for {team}"),
-    "routed": ("sign", "routed it to {team}"),
-    "reevaluated": ("retry", "looked at it again"),
-    "split": ("sign", "gave a part of it to {team}"),
-    "assigned": ("user", "gave it to {to}"),
-    "tagged": ("tag", "tagged it {topic}"),
-    "untagged": ("tag", "took the tag {topic} off"),
-    "severity": ("alert", "set the severity to {value}"),
-    "noted": ("note", "noted"),
-    "merged": ("merge", "merged it into {into}"),
-    "unmerged": ("merge", "made it a voice of its own again"),
-    "snoozed": ("clock", "put it off"),
-    "woke": ("clock", "took it up again"),
-    "waiting_customer": ("clock", "waits for the customer"),
-    "customer_replied": ("mail", "answered"),
-    "action_linked": ("link", "linked it to {action}"),
-    "action_unlinked": ("link", "unlinked it from {action}"),
-    "work_started": ("wrench", "started to work on it"),
-    "resolved": ("check", "closed it as {resolution}"),
-    "reopened": ("retry", "opened it again"),
-    "closed": ("check", "put it away"),
-    "customer_told": ("mail", "told the customer"),
-    "score": ("user", "rated how we handled it: {value} of 5"),
-    "dismissed": ("cross", "turned the proposal down"),
-    "audited": ("check", "labelled it in the weekly audit, blind"),
-    "escalated": ("alert", "told whoever leads the team that it is late"),
-    "undone": ("retry", "took the last decision back"),
+_DEEDS = {
+    "received": ("mail", marked("%(who)s wrote to us")),
+    "changed": ("mail", marked("%(who)s changed what they had said")),
+    "receipt": ("mail", marked("%(who)s sent a receipt")),
+    "reply": ("mail", marked("%(who)s wrote to the customer")),
+    "triaged": ("check", marked("%(who)s decided that it is for %(team)s")),
+    "routed": ("sign", marked("%(who)s routed it to %(team)s")),
+    "reevaluated": ("retry", marked("%(who)s looked at it again")),
+    "split": ("sign", marked("%(who)s gave a part of it to %(team)s")),
+    "assigned": ("user", marked("%(who)s gave it to %(to)s")),
+    "tagged": ("tag", marked("%(who)s tagged it %(topic)s")),
+    "untagged": ("tag", marked("%(who)s took the tag %(topic)s off")),
+    "severity": ("alert", marked("%(who)s set the severity to %(value)s")),
+    "noted": ("note", marked("%(who)s noted")),
+    "merged": ("merge", marked("%(who)s merged it into %(into)s")),
+    "unmerged": ("merge", marked("%(who)s made it a voice of its own again")),
+    "snoozed": ("clock", marked("%(who)s put it off")),
+    "woke": ("clock", marked("%(who)s took it up again")),
+    "waiting_customer": ("clock", marked("%(who)s waits for the customer")),
+    "customer_replied": ("mail", marked("%(who)s answered")),
+    "action_linked": ("link", marked("%(who)s linked it to %(action)s")),
+    "action_unlinked": ("link", marked("%(who)s unlinked it from %(action)s")),
+    "work_started": ("wrench", marked("%(who)s started to work on it")),
+    "resolved": ("check", marked("%(who)s closed it as %(resolution)s")),
+    "reopened": ("retry", marked("%(who)s opened it again")),
+    "closed": ("check", marked("%(who)s put it away")),
+    "customer_told": ("mail", marked("%(who)s told the customer")),
+    "score": ("user", marked("%(who)s rated how we handled it: %(value)s of 5")),
+    "dismissed": ("cross", marked("%(who)s turned the proposal down")),
+    "audited": ("check", marked("%(who)s labelled it in the weekly audit, blind")),
+    "escalated": ("alert", marked("%(who)s told whoever leads the team that it is late")),
+    "undone": ("retry", marked("%(who)s took the last decision back")),
 }
-"""Icon and words of each kind of event; the words are filled from its data."""
+"""Icon and sentence of each kind of event; the sentence is filled from its data."""
 
+_ABOUT = {
+    "language": gettext_lazy("Language"),
+    "sentiment": gettext_lazy("Sentiment"),
+    "urgency": gettext_lazy("Urgency"),
+    "spam": gettext_lazy("Spam"),
+}
 _WAITS = {
-    "reply": "put it off until the customer answers",
-    "reports": "put it off until {more} more say the same",
-    "ship": "put it off until {action} ships",
+    "reply": marked("%(who)s put it off until the customer answers"),
+    "reports": marked("%(who)s put it off until %(more)s more say the same"),
+    "ship": marked("%(who)s put it off until %(action)s ships"),
 }
 _CAME = {
-    "time": "took it up again, for its time had come",
-    "reports": "took it up again, for more say the same",
-    "ship": "took it up again, for its action has shipped",
-    "growing": "took it up again, for its theme is growing",
+    "time": marked("%(who)s took it up again, for its time had come"),
+    "reports": marked("%(who)s took it up again, for more say the same"),
+    "ship": marked("%(who)s took it up again, for its action has shipped"),
+    "growing": marked("%(who)s took it up again, for its theme is growing"),
 }
 """What was waited for when it was put off, and why it came back."""
 
@@ -122,7 +146,7 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "beside": others.shown,
         "explanation": because(found) if found else None,
         "outside": list(_outside(taggings, analysis)),
-        "status_label": "Untriaged" if ticket.status == Status.NEW else Status(ticket.status).label,
+        "status_label": gettext("Untriaged") if ticket.status == Status.NEW else Status(ticket.status).label,
         "stage": str(ticket.stage or ""),
         "team": str(ticket.team),
         "owner": _face(ticket.assignee),
@@ -130,11 +154,10 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "tags": [tagging.topic.name for tagging in taggings],
         "mentions": [
             {
-                "kind": each.kind.replace("_", " ").capitalize(),
+                "kind": _kind(each.kind),
                 "value": each.value,
                 "url": f"{reverse('triage:workbench')}?{urlencode({'q': each.query})}" if each.query else "",
-                "others": f"{each.others}{'+' if each.others >= MOST_COUNTED else ''}" if each.others else "",
-                "is_one": each.others == 1,
+                "others": _others(each.others),
             }
             for each in named_by(ticket.item_id, by=actor)
         ],
@@ -147,17 +170,17 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
                 "title": each.ticket.item.headline,
                 "score": each.percent,
                 "url": reverse("triage:workbench") + f"?item={each.ticket.reference}",
-                "detail": f"{each.ticket.team}, {each.ticket.get_status_display().lower()}",
+                "detail": in_a_line(each.ticket.team, within(each.ticket.get_status_display())),
                 "reason": each.reason,
             }
             for each in (duplicates.likely(ticket, by=actor) if not ticket.merged_into_id else ())
         ],
-        "duplicates_title": "Merged into this",
+        "duplicates_title": gettext("Merged into this"),
         "duplicates": [
             {
                 "reference": other.reference,
                 "title": other.item.headline,
-                "score": "merged",
+                "score": gettext("merged"),
                 "url": reverse("triage:workbench") + f"?item={other.reference}",
                 "detail": str(other.team),
             }
@@ -166,6 +189,16 @@ def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict
         "action": _action(ticket),
         "issues": issues.of(ticket),
     }
+
+
+def _kind(kind: str) -> str:
+    """What the patterns call it, as people read it; patterns of one's own have names of one's own."""
+    return str(_KINDS.get(kind) or kind.replace("_", " ").capitalize())
+
+
+def _others(count: int) -> str:
+    more = f"{count}+" if count >= MOST_COUNTED else str(count)
+    return ngettext("%(count)s more item", "%(count)s more items", count) % {"count": more} if count else ""
 
 
 def verbs(ticket: Ticket, actor: Actor) -> list[str]:
@@ -203,31 +236,45 @@ def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, 
     )
     if hidden:
         events = events.exclude(~Q(type__in=FOR_EVERY_TEAM), ticket__in=hidden)
-    return [entry(event) for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS])]
+    found = [entry(event) for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS])]
+    return [told | {"sentence": shown(told)} for told in found]
 
 
 def entry(event: Event) -> dict[str, Any]:
     """One event in words: who, what they did, when. Its person, key, item and customer must be loaded."""
-    icon, phrase = PHRASES.get(event.type, ("info", event.get_type_display()))
-    words = {name: _worded(value) for name, value in event.data.items() if name != "before"}
+    icon, deed = _DEEDS.get(event.type, ("info", marked("%(who)s did something to it")))
     if event.type == Event.Type.ASSIGNED and not event.data.get("to"):
-        phrase = "let it go"
+        deed = marked("%(who)s let it go")
     if event.type == Event.Type.SNOOZED:
-        phrase = _WAITS.get(event.data.get("awaits", ""), phrase)
+        deed = _WAITS.get(event.data.get("awaits", ""), deed)
     if event.type == Event.Type.WOKE:
-        phrase = _CAME.get(event.data.get("because", ""), phrase)
+        deed = _CAME.get(event.data.get("because", ""), deed)
     if event.type == Event.Type.UNTAGGED and not event.data.get("topic"):
-        phrase = "said that no topic fits"
+        deed = marked("%(who)s said that no topic fits")
     if event.type == Event.Type.DISMISSED and "item" in event.data:
-        phrase = "said that {from} says something else"
+        deed = marked("%(who)s said that %(from)s says something else")
+    words = {name: _worded(name, value) for name, value in event.data.items() if name != "before"}
     return {
         "icon": icon,
         "actor": _who(event),
-        "phrase": phrase.format_map(_Words(words)),
+        "deed": gettext(deed),
+        "words": words,
         "at": event.occurred_at,
-        "note": event.data.get("text") or event.data.get("reason") or "",
+        "note": _note(event),
         "is_internal": event.type == Event.Type.NOTED,
     }
+
+
+def said(told: dict[str, Any]) -> str:
+    """An entry as one plain sentence without its full stop."""
+    return str(told["deed"] % _Words(told["words"], who=told["actor"])).strip()
+
+
+def shown(told: dict[str, Any]) -> SafeString:
+    """An entry as a page shows it: whoever did it stands out, and names keep their own direction."""
+    words = {name: format_html("<bdi>{}</bdi>", value) for name, value in told["words"].items() if value}
+    who = format_html('<b dir="auto">{}</b>', told["actor"])
+    return mark_safe(conditional_escape(told["deed"]) % _Words(words, who=who))  # noqa: S308 - every slot is escaped
 
 
 def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list[tuple[int, int]]:
@@ -241,13 +288,13 @@ def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list
 
 def _outside(taggings: Sequence[Tagging], analysis: Analysis | None) -> Iterator[dict[str, str]]:
     """What models outside said of it, and which: the topic or kind, the model, its server and the version of the prompt."""
-    told = [(f"“{tagging.topic.name}”", tagging.evidence) for tagging in taggings]
+    told = [(gettext("“%(topic)s”") % {"topic": tagging.topic.name}, tagging.evidence) for tagging in taggings]
     if analysis is not None:
         told += [(kind, each) for kind, given in analysis.evidence.items() for each in given]
     for about, evidence in told:
         said = evidence.get("grounds", {}).get("outside")
         if said:
-            yield {"about": about.replace("_", " ").capitalize(), **said}
+            yield {"about": str(_ABOUT.get(about) or about), **said}
 
 
 def _customer(customer: Customer | None) -> dict[str, Any]:
@@ -267,12 +314,23 @@ def _customer(customer: Customer | None) -> dict[str, Any]:
 
 
 def _money(value: Decimal | None, currency: str) -> str:
-    return "" if value is None else f"{value:,.0f} {currency} a year".replace("  ", " ")
+    if value is None:
+        return ""
+    if not currency:
+        return gettext("%(value)s a year") % {"value": number_format(value, 0, force_grouping=True)}
+    return gettext("%(value)s %(currency)s a year") % {
+        "value": number_format(value, 0, force_grouping=True),
+        "currency": currency,
+    }
 
 
 def _score(scored: FeedbackItem) -> str:
     highest = {"nps": 10, "csat7": 7, "ces7": 7, "thumbs": 1}.get(scored.rating_scale, 5)
-    return f"{scored.rating_value:.0f} of {highest}, {scored.received_at:%B}"
+    return gettext("%(value)s of %(highest)s, %(month)s") % {
+        "value": f"{scored.rating_value:.0f}",
+        "highest": highest,
+        "month": date_format(scored.received_at, "F"),
+    }
 
 
 def _merged(ticket: Ticket, actor: Actor) -> list[Ticket]:
@@ -297,30 +355,46 @@ def _action(ticket: Ticket) -> dict[str, Any] | None:
     )
     if link is None:
         return None
-    action, here = link.action, _STEPS.index(link.action.step)
+    action, here = link.action, Action.Step.values.index(link.action.step)
     count = action.links.filter(unlinked_at=None).count()
-    sentence = f"{count} linked" + (f", due {action.due_at:%-d %b}" if action.due_at else "")
+    facts = [ngettext("%(count)s linked", "%(count)s linked", count) % {"count": count}]
+    if action.due_at:
+        facts.append(gettext("due %(day)s") % {"day": date_format(action.due_at, "DAY")})
+    if action.owner:
+        facts.append(gettext("owner %(name)s") % {"name": action.owner})
     return {
         "reference": action.reference,
         "title": action.title,
         "url": reverse("triage:action", args=[action.reference]),
         "steps": [
-            {"name": name.capitalize(), "state": "done" if place < here else "now" if place == here else "todo"}
-            for place, name in enumerate(_STEPS)
+            {"name": step.label, "state": "done" if place < here else "now" if place == here else "todo"}
+            for place, step in enumerate(Action.Step)
         ],
-        "sentence": sentence + (f", owner {action.owner}" if action.owner else ""),
+        "sentence": in_a_line(*facts),
     }
 
 
 def _who(event: Event) -> str:
     if event.source == Event.Source.CUSTOMER:
-        return str(event.item.customer) if event.item.customer else "The customer"
+        return str(event.item.customer) if event.item.customer else gettext("The customer")
     if event.source == Event.Source.RULE and event.data.get("rule"):
-        return f"Rule “{event.data['rule']}”"
-    return str(event.person or event.key or {"model": "The model", "rule": "A rule"}.get(event.source, "The portal"))
+        return gettext("Rule “%(name)s”") % {"name": event.data["rule"]}
+    machine = {"model": gettext("The model"), "rule": gettext("A rule")}.get(event.source, gettext("The portal"))
+    return str(event.person or event.key or machine)
 
 
-def _worded(value: Any) -> str:
+def _note(event: Event) -> str:
+    """Words that somebody wrote, or the reason they chose."""
+    chosen = {Event.Type.ROUTED: WhyRouted, Event.Type.DISMISSED: WhyNot}.get(Event.Type(event.type))
+    because = event.data.get("because")
+    if chosen is not None and because in chosen.values:
+        return f"{chosen(because).label}."
+    return str(event.data.get("text") or event.data.get("reason") or "")
+
+
+def _worded(name: str, value: Any) -> str:
+    if name == "resolution" and value in Resolution.values:
+        return within(Resolution(value).label)
     return str(value).replace("_", " ").replace("-", " ") if isinstance(value, str) and value.islower() else str(value)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_code, ticket_number
@@ -13,7 +14,7 @@ from feedback_portal.refusals import Refused
 from triage.finding import in_tab, matching, search
 from triage.live import presence
 from triage.models import Event, Presence, Ticket
-from triage.views.item import entry
+from triage.views.item import entry, said
 from triage.views.queue import TABS, Asked, age, new_since
 from triage.views.rail import MOST_COUNTED, capped
 
@@ -43,13 +44,13 @@ def last_deed(reference: str, actor: Actor, *, at: datetime, since: int = 0) -> 
     """What somebody else did last with it, after the event `since`; empty when that is nothing."""
     ticket = Ticket.objects.visible_to(actor).filter(pk=ticket_number(reference) or 0).first()
     if ticket is None:
-        return f"{reference} is not with your teams any more, so there is nothing left to decide here."
+        gone = gettext("%(reference)s is not with your teams any more, so there is nothing left to decide here.")
+        return gone % {"reference": reference}
     events = ticket.events.filter(pk__gt=since).exclude(type__in=_NO_NEWS).exclude(person=actor.user)
     last = events.order_by("-pk").select_related("person", "key", "item__customer").first()
     if last is None:
         return ""
-    told = entry(last)
-    return f"{told['actor']} {told['phrase'].strip()} {_ago(last.occurred_at, at)}."
+    return gettext("%(deed)s %(ago)s.") % {"deed": said(entry(last)), "ago": _ago(last.occurred_at, at)}
 
 
 def present(actor: Actor, *, at: datetime, item: str) -> dict[str, Any]:
@@ -94,4 +95,5 @@ def _person(row: Presence) -> dict[str, Any]:
 
 def _ago(earlier: datetime, later: datetime) -> str:
     seconds = max(0, int((later - earlier).total_seconds()))
-    return f"{seconds} s ago" if seconds < 60 else f"{age(earlier, later)} ago"
+    since = gettext("%(count)s s") % {"count": seconds} if seconds < 60 else age(earlier, later)
+    return gettext("%(age)s ago") % {"age": since}

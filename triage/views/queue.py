@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import after, cursor_of
@@ -28,13 +30,17 @@ from triage.views.rail import MOST_COUNTED, capped
 PAGE = 50
 ARRIVAL_ORDER = ("-received_at", "-id")
 SOON = timedelta(hours=2)
-TABS = (("mine", "For me"), ("unclaimed", "Unclaimed"), ("all", "Everything"))
+TABS = (
+    ("mine", gettext_lazy("For me")),
+    ("unclaimed", gettext_lazy("Unclaimed")),
+    ("all", gettext_lazy("Everything")),
+)
 _MOST_TAGS = 3
 _MOST_TRIED = 6
 _ORDER_WORDS = {
-    QUEUE_ORDER: "Most urgent first",
-    ARRIVAL_ORDER: "Newest first",
-    ("received_at", "id"): "Oldest first",
+    QUEUE_ORDER: gettext_lazy("Most urgent first"),
+    ARRIVAL_ORDER: gettext_lazy("Newest first"),
+    ("received_at", "id"): gettext_lazy("Oldest first"),
 }
 _EMPTY: Mapping[str, Any] = {
     "excerpt": "",
@@ -92,11 +98,11 @@ def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dic
     # Of all tickets, for the page shows the most urgent and not the newest.
     newest = Ticket.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     return {
-        "title": view.name if view else "Triage",
+        "title": view.name if view else gettext("Triage"),
         "order": _ORDER_WORDS.get(order, ""),
         "view": view.pk if view else "",
         "save_url": _save_url(asked, view),
-        "total_label": f"{capped(counts[asked.tab])} {'to decide' if order == QUEUE_ORDER else 'found'}",
+        "total_label": to_decide(counts[asked.tab]) if order == QUEUE_ORDER else _found(counts[asked.tab]),
         "matching": capped(counts[asked.tab]) if rows else "",
         "tokens": [{"text": chip.text, "remove_url": asked.url(q=chip.without)} for chip in search.chips(query)]
         if asked.q and not problems
@@ -129,9 +135,9 @@ def new_since(asked: Asked, actor: Actor, *, at: datetime) -> dict[str, Any]:
     found = in_tab(matching(query, actor, at=at), asked.tab, actor).filter(pk__gt=asked.since)
     # Among what was searched by its state the newest are no news.
     count = 0 if mentions_status(query) else found[:MOST_COUNTED].count()
-    label = f"{capped(count)} new since you started"
+    label = ngettext("%(count)s new since you started", "%(count)s new since you started", count)
     return {
-        "new": {"label": label, "url": asked.url()} if count else None,
+        "new": {"label": label % {"count": capped(count)}, "url": asked.url()} if count else None,
         "poll_url": asked.url(since=str(asked.since)),
     }
 
@@ -146,7 +152,7 @@ def groups(
     hidden: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     def label(ticket: Ticket) -> str:
-        return _urgency(ticket, at) if by_urgency else ticket.received_at.strftime("%B %Y")
+        return _urgency(ticket, at) if by_urgency else date_format(ticket.received_at, "F Y")
 
     found, poor = [], not_worth_proposing(at=at)
     for name, members in groupby(tickets, key=label):
@@ -188,7 +194,7 @@ def due(ticket: Ticket, *, at: datetime) -> dict[str, str] | None:
         return None
     left = ticket.due_at - at
     if left <= timedelta():
-        return {"label": f"{age(ticket.due_at, at)} late", "level": "breach"}
+        return {"label": gettext("%(age)s late") % {"age": age(ticket.due_at, at)}, "level": "breach"}
     label = age(at, ticket.due_at)
     return {"label": label, "level": "soon" if left <= SOON else "later"}
 
@@ -196,10 +202,21 @@ def due(ticket: Ticket, *, at: datetime) -> dict[str, str] | None:
 def age(earlier: datetime, later: datetime) -> str:
     """The time between in one unit, short: 5 min, 3 h, 2 d, 4 mo."""
     seconds = max(0.0, (later - earlier).total_seconds())
-    for length, unit in ((86400 * 60, "mo"), (86400, "d"), (3600, "h")):
-        if seconds >= length:
-            return f"{int(seconds // (86400 * 30 if unit == 'mo' else length))} {unit}"
-    return f"{int(seconds // 60)} min"
+    if seconds >= 86400 * 60:
+        return gettext("%(count)s mo") % {"count": int(seconds // (86400 * 30))}
+    if seconds >= 86400:
+        return gettext("%(count)s d") % {"count": int(seconds // 86400)}
+    if seconds >= 3600:
+        return gettext("%(count)s h") % {"count": int(seconds // 3600)}
+    return gettext("%(count)s min") % {"count": int(seconds // 60)}
+
+
+def to_decide(count: int) -> str:
+    return ngettext("%(count)s to decide", "%(count)s to decide", count) % {"count": capped(count)}
+
+
+def _found(count: int) -> str:
+    return ngettext("%(count)s found", "%(count)s found", count) % {"count": capped(count)}
 
 
 def _page(found: QuerySet[Ticket], order: tuple[str, ...], cursor: str) -> tuple[list[Ticket], str]:
@@ -222,22 +239,24 @@ def _page(found: QuerySet[Ticket], order: tuple[str, ...], cursor: str) -> tuple
 
 def _urgency(ticket: Ticket, at: datetime) -> str:
     if ticket.rank == 0:
-        return "Safety first"
+        return gettext("Safety first")
     if ticket.rank == 1:
-        return "Urgent"
+        return gettext("Urgent")
     if ticket.rank == OUT_OF_THE_WAY:
-        return "Probably spam"
+        return gettext("Probably spam")
     if ticket.rank == 3:
-        return "No hurry"
+        return gettext("No hurry")
     left = ticket.due_at - at
     if left <= timedelta():
-        return "Late"
-    return "Due within 2 hours" if left <= SOON else "Due within a day" if left <= timedelta(days=1) else "Later"
+        return gettext("Late")
+    if left <= SOON:
+        return gettext("Due within 2 hours")
+    return gettext("Due within a day") if left <= timedelta(days=1) else gettext("Later")
 
 
 def _chip(ticket: Ticket, poor: frozenset[Key]) -> dict[str, str] | None:
     if ticket.severity == 1:
-        return {"label": f"Safety, {ticket.team.name}", "kind": "safety"}
+        return {"label": gettext("Safety, %(team)s") % {"team": ticket.team.name}, "kind": "safety"}
     if ticket.triaged_at is not None:
         return {"label": ticket.team.name, "kind": "set"}
     proposed = placing(ticket) if ticket.explanation.get("by") in PROPOSED_BY else None
@@ -256,8 +275,9 @@ def _has_any(actor: Actor) -> bool:
 
 def _empty_note(asked: Asked, counts: dict[str, int]) -> str:
     if asked.q or asked.tab == "all" or not counts["all"]:
-        return "" if asked.q else "New feedback appears here by itself."
-    return f"{capped(counts['all'])} more wait in Everything."
+        return "" if asked.q else gettext("New feedback appears here by itself.")
+    waiting = ngettext("%(count)s more waits in Everything.", "%(count)s more wait in Everything.", counts["all"])
+    return waiting % {"count": capped(counts["all"])}
 
 
 def _one_change(query: search.Query, asked: Asked, actor: Actor, *, at: datetime) -> list[dict[str, Any]]:
@@ -266,16 +286,24 @@ def _one_change(query: search.Query, asked: Asked, actor: Actor, *, at: datetime
     if not asked.q or not chips:
         return []
     ways = [
-        (f"Leave out {chip.text}", asked.url(q=chip.without), chip.without, asked.tab) for chip in chips if chip.without
+        (gettext("Leave out %(filter)s") % {"filter": chip.text}, asked.url(q=chip.without), chip.without, asked.tab)
+        for chip in chips
+        if chip.without
     ]
     if asked.tab != "all":
-        ways.insert(0, ("Look in Everything", asked.url(tab=""), asked.q, "all"))
+        ways.insert(0, (gettext("Look in Everything"), asked.url(tab=""), asked.q, "all"))
     found = counts_of([in_tab(matching(search.parse(text), actor, at=at), tab, actor) for _, _, text, tab in ways])
     best = max(range(len(ways)), key=lambda place: found[place] or 0, default=None)
     if best is None or not found[best]:
         return []
     label, url, *_ = ways[best]
-    return [{"label": f"{label}: {capped(found[best] or 0)} found", "url": url, "is_primary": False}]
+    return [
+        {
+            "label": gettext("%(way)s: %(found)s") % {"way": label, "found": _found(found[best] or 0)},
+            "url": url,
+            "is_primary": False,
+        }
+    ]
 
 
 def _save_url(asked: Asked, view: SavedView | None) -> str:
@@ -298,9 +326,11 @@ def _number(text: str) -> int:
 
 def _empty_links(asked: Asked, counts: dict[str, int], problems: list[str], meant: str) -> list[dict[str, Any]]:
     if meant:
-        return [{"label": f"Search for {meant}", "url": asked.url(q=meant), "is_primary": True}]
+        return [
+            {"label": gettext("Search for %(meant)s") % {"meant": meant}, "url": asked.url(q=meant), "is_primary": True}
+        ]
     if asked.q or problems:
-        return [{"label": "Clear the search", "url": asked.url(q=""), "is_primary": True}]
+        return [{"label": gettext("Clear the search"), "url": asked.url(q=""), "is_primary": True}]
     if asked.tab != "all" and counts["all"]:
-        return [{"label": "See everything", "url": asked.url(tab=""), "is_primary": True}]
-    return [{"label": "See the open form", "url": "/", "is_primary": False}]
+        return [{"label": gettext("See everything"), "url": asked.url(tab=""), "is_primary": True}]
+    return [{"label": gettext("See the open form"), "url": "/", "is_primary": False}]

@@ -8,10 +8,13 @@ from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor, actor_of
+from feedback_portal.languages import in_a_line
 from intake.models import Import
 from triage.desk.saved import address, shown
 from triage.lifecycle import OPEN, Status
@@ -25,6 +28,10 @@ _MOST_IMPORTS = 3
 def capped(count: int) -> str:
     """A count as it is shown: exact up to a bound, for nobody needs the rest and it would cost a scan."""
     return f"{MOST_COUNTED - 1}+" if count >= MOST_COUNTED else str(count)
+
+
+def _grouped(count: int) -> str:
+    return number_format(count, force_grouping=True)
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -85,7 +92,11 @@ def _imports(actor: Actor) -> list[dict[str, Any]]:
             "percent": run.percent,
             "done": run.percent,
             "total": 100,
-            "sentence": f"{run.read:,} rows read, {run.created:,} new, {run.failed:,} could not be read",
+            "sentence": in_a_line(
+                ngettext("%(count)s row read", "%(count)s rows read", run.read) % {"count": _grouped(run.read)},
+                gettext("%(count)s new") % {"count": _grouped(run.created)},
+                gettext("%(count)s could not be read") % {"count": _grouped(run.failed)},
+            ),
         }
         for run in running[:_MOST_IMPORTS]
     ]

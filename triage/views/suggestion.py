@@ -5,10 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from feedback_portal.accounts.models import Team
+from feedback_portal.languages import in_a_line, within
 from triage.lifecycle import Resolution, Status, WhyNot
 from triage.models import Analysis, Tagging, Ticket
 from triage.proposals import Kind, Proposal, placing
+from triage.routing.reasons import reason_again
 from triage.track_record import Record, named, not_worth_proposing, record_of
 
 REASONS = [{"value": value, "label": label} for value, label in WhyNot.choices]
@@ -28,20 +32,22 @@ def suggestion(
         sentence, reasons = _keep(ticket, named(taggings, poor=not_worth_proposing(at=at)), analysis)
         accept = [("verb", "accept")]
     elif proposed.kind == Kind.SPAM:
-        sentence, reasons = "Close it as spam", [str(ticket.explanation.get("spam", ""))]
+        sentence, reasons = gettext("Close it as spam"), [str(ticket.explanation.get("spam", ""))]
         accept = [("verb", "resolve"), ("resolution", Resolution.SPAM.value)]
     else:
-        sentence = f"Send it to {proposed.of}"
+        sentence = gettext("Send it to %(team)s") % {"team": proposed.of}
         reasons = [
-            f"Items like this one went there ({proposed.sure:.0%} sure), which is not enough to send it by itself."
+            gettext("Items like this one went there (%(sure)s sure), which is not enough to send it by itself.")
+            % {"sure": f"{proposed.sure:.0%}"}
         ]
         accept = [("verb", "route"), ("team", proposed.team)]
     # What somebody may be hurt by is shown however often such proposals were kept.
     if not record.is_worth_proposing and not is_safety:
-        return {"withheld": f"{record} in the last 90 days ({record.sample}), so nothing is proposed here."}
+        withheld = gettext("%(record)s in the last 90 days (%(sample)s), so nothing is proposed here.")
+        return {"withheld": withheld % {"record": record, "sample": record.sample}}
     return {
         "withheld": "",
-        "sentence": f"Safety: {sentence[0].lower()}{sentence[1:]}" if is_safety else sentence,
+        "sentence": gettext("Safety: %(sentence)s") % {"sentence": within(sentence)} if is_safety else sentence,
         "reasons": [{"text": text, "url": ""} for text in reasons if text][:3],
         "record": str(record),
         "sample": record.sample,
@@ -65,8 +71,12 @@ def shown(ticket: Ticket) -> Proposal | None:
 
 def _keep(ticket: Ticket, taggings: Sequence[Tagging], analysis: Analysis | None) -> tuple[str, list[str]]:
     tags = [tagging.topic.name for tagging in taggings]
-    sentence = f"Keep it with {ticket.team}" + (f", tagged “{'”, “'.join(tags)}”" if tags else "")
-    reasons = [str(ticket.explanation.get("reason", ""))]
+    sentence = gettext("Keep it with %(team)s") % {"team": ticket.team}
+    if tags:
+        quoted = in_a_line(*(gettext("“%(topic)s”") % {"topic": tag} for tag in tags))
+        sentence = gettext("Keep it with %(team)s, tagged %(topics)s") % {"team": ticket.team, "topics": quoted}
+    deciding = next((each.topic.name for each in taggings if each.topic.slug == ticket.explanation.get("topic")), "")
+    reasons = [reason_again(ticket.explanation, team=ticket.team.name, topic=deciding)]
     reasons += [str(tagging.evidence.get("reason", "")) for tagging in taggings[:1]]
     if analysis is not None and analysis.urgency >= 2:
         reasons += [each["reason"] for each in analysis.evidence.get("urgency", [])[:1]]

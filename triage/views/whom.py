@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from feedback_portal.accounts.models import Team
+from feedback_portal.languages import in_a_line
 from triage.lifecycle import WhyRouted
 from triage.models import Ticket
 from triage.routing.workload import Crew, Person, open_by_team
@@ -27,11 +28,7 @@ def _teams(verb: str, found: Ticket, at: datetime) -> dict[str, Any]:
             {
                 "slug": team.slug,
                 "name": team.name,
-                "detail": ", ".join(
-                    part
-                    for part in (str(team.stage or ""), crew.told(team, open_tickets=carried.get(team.pk, 0)))
-                    if part
-                ),
+                "detail": in_a_line(team.stage, crew.told(team, open_tickets=carried.get(team.pk, 0))),
                 "is_suggested": verb == "route" and team.slug in suggested,
             }
             for team in teams

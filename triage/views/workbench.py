@@ -12,11 +12,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
+from feedback_portal.languages import in_a_line, within
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, NotFound
 from triage import claiming, decisions, duplicates
 from triage.deciding.snoozing import MORE
@@ -30,8 +34,8 @@ from triage.track_record import not_worth_proposing
 from triage.views import live, whom
 from triage.views.item import SEVERITIES
 from triage.views.item import item as item_context
-from triage.views.queue import Asked, due, queue, row
-from triage.views.rail import MOST_COUNTED, capped
+from triage.views.queue import Asked, due, queue, row, to_decide
+from triage.views.rail import MOST_COUNTED
 from triage.views.runs import at_work
 
 FORMS = (
@@ -50,35 +54,36 @@ FORMS = (
 )
 _MOST_ACTIONS = 20
 _SENTENCES = {
-    "accept": "Kept {reference} with {team}",
-    "dismiss": "Turned the proposal on {reference} down",
-    "route": "Routed {reference} to {team}",
-    "split": "Split {reference}: another team has a ticket for it too",
-    "claim": "{reference} is yours",
-    "release": "Let {reference} go",
-    "assign": "Assigned {reference}",
-    "tag": "Tagged {reference}",
-    "severity": "Set the severity of {reference}",
-    "note": "Noted on {reference}",
-    "reply": "Your words on {reference} go out in 10 seconds",
-    "ask": "Your question on {reference} goes out in 10 seconds",
-    "snooze": "Put {reference} off",
-    "wake": "Took {reference} up again",
-    "resolve": "Done with {reference}",
-    "reopen": "Opened {reference} again",
-    "close": "Put {reference} away",
-    "merge": "Merged {reference}",
-    "link_action": "Linked {reference}",
-    "not_same": "{reference} is not the same; this is not suggested again",
-    "unmerge": "{reference} is a voice of its own again",
+    "accept": marked("Kept %(reference)s with %(team)s"),
+    "dismiss": marked("Turned the proposal on %(reference)s down"),
+    "route": marked("Routed %(reference)s to %(team)s"),
+    "split": marked("Split %(reference)s: another team has a ticket for it too"),
+    "claim": marked("%(reference)s is yours"),
+    "release": marked("Let %(reference)s go"),
+    "assign": marked("Assigned %(reference)s"),
+    "tag": marked("Tagged %(reference)s"),
+    "severity": marked("Set the severity of %(reference)s"),
+    "note": marked("Noted on %(reference)s"),
+    "reply": marked("Your words on %(reference)s go out in 10 seconds"),
+    "ask": marked("Your question on %(reference)s goes out in 10 seconds"),
+    "snooze": marked("Put %(reference)s off"),
+    "wake": marked("Took %(reference)s up again"),
+    "resolve": marked("Done with %(reference)s"),
+    "reopen": marked("Opened %(reference)s again"),
+    "close": marked("Put %(reference)s away"),
+    "merge": marked("Merged %(reference)s"),
+    "link_action": marked("Linked %(reference)s"),
+    "not_same": marked("%(reference)s is not the same; this is not suggested again"),
+    "unmerge": marked("%(reference)s is a voice of its own again"),
 }
+_CHANGED = marked("Changed %(reference)s")
 _WAYS_BACK = (("undo", reverse_lazy("triage:undo_last")), ("redo", reverse_lazy("triage:redo_last")))
 _OUTCOMES = {
-    Resolution.SHIPPED: "Something was changed because of it.",
-    Resolution.ANSWERED: "The customer has an answer, or none was needed.",
-    Resolution.DECLINED: "It stays as it is; the customer reads why.",
-    Resolution.NOT_REPRODUCIBLE: "The fault could not be found.",
-    Resolution.SPAM: "No customer speaks here; it is not counted.",
+    Resolution.SHIPPED: gettext_lazy("Something was changed because of it."),
+    Resolution.ANSWERED: gettext_lazy("The customer has an answer, or none was needed."),
+    Resolution.DECLINED: gettext_lazy("It stays as it is; the customer reads why."),
+    Resolution.NOT_REPRODUCIBLE: gettext_lazy("The fault could not be found."),
+    Resolution.SPAM: gettext_lazy("No customer speaks here; it is not counted."),
 }
 
 
@@ -127,7 +132,7 @@ def ticket(request: HttpRequest, reference: str) -> HttpResponse:
 def verb(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     """The form of a verb: a page, or with htmx the sheet of the workbench."""
     if verb not in FORMS:
-        raise NotFound("There is no form for this. Go back to the item.")
+        raise NotFound(gettext("There is no form for this. Go back to the item."))
     actor = actor_of(request)
     found = decisions.find(reference, by=actor)
     return _form(request, found, verb, actor, values={}, errors={})
@@ -152,7 +157,7 @@ def decide(request: HttpRequest, reference: str) -> HttpResponse:
         errors = {error.path: [error.message] for error in refused.errors} or {"__all__": [refused.message]}
         found = decisions.find(reference, by=actor)
         return _form(request, found, verb, actor, values=request.POST.dict(), errors=errors, status=422)
-    sentence = _SENTENCES.get(verb, "Changed {reference}").format(reference=decided.reference, team=decided.team)
+    sentence = gettext(_SENTENCES.get(verb, _CHANGED)) % {"reference": decided.reference, "team": decided.team}
     return _decided(request, decided, sentence, actor, at=at)
 
 
@@ -162,20 +167,20 @@ def undo(request: HttpRequest, reference: str) -> HttpResponse:
     """Take back the last decision on it, or the one that made the version `act`."""
     act = request.POST.get("act", "")
     wanted = {"act": int(act)} if act.isdecimal() and len(act) < 10 else {}
-    return take_back(request, reference, "undo", "Took back what you did with {reference}", **wanted)
+    return take_back(request, reference, "undo", marked("Took back what you did with %(reference)s"), **wanted)
 
 
 @login_required
 @require_POST
 def redo(request: HttpRequest, reference: str) -> HttpResponse:
-    return take_back(request, reference, "redo", "Did it again with {reference}")
+    return take_back(request, reference, "redo", marked("Did it again with %(reference)s"))
 
 
 def take_back(request: HttpRequest, reference: str, verb: str, sentence: str, **arguments: Any) -> HttpResponse:
     """Answers where it was asked: in the workbench, or on the page that `back` names."""
     actor, at = actor_of(request), timezone.now()
     back = decisions.decide(reference, verb, by=actor, at=at, **arguments)
-    told = sentence.format(reference=back.reference)
+    told = gettext(sentence) % {"reference": back.reference}
     if request.POST.get("back") == "acts":
         messages.success(request, told)
         return redirect("triage:acts")
@@ -188,7 +193,7 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     """The most urgent ticket that nobody has or looks at becomes this person's, and is opened."""
     actor, at = actor_of(request), timezone.now()
     mine = claiming.claim_next(by=actor, at=at)
-    return _decided(request, mine, f"{mine.reference} is yours", actor, at=at)
+    return _decided(request, mine, gettext("%(reference)s is yours") % {"reference": mine.reference}, actor, at=at)
 
 
 @login_required
@@ -249,9 +254,7 @@ def _decided(
     if is_undo or not shown:
         context |= listed(asked, actor, at=at, current=shown)
     else:
-        context["total_label"] = (
-            f"{capped(Ticket.objects.visible_to(actor).undecided()[:MOST_COUNTED].count())} to decide"
-        )
+        context["total_label"] = to_decide(Ticket.objects.visible_to(actor).undecided()[:MOST_COUNTED].count())
         if stays:
             fresh = Ticket.objects.select_related("team", "assignee", "item__analysis").get(pk=decided.pk)
             poor = not_worth_proposing(at=at)
@@ -372,16 +375,20 @@ def _times(now: datetime, due_at: datetime | None = None) -> list[dict[str, str]
     morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
     later = now + timedelta(hours=3)
     usual = [
-        ("Later today" if later.date() == now.date() else "In 3 hours", later),
-        ("Tomorrow", morning + timedelta(days=1)),
-        ("Monday", morning + timedelta(days=(7 - now.weekday()) % 7 or 7)),
-        ("In two weeks", morning + timedelta(days=14)),
+        (gettext("Later today") if later.date() == now.date() else gettext("In 3 hours"), later),
+        (gettext("Tomorrow"), morning + timedelta(days=1)),
+        (gettext("Monday"), morning + timedelta(days=(7 - now.weekday()) % 7 or 7)),
+        (gettext("In two weeks"), morning + timedelta(days=14)),
     ]
     return [
         {
             "value": at.isoformat(),
             "label": label,
-            "detail": f"{at:%a %-d %b, %H:%M}" + (", after it is due" if due_at and at > due_at else ""),
+            "detail": in_a_line(
+                gettext("%(weekday)s %(moment)s")
+                % {"weekday": date_format(at, "D"), "moment": date_format(at, "MOMENT")},
+                gettext("after it is due") if due_at and at > due_at else "",
+            ),
         }
         for label, at in usual
     ]
@@ -394,13 +401,14 @@ def _awaitable(found: Ticket) -> list[dict[str, Any]]:
         ticket=found, unlinked_at=None, action__shipped_at=None, action__withdrawn_at=None
     )
     link = links.select_related("action").order_by("-pk").first()
-    known: list[dict[str, Any]] = [{"value": Awaited.Kind.REPLY, "label": "The customer answers", "detail": ""}]
+    known: list[dict[str, Any]] = [{"value": Awaited.Kind.REPLY, "label": Awaited.Kind.REPLY.label, "detail": ""}]
     if member is not None and member.theme is not None:
-        detail = f"{member.theme.name}, {member.theme.size} so far"
-        known.append({"value": Awaited.Kind.REPORTS, "label": "more say the same", "detail": detail})
+        so_far = ngettext("%(count)s so far", "%(count)s so far", member.theme.size) % {"count": member.theme.size}
+        detail = in_a_line(member.theme.name, so_far)
+        known.append({"value": Awaited.Kind.REPORTS, "label": gettext("more say the same"), "detail": detail})
     if link is not None:
         detail = f"{link.action.reference} {link.action.title}"
-        known.append({"value": Awaited.Kind.SHIP, "label": "The action ships", "detail": detail})
+        known.append({"value": Awaited.Kind.SHIP, "label": Awaited.Kind.SHIP.label, "detail": detail})
     return known
 
 
@@ -414,7 +422,7 @@ def _likely_actions(found: Ticket, actor: Actor) -> list[Action]:
 def _likely_originals(found: Ticket, actor: Actor) -> list[dict[str, Any]]:
     """What it is probably a duplicate of, likeliest first, and open tickets of the same customer: side by side with its own words."""
     likely = duplicates.likely(found, by=actor, most=2 * duplicates.MOST_SHOWN)
-    ranked = [(each.ticket, f"alike {each.percent}", each.reason) for each in likely]
+    ranked = [(each.ticket, gettext("alike %(score)s") % {"score": each.percent}, each.reason) for each in likely]
     item = found.item
     if item.customer_id:
         known = {found.item_id, *(each.ticket.item_id for each in likely)}
@@ -423,7 +431,8 @@ def _likely_originals(found: Ticket, actor: Actor) -> list[dict[str, Any]]:
             item__in=duplicates.told_apart(item.pk, same.values_list("item", flat=True)[:50])
         )
         ranked += [
-            (other, "same customer", "") for other in others.select_related("item", "team").order_by("-received_at")[:3]
+            (other, gettext("same customer"), "")
+            for other in others.select_related("item", "team").order_by("-received_at")[:3]
         ]
     return [
         {
@@ -431,7 +440,7 @@ def _likely_originals(found: Ticket, actor: Actor) -> list[dict[str, Any]]:
             "title": other.item.headline,
             "excerpt": other.item.excerpt,
             "score": score,
-            "detail": f"{other.team}, {other.get_status_display().lower()}",
+            "detail": in_a_line(other.team, within(other.get_status_display())),
             "reason": reason,
         }
         for other, score, reason in ranked
