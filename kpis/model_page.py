@@ -83,11 +83,11 @@ class Outside:
 
 def page(*, at: datetime) -> dict[str, Any]:
     """The context of the model page."""
-    names = {
+    names: dict[Field, Mapping[str, str]] = {
         Field.TOPIC: dict(Topic.objects.filter(is_active=True).values_list("slug", "name")),
         Field.TEAM: dict(Team.objects.filter(is_active=True).values_list("slug", "name")),
         Field.URGENCY: {"0": "Can wait", "1": "Normal", "2": "High", "3": "Danger"},
-        Field.SENTIMENT: dict(Analysis.Sentiment.choices),
+        Field.SENTIMENT: {value: str(label) for value, label in Analysis.Sentiment.choices},
         Field.SPAM: {"spam": "Spam", "customer": "A customer"},
     }
     waiting = dict(Training.objects.waiting().order_by("-pk").values_list("field", "attempts"))
@@ -133,7 +133,7 @@ def _learned(field: Field, names: Mapping[str, str], waiting: Mapping[str, int])
     measured = active.metrics if active else {}
     return Learned(
         field=field.value,
-        name=field.label,
+        name=str(field.label),
         active=active,
         sentence=_sentence(field, active),
         facts=_facts(active) if active and measured.get("held_back") else (),

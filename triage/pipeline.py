@@ -19,7 +19,7 @@ from triage.models.learning import mark_for_refinement
 from triage.models.themes import themes_of
 from triage.persons import erasing
 from triage.routing import Foreseen, Router, Routing, facts_of, foresee
-from triage.routing.reasons import reason
+from triage.routing.reasons import kept
 from triage.rulebook.shadowing import Shadows
 from triage.taggers.base import Taxonomy, Text
 from triage.themes import gathering
@@ -268,8 +268,7 @@ def _tickets(item: FeedbackItem, routing: Routing, *, tags: Collection[str], dea
                     "by": "rule",
                     "rule": rule,
                     "topic": None,
-                    "is_also": True,
-                    "reason": reason("also", rule=rule, team=team.name),
+                    **kept("also", rule=rule, team=team.name),
                 },
             )
             for team, rule in routing.also

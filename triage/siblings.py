@@ -17,7 +17,7 @@ from triage.journal import NotNow, touch
 from triage.lifecycle import Resolution
 from triage.live.bulletins import tell_arrived
 from triage.models import Event, Tagging, Ticket
-from triage.routing.reasons import reason
+from triage.routing.reasons import kept
 
 LONGEST_QUOTE = 2000
 LONGEST_NOTE = 10_000
@@ -42,7 +42,7 @@ def split(ticket: Ticket, *, by: Actor, at: datetime, team: str, text: str = "",
     if len(has_one) >= MOST_TICKETS:
         raise _wrong("team", f"{MOST_TICKETS} teams work on this item already. Route one of their tickets instead.")
     quote = _quote(ticket, text)
-    why = reason("split", **{"who": by.name, "from": ticket.reference, "team": target.name})
+    why = kept("split", **{"who": by.name, "from": ticket.reference, "team": target.name})
     said = {"quote": quote} if quote else {}
     topics = Tagging.objects.standing().filter(item=ticket.item_id).values_list("topic__slug", flat=True)
     try:
@@ -58,9 +58,8 @@ def split(ticket: Ticket, *, by: Actor, at: datetime, team: str, text: str = "",
                     "by": "split",
                     "rule": None,
                     "topic": None,
-                    "reason": why,
                     "from": ticket.reference,
-                    "who": by.name,
+                    **why,
                 }
                 | said,
                 received_at=ticket.received_at,

@@ -23,6 +23,7 @@ from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told
 from triage.finding import search
 from triage.lifecycle import WhyNot, WhyRouted
 from triage.models import Analysis, Event, Mention, Tagging, Ticket
+from triage.routing.reasons import reason_of
 from triage.routing.why import why
 
 ORDER = ("-received_at", "-id")
@@ -179,7 +180,7 @@ def _explanation(ticket: Ticket, *, by: Actor, at: datetime) -> dict[str, Any]:
         "by": ticket.explanation.get("by"),
         "rule": ticket.explanation.get("rule"),
         "topic": ticket.explanation.get("topic"),
-        "reason": ticket.explanation.get("reason"),
+        "reason": reason_of(ticket.explanation) or None,
         "language": analysis.language if analysis else None,
         "sentiment": analysis.sentiment if analysis else None,
         "urgency": analysis.urgency if analysis else None,

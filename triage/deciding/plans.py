@@ -20,7 +20,7 @@ from triage.journal import Deed, NotNow, moving
 from triage.lifecycle import Status, Verb, WhyRouted
 from triage.models import Event, Tagging, Ticket, Topic
 from triage.models.tickets import among
-from triage.routing.reasons import reason
+from triage.routing.reasons import kept
 
 LONGEST_SNOOZE: Final = timedelta(days=366)
 
@@ -58,7 +58,7 @@ def route(
     words = inputs.written(note, "note") if note else ""
     elsewhere = [ticket.item_id for ticket in tickets if ticket.team_id != target.pk]
     taken = set(Ticket.objects.filter(item__in=among(elsewhere), team=target).values_list("item", flat=True))
-    why = reason("person", who=by.name, team=target.name)
+    why = kept("person", who=by.name, team=target.name)
 
     def deed(ticket: Ticket) -> Deed:
         stays = ticket.team_id == target.pk
@@ -84,7 +84,7 @@ def route(
             team=target,
             stage=target.stage,
             assignee_id=ticket.assignee_id if stays else None,
-            explanation=ticket.explanation | {"by": "person", "reason": why, "who": by.name},
+            explanation=ticket.explanation | {"by": "person", **why},
         )
 
     return _each(tickets, deed)

@@ -135,7 +135,7 @@ def unlink(action: Action, ticket: Ticket, *, by: Actor, at: datetime) -> None:
 def move(action: Action, *, by: Actor, at: datetime, step: str, version: int | None = None) -> Action:
     """Take the next step, or one back. Beginning to do is when work on its tickets starts."""
     if step not in STEPS[action.step]:
-        usual = ", ".join(sorted(Step(each).label for each in STEPS[action.step]))
+        usual = ", ".join(sorted(str(Step(each).label) for each in STEPS[action.step]))
         raise NotThisStep(
             f"From {Step(action.step).label} it can go to {usual}. To reach Check, ship it; to reach Act, close it."
         )

@@ -15,7 +15,7 @@ from intake.models import FeedbackItem
 from triage import rules
 from triage.blend.base import Prediction
 from triage.models import Analysis, Rule, Topic
-from triage.routing.reasons import reason
+from triage.routing.reasons import kept, reason_of
 from triage.routing.workload import Crew, Given
 from triage.rules.facts import WEEKDAYS, Facts
 from triage.rules.sets import RuleSet
@@ -80,9 +80,13 @@ class Placed:
 
     team: Team
     by: str
-    reason: str
+    why: Mapping[str, str]
     rule: Rule | None = None
     topic: str | None = None
+
+    @property
+    def reason(self) -> str:
+        return reason_of(self.why)
 
 
 @lru_cache(maxsize=1)
@@ -159,7 +163,7 @@ class Router:
             explanation={
                 "by": place.by,
                 "rule": place.rule.name if place.rule else None,
-                "reason": place.reason,
+                **place.why,
                 "topic": place.topic,
                 "tried": len(self.stored),
                 "held": [told(stored, rules.match(rule, facts)) for stored, rule in held],
@@ -191,19 +195,19 @@ class Router:
             act = rule.act("route")
             team = self.teams.get(str(act.argument)) if act else None
             if team is not None:
-                return Placed(team, "rule", reason("rule", team=team.name, rule=stored.name), rule=stored)
+                return Placed(team, "rule", kept("rule", team=team.name, rule=stored.name), rule=stored)
         if clues.spam and facts.urgency != SAFETY:
-            return Placed(self._catch_all, "spam", reason("spam", team=self._catch_all.name))
+            return Placed(self._catch_all, "spam", kept("spam", team=self._catch_all.name))
         foreseen = clues.foreseen
         if foreseen is not None and foreseen.verdict == "auto" and foreseen.teams:
             slug, probability = foreseen.teams[0]
             if (team := self.teams.get(slug)) is not None:
-                return Placed(team, "model", reason("model", team=team.name, sure=f"{probability:.0%}"))
+                return Placed(team, "model", kept("model", team=team.name, sure=f"{probability:.0%}"))
         for slug, confidence in sorted(clues.topics, key=lambda pair: -pair[1]):
             if confidence >= SURE_ENOUGH and slug in self._topics:
                 name, team = self._topics[slug]
-                return Placed(team, "topic", reason("topic", team=team.name, topic=name), topic=slug)
-        return Placed(self._catch_all, "catch_all", reason("catch_all", team=self._catch_all.name))
+                return Placed(team, "topic", kept("topic", team=team.name, topic=name), topic=slug)
+        return Placed(self._catch_all, "catch_all", kept("catch_all", team=self._catch_all.name))
 
     def team_of(self, topic: str) -> tuple[str, Team] | None:
         """The name of a topic and its team, if it has one that is in use."""

@@ -1,11 +1,10 @@
-"""Why something was put where it is, as a sentence: said when it is put there, and again in the language of whoever reads it."""
+"""Why something was put where it is: a sentence that is kept with what fills it, and said again to each reader in their language."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext
-
-from feedback_portal.marking import marked
+from feedback_portal.languages import said
+from feedback_portal.marking import marked, worded
 
 _REASONS = {
     "rule": marked("The rule “%(rule)s” sends it to %(team)s."),
@@ -19,24 +18,12 @@ _REASONS = {
 }
 
 
-def reason(by: str, **slots: str) -> str:
-    return gettext(_REASONS[by]) % slots
+def kept(by: str, **slots: str) -> dict[str, str]:
+    """What an explanation keeps of a reason: the sentence as it is said now, and the same to be said again."""
+    sentence = worded(_REASONS[by], **slots)
+    return {"reason": said(sentence), "worded": sentence}
 
 
-def reason_again(told: Mapping[str, Any], *, team: str, topic: str = "") -> str:
-    """The stored reason of a ticket's explanation, said anew from what it rests on; as it was stored where that is not known.
-    `team` is the ticket's, `topic` the name of the topic that decided."""
-    by = "also" if told.get("is_also") else str(told.get("by", ""))
-    teams = (told.get("model") or {}).get("teams") or []
-    known = {
-        "team": team,
-        "rule": told.get("rule"),
-        "topic": topic,
-        "sure": f"{float(teams[0][1]):.0%}" if teams else "",
-        "who": told.get("who"),
-        "from": told.get("from"),
-    }
-    needed = {"rule": "rule", "also": "rule", "model": "sure", "topic": "topic", "person": "who", "split": "who"}
-    if by in _REASONS and (by not in needed or known[needed[by]]):
-        return gettext(_REASONS[by]) % known
-    return str(told.get("reason", ""))
+def reason_of(told: Mapping[str, Any]) -> str:
+    """The reason that an explanation keeps, in the reader's language; as it was written where only that was kept."""
+    return said(str(told.get("worded") or told.get("reason") or ""))

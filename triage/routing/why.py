@@ -16,7 +16,7 @@ from intake.models import FeedbackItem
 from triage.models import Analysis, Event, Rule, Tagging, Ticket
 from triage.models.themes import themes_of
 from triage.routing import SURE_ENOUGH, Clues, Foreseen, Placed, Router, facts_of
-from triage.routing.reasons import reason_again
+from triage.routing.reasons import reason_of
 from triage.rules import AnyOf, Condition, Node, Not
 from triage.rules import Rule as Meaning
 from triage.rules.facts import Facts
@@ -78,7 +78,7 @@ def why(
     words, marks = _words(told, taggings, _winner(told, router), facts)
     return Why(
         by=str(told.get("by", "")),
-        reason=reason_again(told, team=ticket.team.name, topic=(router.team_of(str(told.get("topic"))) or ("",))[0]),
+        reason=reason_of(told),
         routed_at=_routed_at(ticket),
         rule=told.get("rule"),
         topic=told.get("topic"),

@@ -176,7 +176,7 @@ def _mail(person: User, today: date, *, at: datetime) -> int:
         base = settings.BASE_URL.rstrip("/")
         together: dict[str, list[dict[str, str]]] = defaultdict(list)
         for notice in notices:
-            together[Kind(notice.kind).label].append({"sentence": sentence(notice), "title": title(notice)})
+            together[str(Kind(notice.kind).label)].append({"sentence": sentence(notice), "title": title(notice)})
         many = ngettext("One thing waits for you", "%(count)s things wait for you", len(notices))
         mail = Notification(
             kind=Notification.Kind.STAFF,

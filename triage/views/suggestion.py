@@ -12,7 +12,7 @@ from feedback_portal.languages import in_a_line, within
 from triage.lifecycle import Resolution, Status, WhyNot
 from triage.models import Analysis, Tagging, Ticket
 from triage.proposals import Kind, Proposal, placing
-from triage.routing.reasons import reason_again
+from triage.routing.reasons import reason_of
 from triage.track_record import Record, named, not_worth_proposing, record_of
 
 REASONS = [{"value": value, "label": label} for value, label in WhyNot.choices]
@@ -75,8 +75,7 @@ def _keep(ticket: Ticket, taggings: Sequence[Tagging], analysis: Analysis | None
     if tags:
         quoted = in_a_line(*(gettext("“%(topic)s”") % {"topic": tag} for tag in tags))
         sentence = gettext("Keep it with %(team)s, tagged %(topics)s") % {"team": ticket.team, "topics": quoted}
-    deciding = next((each.topic.name for each in taggings if each.topic.slug == ticket.explanation.get("topic")), "")
-    reasons = [reason_again(ticket.explanation, team=ticket.team.name, topic=deciding)]
+    reasons = [reason_of(ticket.explanation)]
     reasons += [str(tagging.evidence.get("reason", "")) for tagging in taggings[:1]]
     if analysis is not None and analysis.urgency >= 2:
         reasons += [each["reason"] for each in analysis.evidence.get("urgency", [])[:1]]
