@@ -6,11 +6,12 @@ from datetime import date, datetime
 
 from django.db import connection, transaction
 
+from feedback_portal.marking import marked
 from intake.cleaning import clean_line
 from intake.relations import Verdict
 
 # Kinds that pages and files name by themselves; any other short name is a kind too.
-KINDS = {"units_shipped": "Units shipped", "orders": "Orders", "visits": "Visits"}
+KINDS = {"units_shipped": marked("Units shipped"), "orders": marked("Orders"), "visits": marked("Visits")}
 MOST = 2**62
 
 

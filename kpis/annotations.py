@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
@@ -60,18 +61,18 @@ def places(notes: Sequence[Note], weeks: Sequence[Period]) -> list[tuple[float, 
 def write(*, day: str, text: str, team: Team | None, by: Actor, at: datetime) -> Annotation:
     """One more note. A lead writes for a team of theirs; who steers all teams may write for everybody."""
     if by.user is None or not by.may_steer:
-        raise NotAllowed("Only leads, managers and administrators annotate charts. Ask one of them.")
+        raise NotAllowed(gettext("Only leads, managers and administrators annotate charts. Ask one of them."))
     if team is None and not by.sees_everything:
-        raise _refused("team", "Choose one of your teams. Notes for everybody are written by managers.")
+        raise _refused("team", gettext("Choose one of your teams. Notes for everybody are written by managers."))
     said = clean_line(text, longest=LONGEST)
     if not said:
-        raise _refused("text", "Say in a few words what happened.")
+        raise _refused("text", gettext("Say in a few words what happened."))
     try:
         on = date.fromisoformat(day)
     except ValueError:
-        raise _refused("day", "Write the day as year, month and day: 2026-03-31.") from None
+        raise _refused("day", gettext("Write the day as year, month and day: 2026-03-31.")) from None
     if not date(2000, 1, 1) <= on <= local_day(at, recording.reporting_zone()) + timedelta(days=366):
-        raise _refused("day", "Choose a day since 2000 and at most a year from now.")
+        raise _refused("day", gettext("Choose a day since 2000 and at most a year from now."))
     return Annotation.objects.create(day=on, text=said, team=team, person=by.user)
 
 
@@ -81,7 +82,7 @@ def withdraw(number: int, *, by: Actor, at: datetime) -> None:
     if not by.sees_everything:
         standing = standing.filter(person=by.user)
     if not by.may_steer or not standing.update(withdrawn_at=at):
-        raise NotFound("There is no such note, or somebody else wrote it. Ask them or a manager.")
+        raise NotFound(gettext("There is no such note, or somebody else wrote it. Ask them or a manager."))
 
 
 def _refused(field: str, message: str) -> BadInput:

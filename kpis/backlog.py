@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from feedback_portal.refusals import BadInput, InputError
 from kpis import recording
+from kpis.charts import written
 from kpis.periods import Period, local_day
 from kpis.questions import Question
 from triage.models import Ticket
@@ -17,9 +19,22 @@ class Band:
     """Tickets that came in at least `start` and less than `end` days before today; the last band has no end."""
 
     slug: str
-    name: str
     start: int
     end: int | None
+
+    @property
+    def name(self) -> str:
+        if self.end is None:
+            return gettext("Over %(days)s") % {"days": written(self.start - 1)}
+        slots = {"low": written(self.start), "high": written(self.end - 1)}
+        return (gettext("%(low)s to %(high)s") if self.start else gettext("%(low)s to %(high)s days")) % slots
+
+    @property
+    def title(self) -> str:
+        if self.end is None:
+            return gettext("Open tickets, over %(days)s days old") % {"days": written(self.start - 1)}
+        slots = {"low": written(self.start), "high": written(self.end - 1)}
+        return gettext("Open tickets, %(low)s to %(high)s days old") % slots
 
     @property
     def is_old(self) -> bool:
@@ -27,13 +42,13 @@ class Band:
 
 
 BANDS = (
-    Band("0-2", "0 to 2 days", 0, 3),
-    Band("3-7", "3 to 7", 3, 8),
-    Band("8-14", "8 to 14", 8, 15),
-    Band("15-30", "15 to 30", 15, 31),
-    Band("31-60", "31 to 60", 31, 61),
-    Band("61-90", "61 to 90", 61, 91),
-    Band("over-90", "Over 90", 91, None),
+    Band("0-2", 0, 3),
+    Band("3-7", 3, 8),
+    Band("8-14", 8, 15),
+    Band("15-30", 15, 31),
+    Band("31-60", 31, 61),
+    Band("61-90", 61, 91),
+    Band("over-90", 91, None),
 )
 
 
@@ -61,7 +76,7 @@ def band_called(slug: str) -> Band:
     for band in BANDS:
         if band.slug == slug:
             return band
-    message = f"Write `band` as one of {', '.join(band.slug for band in BANDS)}."
+    message = gettext("Write `band` as one of %(known)s.") % {"known": ", ".join(band.slug for band in BANDS)}
     raise BadInput(message, errors=(InputError("band", message),))
 
 

@@ -7,10 +7,27 @@ from typing import Literal
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext, ngettext
 
+from feedback_portal.marking import marked
 from kpis import annotations, backlog, effect_page, recording
-from kpis.charts import Bar, BarChart, Chart, Curve, CurveChart, CurveMark, Sparkline, Table, draw, draw_sparkline
+from kpis.charts import (
+    WHOLE_PERCENT,
+    Bar,
+    BarChart,
+    Chart,
+    Curve,
+    CurveChart,
+    CurveMark,
+    Sparkline,
+    Table,
+    draw,
+    draw_sparkline,
+    written,
+)
 from kpis.charts.units import HOURS, WHOLE_DAYS
 from kpis.definitions import definitions
 from kpis.definitions.base import FEW, Kpi
@@ -19,8 +36,20 @@ from kpis.models import Signal
 from kpis.periods import local_day, weeks_around, whole_weeks
 from kpis.questions import Question, in_order
 from kpis.recording import Reading
+from kpis.signals.names import name_of
 from kpis.trends import Trend, trend
-from kpis.words import Told, change_in_words, interval_in_words, plainly, unit_of, value_in_words
+from kpis.words import (
+    VERDICTS,
+    Told,
+    between,
+    change_in_words,
+    interval_in_words,
+    moved_in_words,
+    n_in_words,
+    plainly,
+    unit_of,
+    value_in_words,
+)
 from triage.models import Action, ChangedDay, Verdict
 
 SPARK_WEEKS = 13
@@ -208,11 +237,11 @@ def _findings(headlines: Sequence[Headline], flow: Trend, question: Question) ->
         return (
             Finding(
                 "unknown",
-                "Too early",
-                "There is too little to compare with yet.",
-                "Two periods with enough items in each are needed before a change can be told from chance.",
+                gettext("Too early"),
+                gettext("There is too little to compare with yet."),
+                gettext("Two periods with enough items in each are needed before a change can be told from chance."),
                 reverse("kpis:kpi", args=[headlines[0].kpi.slug]),
-                "How this is judged",
+                gettext("How this is judged"),
             ),
         )
     return tuple(loud[: _MOST_FINDINGS - len(quiet)] + quiet)
@@ -227,22 +256,29 @@ def _raised(question: Question) -> list[Finding]:
     if signal is None:
         return []
     weeks = len(signal.weeks)
-    since = "" if weeks < 2 else f", seen in {weeks} weeks"
-    expected = (
-        f" where {signal.expected:,.1f} were to be expected"
-        if signal.kind == Signal.Kind.RISE
-        else ", and no topic fits"
-    )
+    slots = {
+        "name": name_of(signal),
+        "weeks": written(weeks),
+        "items": written(signal.count),
+        "expected": written(signal.expected, 1),
+        "customers": written(signal.customers),
+    }
+    if signal.kind == Signal.Kind.VOICE:
+        claim = gettext("%(name)s: a new voice.")
+        digits = gettext("%(items)s items, and no topic fits, by %(customers)s customers.")
+    else:
+        claim = gettext("%(name)s: more than usual.")
+        if weeks > 1:
+            claim = gettext("%(name)s: more than usual, seen in %(weeks)s weeks.")
+        digits = gettext("%(items)s items where %(expected)s were to be expected, by %(customers)s customers.")
     return [
         Finding(
             "signal",
-            "Signal",
-            f"{signal.name}: more than usual{since}."
-            if signal.kind == Signal.Kind.RISE
-            else f"{signal.name}: a new voice.",
-            f"{signal.count:,} items{expected}, by {signal.customers:,} customers.",
+            gettext("Signal"),
+            claim % slots,
+            digits % slots,
             reverse("kpis:signal", args=[signal.reference]),
-            f"See {signal.reference}",
+            gettext("See %(reference)s") % {"reference": signal.reference},
         )
     ]
 
@@ -263,11 +299,11 @@ def _judged(question: Question) -> list[Finding]:
     return [
         Finding(
             "worked" if worked else "worse",
-            "Worked" if worked else "Worse",
+            gettext("Worked") if worked else gettext("Worse"),
             f"{newest.action.title}.",
             newest.sentence,
             reverse("triage:action", args=[newest.action.reference]),
-            f"See {newest.action.reference}",
+            gettext("See %(reference)s") % {"reference": newest.action.reference},
         )
     ]
 
@@ -281,50 +317,67 @@ def _signal(reading: Reading, flow: Trend, question: Question) -> Finding:
     place = flow.readings.index(reading)
     assert limits is not None
     n, upper, lower = reading.figure.numerator, limits.upper[place] or 0, limits.lower[place] or 0
-    side, limit = ("above", upper) if n > upper else ("below", lower)
+    claim, limit = (
+        (gettext("%(name)s went above the limit last week."), upper)
+        if n > upper
+        else (gettext("%(name)s went below the limit last week."), lower)
+    )
+    slots = {
+        "items": written(n),
+        "day": date_format(reading.period.first, "LONG_DAY"),
+        "limit": written(limit),
+    }
     return Finding(
         "signal",
-        "Signal",
-        f"{kpi.name} went {side} the limit last week.",
-        f"{n:,} items in the week of {reading.period.first:%-d %B}; the limit is {limit:,.0f}.",
+        gettext("Signal"),
+        claim % {"name": kpi.name},
+        gettext("%(items)s items in the week of %(day)s; the limit is %(limit)s.") % slots,
         question.items_url(kpi, "numerator", period=reading.period),
-        f"See {n:,} items",
+        gettext("See %(items)s items") % slots,
     )
-
-
-_LABELS: Mapping[str, str] = {"worse": "Worse", "better": "Better", "changed": "Changed", "noise": "No change"}
 
 
 def _moved(headline: Headline, question: Question) -> Finding:
     kpi, change = headline.kpi, headline.change
-    told = change_in_words(kpi, change, headline.now.figure).words
-    was, now = plainly(kpi, headline.before.figure), plainly(kpi, headline.now.figure)
-    went = f"{kpi.name} went from {was} to {now}"
-    if kpi.ripens or change.ratio is not None or headline.before.figure.value is None:
-        # Periods of unlike age or length are not set side by side in digits.
-        went = f"{kpi.name} is {now}"
-    n = headline.now.figure.denominator
+    slots = {
+        "name": kpi.name,
+        "was": plainly(kpi, headline.before.figure),
+        "now": plainly(kpi, headline.now.figure),
+        "told": moved_in_words(kpi, change, headline.now.figure),
+        "against": question.against_words,
+        "n": n_in_words(headline.now.figure.denominator),
+    }
+    # Periods of unlike age or length are not set side by side in digits.
+    is_alone = kpi.ripens or change.ratio is not None or headline.before.figure.value is None
     if change.verdict == "noise":
         claim = (
-            f"{went}, a change within noise."
-            if went.endswith(now) and "went" not in went
-            else f"{went}, which is noise."
+            gettext("%(name)s is %(now)s, a change within noise.")
+            if is_alone
+            else gettext("%(name)s went from %(was)s to %(now)s, which is noise.")
         )
-        digits = f"{told.removesuffix(', within noise')}, n = {n:,}: chance alone moves it as far."
+        digits = gettext("%(told)s, %(n)s: chance alone moves it as far.")
     else:
-        claim, digits = f"{went}.", f"{told} against {question.against_words}, n = {n:,}."
+        claim = gettext("%(name)s is %(now)s.") if is_alone else gettext("%(name)s went from %(was)s to %(now)s.")
+        digits = gettext("%(told)s against %(against)s, %(n)s.")
     verdict: FindingKind = change.verdict
-    return Finding(verdict, _LABELS[verdict], claim, digits, question.page_url(kpi), "How this is judged")
+    label = gettext(VERDICTS[verdict])
+    return Finding(verdict, label, claim % slots, digits % slots, question.page_url(kpi), gettext("How this is judged"))
 
 
 def _flow_card(flow: Trend, received: Reading, question: Question) -> Card:
     n = received.figure.numerator
     if flow.limits is None:
-        about = "By week of arrival. Limits are drawn from eight finished weeks on."
+        about = gettext("By week of arrival. Limits are drawn from eight finished weeks on.")
     else:
-        about = "By week of arrival. Limits are as wide as these weeks vary; diamonds are outside. The week that still runs is left out."
+        about = gettext(
+            "By week of arrival. Limits are as wide as these weeks vary; diamonds are outside. The week that still runs is left out."
+        )
     return _card(
-        "Items received, weekly", about, flow.chart, question.items_url(received.kpi, "numerator"), f"{n:,} items"
+        gettext("Items received, weekly"),
+        about,
+        flow.chart,
+        question.items_url(received.kpi, "numerator"),
+        _items(n),
     )
 
 
@@ -333,31 +386,30 @@ def _steps_card(now: Mapping[str, Reading], question: Question) -> Card:
     resolved, acted = now["time-to-resolution"], now["acted-on"]
     total = received.figure.numerator
     steps = (
-        ("Received", received, "numerator", total),
-        ("Triaged", triaged, "numerator", triaged.figure.numerator),
-        ("Actionable", acted, "denominator", acted.figure.denominator),
-        ("Resolved", resolved, "numerator", resolved.figure.numerator),
-        ("Acted on", acted, "numerator", acted.figure.numerator),
+        (marked("Received"), received, "numerator", total),
+        (marked("Triaged"), triaged, "numerator", triaged.figure.numerator),
+        (marked("Actionable"), acted, "denominator", acted.figure.denominator),
+        (marked("Resolved"), resolved, "numerator", resolved.figure.numerator),
+        (marked("Acted on"), acted, "numerator", acted.figure.numerator),
     )
     bars = tuple(
         Bar(
-            name,
+            gettext(name),
             n,
-            f"{n:,}",
-            note=f"{n / total:.0%}" if total and name != "Received" else "",
+            written(n),
+            note=WHOLE_PERCENT.write(n / total) if total and name != "Received" else "",
             href=question.items_url(reading.kpi, "numerator" if side == "numerator" else "denominator") if n else "",
         )
         for name, reading, side, n in steps
     )
-    sentence = f"Of {total:,} items received, " + ", ".join(
-        f"{n:,} {name.lower()}" for name, _, _, n in steps if name != "Received"
-    )
+    told = ", ".join(f"{written(n)} {gettext(name).lower()}" for name, _, _, n in steps if name != "Received")
+    sentence = gettext("Of %(total)s items received, %(steps)s.") % {"total": written(total), "steps": told}
     return _card(
-        "From received to acted on",
-        "Of the items that came in during the period; right, the share of them.",
-        BarChart(f"{sentence}.", bars, ("Step", "Items", "Of received")),
+        gettext("From received to acted on"),
+        gettext("Of the items that came in during the period; right, the share of them."),
+        BarChart(sentence, bars, (marked("Step"), marked("Items"), marked("Of received"))),
         question.items_url(received.kpi, "numerator"),
-        f"{total:,} items",
+        _items(total),
     )
 
 
@@ -370,28 +422,35 @@ def _resolution_card(headline: Headline, question: Question) -> Card:
     curves = [
         Curve.of(name, curve, per=per, is_previous=is_previous)
         for name, curve, is_previous in (
-            ("This period", now.curve, False),
-            (question.against_words.capitalize(), before.curve, True),
+            (gettext("This period"), now.curve, False),
+            (capfirst(question.against_words), before.curve, True),
         )
         if curve is not None and curve["table"]
     ]
     marks = []
-    for share, words, value, was in (
-        (0.5, "Half", now.value, before.value),
-        (0.9, "90%", now.curve and now.curve["p90"], before.curve and before.curve["p90"]),
+    for share, words, and_was, value, was in (
+        (0.5, *_HALF, now.value, before.value),
+        (0.9, *_NINETY, now.curve and now.curve["p90"], before.curve and before.curve["p90"]),
     ):
         if value is not None:
-            text = f"{words} within {unit.write(value)}" + (f", was {unit.write(was)}" if was is not None else "")
-            marks.append(CurveMark(value / per, share, text))
-    still = now.denominator - now.numerator
-    sentence = marks[0].text if marks else (now.note or "Fewer than half are resolved so far.").rstrip(".")
+            slots = {"time": unit.write(value), "was": unit.write(was)}
+            marks.append(CurveMark(value / per, share, gettext(words if was is None else and_was) % slots))
+    sentence = f"{marks[0].text}." if marks else now.note or gettext("Fewer than half are resolved so far.")
+    about = gettext("%(items)s items still open count as open (Kaplan and Meier, 95%% band); dashed, %(against)s.") % {
+        "items": written(now.denominator - now.numerator),
+        "against": question.against_words,
+    }
     return _card(
         kpi.name,
-        f"{still:,} items still open count as open (Kaplan and Meier, 95% band); dashed, {question.against_words}.",
-        CurveChart(f"{sentence}.", tuple(curves), tuple(marks), axis, horizon=_horizon(curves)),
+        about,
+        CurveChart(sentence, tuple(curves), tuple(marks), axis, horizon=_horizon(curves)),
         question.items_url(kpi, "denominator"),
-        f"{now.denominator:,} items",
+        _items(now.denominator),
     )
+
+
+_HALF = (marked("Half within %(time)s"), marked("Half within %(time)s, was %(was)s"))
+_NINETY = (marked("90%% within %(time)s"), marked("90%% within %(time)s, was %(was)s"))
 
 
 def _horizon(curves: Sequence[Curve]) -> float | None:
@@ -407,21 +466,24 @@ def _ages_card(question: Question) -> Card:
         Bar(
             band.name,
             n,
-            f"{n:,}",
+            written(n),
             href=backlog_url(question, band.slug) if n else "",
             tone="signal" if band.is_old else "plain",
         )
         for band, n in ages.items()
     )
     old = sum(n for band, n in ages.items() if band.is_old)
-    sentence = f"{total:,} tickets are open now, {old:,} of them for more than 60 days."
-    about = "Tickets open now, by days since they came in"
+    slots = {"total": written(total), "old": written(old)}
     return _card(
-        "Age of the backlog",
-        f"{about}, whenever that was.",
-        BarChart(sentence, bars, ("Age", "Tickets", "")),
+        gettext("Age of the backlog"),
+        gettext("Tickets open now, by days since they came in, whenever that was."),
+        BarChart(
+            gettext("%(total)s tickets are open now, %(old)s of them for more than 60 days.") % slots,
+            bars,
+            (marked("Age"), marked("Tickets"), ""),
+        ),
         backlog_url(question) if total else "",
-        f"{total:,} open",
+        gettext("%(total)s open") % slots,
     )
 
 
@@ -429,8 +491,10 @@ def _effects_card(question: Question) -> Card | None:
     chart = effect_page.forest(by=question.actor)
     if not chart.effects:
         return None
-    about = "The change of what each action was to move, with its 95% interval; hollow where chance alone may be why."
-    return _card("Did the actions work?", about, chart, reverse("kpis:effects"), "All verdicts")
+    about = gettext(
+        "The change of what each action was to move, with its 95% interval; hollow where chance alone may be why."
+    )
+    return _card(gettext("Did the actions work?"), about, chart, reverse("kpis:effects"), gettext("All verdicts"))
 
 
 def backlog_url(question: Question, band: str = "") -> str:
@@ -455,16 +519,20 @@ def _stages(question: Question) -> tuple[tuple[StageRow, ...], int]:
             StageRow(
                 stage.name,
                 question.page_url(acted_on, stage=stage.slug),
-                f"{n:,}",
+                written(n),
                 question.items_url(received, "numerator", stage=stage.slug) if n else "",
                 figure.value,
-                f"{figure.value:.0f}%" if figure.value is not None else plainly(acted_on, figure),
-                f"{low:.0f} to {high:.0f}%"
+                WHOLE_PERCENT.write(figure.value / 100) if figure.value is not None else plainly(acted_on, figure),
+                between(written(low), WHOLE_PERCENT.write(high / 100))
                 if low is not None and high is not None and figure.denominator >= FEW
                 else "",
             )
         )
     return tuple(rows), sum(reading.figure.numerator for reading in items.values())
+
+
+def _items(n: int) -> str:
+    return ngettext("%(count)s item", "%(count)s items", n) % {"count": written(n)}
 
 
 def _card(title: str, about: str, chart: Chart, href: str, opens: str) -> Card:

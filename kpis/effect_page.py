@@ -3,24 +3,23 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.permissions import Actor
-from kpis.charts import PERCENT, Annotation, Effect, ForestChart, LineChart, Point, Unit, draw
+from feedback_portal.marking import marked
+from kpis.charts import PERCENT, Annotation, Effect, ForestChart, LineChart, Point, Unit, draw, written
+from kpis.charts.forests import VERDICTS
 from kpis.statistics import poisson_ci, wilson
 from triage.models import Action, Verdict
 
 MOST = 100
 _PER_THOUSAND: Final = Unit(factor=1000, decimals=1)
 _CHANGE: Final = Unit(suffix="%", factor=100)
-_WORDS: Final[dict[str, Literal["Worked", "Worse", "No clear change"]]] = {
-    "worked": "Worked",
-    "worse": "Worse",
-    "unclear": "No clear change",
-}
 
 
 def shown(action: Action, finding: Verdict) -> dict[str, Any]:
@@ -29,14 +28,15 @@ def shown(action: Action, finding: Verdict) -> dict[str, Any]:
     context: dict[str, Any] = {
         "action": action,
         "finding": finding,
-        "word": _WORDS.get(finding.outcome, "Too early to say"),
+        "word": gettext(VERDICTS[finding.outcome]) if finding.outcome else gettext("Too early to say"),
     }
     if len(weeks) > 1:
         chart = _weekly(action, finding, weeks)
         context |= {"picture": draw(chart), "table": chart.table()}
         context["sides"] = [
-            (words, sum(count for _, count, _, on in weeks if on == side), items_url(action, side=side))
-            for words, side in (("before", "before"), ("after", "after"))
+            (_counted(count, side), items_url(action, side=side) if count else "")
+            for side in ("before", "after")
+            for count in (sum(count for _, count, _, on in weeks if on == side),)
         ]
     return context
 
@@ -52,9 +52,24 @@ def forest(*, by: Actor, since: datetime | None = None) -> ForestChart:
         rows = rows.filter(judged_at__gte=since)
     found = rows.select_related("action").order_by("-action__effective_from", "-action_id")[:MOST]
     effects = tuple(_effect(each) for each in found)
-    counted = {word: sum(each.verdict == word for each in effects) for word in _WORDS.values()}
-    sentence = ", ".join(f"{number} {word.lower()}" for word, number in counted.items()) or "None yet"
-    return ForestChart(f"Verdicts on {len(effects)} actions: {sentence}.", effects, _CHANGE)
+    counted = {word: sum(each.verdict == outcome for each in effects) for outcome, word in VERDICTS.items()}
+    told = ", ".join(f"{written(number)} {gettext(word).lower()}" for word, number in counted.items())
+    sentence = ngettext(
+        "Verdicts on %(count)s action: %(told)s.", "Verdicts on %(count)s actions: %(told)s.", len(effects)
+    )
+    return ForestChart(sentence % {"count": written(len(effects)), "told": told}, effects, _CHANGE)
+
+
+def _counted(count: int, side: str) -> str:
+    """How many items lie on one side of the effect."""
+    if not count:
+        return gettext("none before") if side == "before" else gettext("none after")
+    said = (
+        ngettext("%(count)s item before", "%(count)s items before", count)
+        if side == "before"
+        else ngettext("%(count)s item after", "%(count)s items after", count)
+    )
+    return said % {"count": written(count)}
 
 
 def _effect(finding: Verdict) -> Effect:
@@ -63,11 +78,13 @@ def _effect(finding: Verdict) -> Effect:
     action = finding.action
     return Effect(
         name=f"{action.reference} {action.title}",
-        about=f"effective from {action.effective_from:%-d %b %Y}" if action.effective_from else "",
+        about=gettext("effective from %(day)s") % {"day": date_format(action.effective_from, "DAY_YEAR")}
+        if action.effective_from
+        else "",
         change=estimate,
         low=low,
         high=high,
-        verdict=_WORDS[finding.outcome],
+        verdict=finding.outcome,  # type: ignore[arg-type]  # its choices are the same
         href=reverse("triage:action", args=[action.reference]),
     )
 
@@ -86,15 +103,17 @@ def _weekly(action: Action, finding: Verdict, weeks: Sequence[Sequence[Any]]) ->
     as_rate = finding.data.get("measure") == "rate"
     points = tuple(_point(action, *week, as_rate=as_rate, per=finding.data.get("per", "")) for week in weeks)
     turn = next((place for place, (one, two) in enumerate(pairwise(weeks)) if one[3] != two[3]), None)
-    notes = (Annotation(turn + 0.5, "Took effect"),) if turn is not None else ()
+    notes = (Annotation(turn + 0.5, gettext("Took effect")),) if turn is not None else ()
     return LineChart(
         sentence=finding.sentence,
         unit=_PER_THOUSAND if as_rate else PERCENT,
         points=points,
         band="interval",
         annotations=notes,
-        end_note=f"per 1,000 {finding.data.get('per', '')}" if as_rate else "",
-        names=("Week from", "Rate" if as_rate else "Share"),
+        end_note=gettext("per 1,000 %(per)s") % {"per": gettext(finding.data["per"])}
+        if finding.data.get("per") and as_rate
+        else "",
+        names=(marked("Week from"), marked("Rate") if as_rate else marked("Share")),
     )
 
 
@@ -107,8 +126,8 @@ def _point(action: Action, first: str, count: int, size: float, side: str, *, as
         share = wilson(min(count, int(size)), int(size))
         low, high = share["low"] or 0.0, share["high"] or 0.0
     return Point(
-        label=f"{day:%-d %b %Y}",
-        short_label=f"{day:%-d %b}",
+        label=date_format(day, "DAY_YEAR"),
+        short_label=date_format(day, "DAY"),
         value=count / size,
         lower=low,
         upper=high,

@@ -6,6 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError
 
 _DAY = timedelta(days=1)
@@ -17,7 +21,7 @@ _MOST_DAYS = 3660
 
 class PeriodRefused(BadInput):
     code = "bad-period"
-    title = "This period cannot be measured"
+    title = marked("This period cannot be measured")
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,20 @@ class Period:
         """
         first, last = _asked_day(query, "from"), _asked_day(query, "to")
         if first is not None and first > local_day(at, zone):
-            raise _refused("from", f"{first} has not begun. Ask for a period that starts today or earlier.")
+            raise _refused(
+                "from",
+                gettext("%(day)s has not begun. Ask for a period that starts today or earlier.") % {"day": first},
+            )
         if last is None:
             last = local_day(at, zone)
         if first is None:
             first = max(last + _DAY - _USUAL, _EARLIEST)
         if last < first:
-            raise _refused("to", f"The period ends on {last}, before it starts on {first}. Swap the two days.")
+            message = gettext("The period ends on %(last)s, before it starts on %(first)s. Swap the two days.")
+            raise _refused("to", message % {"last": last, "first": first})
         if (last - first).days >= _MOST_DAYS:
-            raise _refused("from", f"The period has more than {_MOST_DAYS:,} days. Ask for ten years at most.")
+            message = gettext("The period has more than %(days)s days. Ask for ten years at most.")
+            raise _refused("from", message % {"days": number_format(_MOST_DAYS, force_grouping=True)})
         return cls(first, last + _DAY, zone)
 
     @property
@@ -158,7 +167,9 @@ def as_of_asked(query: Mapping[str, str], *, zone: ZoneInfo, at: datetime) -> da
         _check_in_calendar(day, "as_of")
         moment = at if day == local_day(at, zone) else _beginning(day + _DAY, zone)
     if moment > at:
-        raise _refused("as_of", "What will be known later cannot be told yet. Ask for a moment that has passed.")
+        raise _refused(
+            "as_of", gettext("What will be known later cannot be told yet. Ask for a moment that has passed.")
+        )
     return moment
 
 
@@ -167,7 +178,7 @@ def _asked_moment(text: str, zone: ZoneInfo) -> datetime:
         # A plus sign in an address arrives as a space unless it was escaped.
         moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except ValueError:
-        raise _refused("as_of", "Write a day as 2026-03-31 or a time as 2026-03-31T18:00:00Z.") from None
+        raise _refused("as_of", gettext("Write a day as 2026-03-31 or a time as 2026-03-31T18:00:00Z.")) from None
     _check_in_calendar(moment.date(), "as_of")
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
@@ -179,7 +190,7 @@ def _asked_day(query: Mapping[str, str], name: str) -> date | None:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise _refused(name, "Write the day as year, month and day: 2026-03-31.") from None
+        raise _refused(name, gettext("Write the day as year, month and day: 2026-03-31.")) from None
     _check_in_calendar(day, name)
     return day
 
@@ -187,7 +198,8 @@ def _asked_day(query: Mapping[str, str], name: str) -> date | None:
 def _check_in_calendar(day: date, name: str) -> None:
     # Outside, arithmetic on dates overflows, and no feedback was received there.
     if not _EARLIEST <= day < date(9000, 1, 1):
-        raise _refused(name, f"{day} lies outside the calendar of the portal. Ask for a day from {_EARLIEST} on.")
+        message = gettext("%(day)s lies outside the calendar of the portal. Ask for a day from %(earliest)s on.")
+        raise _refused(name, message % {"day": day, "earliest": _EARLIEST})
 
 
 def _refused(name: str, message: str) -> PeriodRefused:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotAllowed
@@ -65,10 +66,10 @@ def newest(kpi: Kpi, slice: Slice) -> Phase | None:
 def begin(kpi: Kpi, slice: Slice, *, period: Period, reason: str, by: Actor, at: datetime) -> Phase:
     """Freeze the limits of the last 25 finished weeks up to the end of `period`; they hold from the week after."""
     if by.user is None or not by.may_steer:
-        raise NotAllowed("Only leads, managers and administrators set limits. Ask one of them.")
+        raise NotAllowed(gettext("Only leads, managers and administrators set limits. Ask one of them."))
     why = clean_line(reason, longest=300)
     if not why:
-        message = "Say why the limits are set anew, as in: new carton since week 34."
+        message = gettext("Say why the limits are set anew, as in: new carton since week 34.")
         raise BadInput(message, errors=(InputError("reason", message),))
     weeks = [
         week
@@ -78,7 +79,8 @@ def begin(kpi: Kpi, slice: Slice, *, period: Period, reason: str, by: Actor, at:
     readings = recording.series(kpi, weeks, at=at, slice=slice) if weeks else []
     known = [reading for reading in readings if reading.figure.value is not None]
     if len(known) < FEWEST:
-        raise BadInput(f"Limits need at least {FEWEST} finished weeks with a value; there are {len(known)} so far.")
+        message = gettext("Limits need at least %(fewest)s finished weeks with a value; there are %(known)s so far.")
+        raise BadInput(message % {"fewest": FEWEST, "known": len(known)})
     with transaction.atomic():
         return Phase.objects.create(
             kpi=kpi.slug,

@@ -8,12 +8,15 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.models import Stage, Team
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
 from feedback_portal.registry import UnknownSlug
 from intake.models import Channel
+from kpis.charts import written
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi, Side
 from kpis.facts import Slice
@@ -66,14 +69,15 @@ class Question:
         if self.other_team is not None:
             return self.other_team.name
         if self.against == "year":
-            return "the same weeks of last year"
-        return f"the {self.period.day_count} days before"
+            return gettext("the same weeks of last year")
+        count = self.period.day_count
+        return ngettext("the day before", "the %(count)s days before", count) % {"count": written(count)}
 
     @property
     def comparisons(self) -> list[tuple[str, str]]:
         """(value, words) of what it may be compared with."""
         others = [(f"team:{team.slug}", team.name) for team in self.teams if team != self.team]
-        return [("", "the days before"), ("year", "the same weeks of last year"), *others]
+        return [("", gettext("the days before")), ("year", gettext("the same weeks of last year")), *others]
 
     def among(self, by: Dimension) -> tuple[Team, ...] | tuple[Channel, ...] | tuple[Stage, ...]:
         """The groups of a split, without those that the filters leave empty."""
@@ -101,6 +105,13 @@ class Question:
         return _address(reverse("kpis:items", args=[kpi.slug]), f"side={side}&{query}&{urlencode({'as_of': moment})}")
 
 
+_NONE_SUCH = {
+    "team": marked("There is no team of this name, or you may not see it. Take `team` out of the address."),
+    "channel": marked("There is no channel of this name, or you may not see it. Take `channel` out of the address."),
+    "stage": marked("There is no stage of this name, or you may not see it. Take `stage` out of the address."),
+}
+
+
 def ask(query: Mapping[str, str], *, actor: Actor, at: datetime, looks_back: bool = False) -> Question:
     """The question of an address. Another team's slug is as unknown as one that does not exist.
 
@@ -108,7 +119,9 @@ def ask(query: Mapping[str, str], *, actor: Actor, at: datetime, looks_back: boo
     """
     if not actor.may_steer:
         raise NotAllowed(
-            "KPIs are shown to leads, managers and administrators. Ask an administrator if you need to see them."
+            gettext(
+                "KPIs are shown to leads, managers and administrators. Ask an administrator if you need to see them."
+            )
         )
     zone = reporting_zone()
     teams = Team.objects.order_by("name", "pk")
@@ -118,7 +131,7 @@ def ask(query: Mapping[str, str], *, actor: Actor, at: datetime, looks_back: boo
     team = _named(query, "team", visible)
     if team is None and not actor.sees_everything:
         if not visible:
-            raise NotAllowed("You lead no team yet. Ask an administrator to make you a member of yours.")
+            raise NotAllowed(gettext("You lead no team yet. Ask an administrator to make you a member of yours."))
         team = visible[0]
     return Question(
         actor=actor,
@@ -140,7 +153,9 @@ def _against(query: Mapping[str, str], visible: tuple[Team, ...]) -> str:
     text = query.get("against", "").strip()
     if text in {"", "year", *(f"team:{team.slug}" for team in visible)}:
         return text
-    message = "Compare with nothing said for the days before, `year`, or `team:` and the name of a team you may see."
+    message = gettext(
+        "Compare with nothing said for the days before, `year`, or `team:` and the name of a team you may see."
+    )
     raise BadInput(message, errors=(InputError("against", message),))
 
 
@@ -149,7 +164,7 @@ def kpi_called(slug: str) -> Kpi:
         return definitions.get(slug)
     except UnknownSlug:
         known = ", ".join(kpi.slug for kpi in in_order())
-        raise NotFound(f"There is no KPI of this name. Choose one of {known}.") from None
+        raise NotFound(gettext("There is no KPI of this name. Choose one of %(known)s.") % {"known": known}) from None
 
 
 def in_order() -> list[Kpi]:
@@ -161,7 +176,7 @@ def side_asked(query: Mapping[str, str], kpi: Kpi) -> Side:
     text = query.get("side", "").strip() or "denominator"
     if text in kpi.sides:
         return text
-    message = f"Write `side` as one of {', '.join(kpi.sides)}."
+    message = gettext("Write `side` as one of %(known)s.") % {"known": ", ".join(kpi.sides)}
     raise BadInput(message, errors=(InputError("side", message),))
 
 
@@ -172,7 +187,7 @@ def _named(query: Mapping[str, str], name: str, known: tuple[Named, ...]) -> Nam
     for each in known:
         if each.slug == slug:
             return each
-    raise NotFound(f"There is no {name} of this name, or you may not see it. Take `{name}` out of the address.")
+    raise NotFound(gettext(_NONE_SUCH[name]))
 
 
 def _address(path: str, query: str) -> str:

@@ -4,12 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from kpis import annotations, phases
 from kpis.annotations import Note
 from kpis.charts import Annotation, LineChart, Point
 from kpis.figures import Limits
 from kpis.recording import Reading
-from kpis.words import plainly, unit_of
+from kpis.words import n_in_words, plainly, unit_of
 
 FEWEST = 8
 """Limits drawn from fewer weeks than this say nothing."""
@@ -50,12 +54,12 @@ def trend(
                 lower, upper = (side[finished.index(place)] for side in (limits.lower, limits.upper))
         points.append(
             Point(
-                f"Week of {reading.period.first:%-d %b %Y}",
+                gettext("Week of %(day)s") % {"day": date_format(reading.period.first, "DAY_YEAR")},
                 figure.value,
                 lower if figure.value is not None else None,
                 upper if figure.value is not None else None,
-                short_label=f"{reading.period.first:%-d %b}",
-                note=figure.note or (f"n = {figure.denominator:,}" if kpi.unit != "items" else ""),
+                short_label=date_format(reading.period.first, "DAY"),
+                note=figure.note or (n_in_words(figure.denominator) if kpi.unit != "items" else ""),
                 href=opens(reading) if figure.denominator else "",
                 is_signal=limits is not None and place in finished and finished.index(place) in limits.outside,
                 is_complete=place in finished,
@@ -73,7 +77,7 @@ def trend(
             for place, note in annotations.places(notes, [reading.period for reading in readings])
         ),
         starts_at_zero=kpi.unit != "points",
-        names=("Week", kpi.name),
+        names=(marked("Week"), kpi.name),
     )
     return Trend(readings, limits, signals, chart)
 
@@ -82,12 +86,16 @@ def _sentence(readings: Sequence[Reading], signals: Sequence[Reading], limits: L
     kpi = readings[0].kpi
     known = [reading for reading in readings if reading.figure.value is not None]
     if not known:
-        return f"{kpi.name} has no value in these weeks."
+        return gettext("%(name)s has no value in these weeks.") % {"name": kpi.name}
     newest = known[-1]
-    said = f"{kpi.name} by week of arrival: {plainly(kpi, newest.figure)} in the week of {newest.period.first:%-d %B}."
+    said = gettext("%(name)s by week of arrival: %(value)s in the week of %(day)s.") % {
+        "name": kpi.name,
+        "value": plainly(kpi, newest.figure),
+        "day": date_format(newest.period.first, "LONG_DAY"),
+    }
     if limits is None:
         return said
     if not signals:
-        return f"{said} No week left its limits."
-    weeks = ", ".join(f"{reading.period.first:%-d %B}" for reading in signals)
-    return f"{said} Outside the limits: the week of {weeks}."
+        return f"{said} {gettext('No week left its limits.')}"
+    weeks = ", ".join(date_format(reading.period.first, "LONG_DAY") for reading in signals)
+    return f"{said} {gettext('Outside the limits: the week of %(days)s.') % {'days': weeks}}"

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kpis.charts import COUNT, DAYS, HOURS, Unit
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
+from kpis.charts import COUNT, DAYS, HOURS, Unit, out_of, written
 from kpis.definitions.base import Kpi
 from kpis.figures import Change, Figure
 
@@ -18,6 +21,13 @@ _UNITS = {
 _IN_DAYS = Unit(suffix=DAYS.suffix, factor=1 / 24, decimals=1)
 
 Tone = Literal["good", "bad", "plain"]
+
+VERDICTS = {
+    "worse": marked("Worse"),
+    "better": marked("Better"),
+    "changed": marked("Changed"),
+    "noise": marked("No change"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,38 +51,66 @@ def value_in_words(kpi: Kpi, figure: Figure) -> tuple[str, str]:
     """The number and its unit, which is set smaller; of too few, how many of how many."""
     if figure.value is None:
         if kpi.unit == "%" and figure.denominator:
-            return f"{figure.numerator} of {figure.denominator}", ""
+            return out_of(figure.numerator, figure.denominator), ""
         return "\N{EN DASH}", ""
     unit = _unit_of_figure(kpi, figure)
-    return unit.write(figure.value).removesuffix(unit.suffix), unit.suffix.strip()
+    return unit.write(figure.value).removesuffix(unit.ending), unit.ending.strip()
 
 
-def interval_in_words(kpi: Kpi, figure: Figure, *, unit: Unit | None = None) -> str:
+def interval_in_words(kpi: Kpi, figure: Figure, *, unit: Unit | None = None, with_n: bool = True) -> str:
     """The 95 % interval and n; with `unit` in that unit, as the column it stands in."""
     if figure.value is None and kpi.unit != "%":
-        return figure.note or "Not defined yet"
+        return figure.note or gettext("Not defined yet")
     if figure.denominator == 0:
         return figure.note
     unit = unit or _unit_of_figure(kpi, figure)
     low, high = (unit.write(limit) for limit in (figure.low, figure.high))
-    span = f"{low.removesuffix(unit.suffix)} to {high}"
+    span = between(low.removesuffix(unit.ending), high)
     if figure.high is None:
-        span = f"over {low}"
+        span = gettext("over %(low)s") % {"low": low}
     if kpi.unit == "items":
-        return f"{span} by chance alone"
-    return f"{span}, n = {figure.denominator:,}"
+        return gettext("%(span)s by chance alone") % {"span": span}
+    return f"{span}, {n_in_words(figure.denominator)}" if with_n else span
 
 
 def change_in_words(kpi: Kpi, change: Change, now: Figure) -> Told:
     """What the tile says under its number. No direction is coloured unless the change is more than noise."""
     if change.verdict == "unknown":
-        return Told("Too little to compare", "flat", "plain")
-    moved = _moved(kpi, change, now)
+        return Told(gettext("Too little to compare"), "flat", "plain")
+    moved = moved_in_words(kpi, change, now)
     if not change.is_clear:
-        return Told(f"{moved}, within noise", "flat", "plain")
+        return Told(gettext("%(moved)s, within noise") % {"moved": moved}, "flat", "plain")
     rise = change.difference or 0 if change.ratio is None else change.ratio - 1
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
     return Told(moved, "up" if rise > 0 else "down" if rise < 0 else "flat", tones.get(change.verdict, "plain"))
+
+
+GROUPS = {
+    "team": marked("Team"),
+    "channel": marked("Channel"),
+    "stage": marked("Stage"),
+    "product": marked("Product"),
+    "segment": marked("Segment"),
+    "language": marked("Language"),
+}
+"""What numbers are split by, above the column of its names."""
+BY_GROUP = {
+    "team": marked("By team"),
+    "channel": marked("By channel"),
+    "stage": marked("By stage"),
+    "product": marked("By product"),
+    "segment": marked("By segment"),
+    "language": marked("By language"),
+}
+
+
+def between(low: str, high: str) -> str:
+    """An interval, both ends already written."""
+    return gettext("%(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def n_in_words(n: int) -> str:
+    return gettext("n = %(n)s") % {"n": written(n)}
 
 
 def plainly(kpi: Kpi, figure: Figure) -> str:
@@ -85,16 +123,18 @@ def _unit_of_figure(kpi: Kpi, figure: Figure) -> Unit:
     return unit_of(kpi, figure.value, figure.low, figure.high)
 
 
-def _moved(kpi: Kpi, change: Change, now: Figure) -> str:
+def moved_in_words(kpi: Kpi, change: Change, now: Figure) -> str:
+    """By how much, with the interval or the test, whether or not chance alone may be why."""
     if change.ratio is not None:
         limits = (None if limit is None else limit - 1 for limit in (change.low, change.high))
         return _with_span(Unit(suffix="%", factor=100), change.ratio - 1, *limits)
     if change.p is None:
-        return _with_span(Unit(suffix=" pts", decimals=1), change.difference, change.low, change.high)
-    test = f"log-rank p {'< 0.001' if change.p < 0.001 else f'= {change.p:.3f}'}"
+        return _with_span(Unit(suffix=marked(" pts"), decimals=1), change.difference, change.low, change.high)
+    test = f"p < {written(0.001, 3)}" if change.p < 0.001 else f"p = {written(change.p, 3)}"
+    test = gettext("log-rank %(p)s") % {"p": test}
     if change.difference is None:
         # Half is not reached in one of the periods, so there are no two medians to subtract.
-        return f"{change.verdict.capitalize()}, {test}" if change.is_clear else test
+        return f"{gettext(VERDICTS[change.verdict])}, {test}" if change.is_clear else test
     return f"{_unit_of_figure(kpi, now).write(change.difference, signed=True)}, {test}"
 
 
@@ -102,4 +142,9 @@ def _with_span(unit: Unit, moved: float | None, low: float | None, high: float |
     said = unit.write(moved, signed=True)
     if low is None or high is None:
         return said
-    return f"{said} ({unit.write(low, signed=True).removesuffix(unit.suffix)} to {unit.write(high, signed=True)})"
+    slots = {
+        "change": said,
+        "low": unit.write(low, signed=True).removesuffix(unit.ending),
+        "high": unit.write(high, signed=True),
+    }
+    return gettext("%(change)s (%(low)s to %(high)s)") % slots

@@ -21,7 +21,7 @@ from kpis.charts.paper import WIDTHS, Paper
 from kpis.charts.sparklines import Sparkline, draw_sparkline
 from kpis.charts.spreads import Group, SpreadChart
 from kpis.charts.tables import Row, Table
-from kpis.charts.units import COUNT, DAYS, HOURS, PERCENT, POINTS, Unit
+from kpis.charts.units import COUNT, DAYS, HOURS, PERCENT, POINTS, WHOLE_PERCENT, Unit, out_of, written
 
 
 class Chart(Protocol):
@@ -43,6 +43,7 @@ __all__ = [
     "HOURS",
     "PERCENT",
     "POINTS",
+    "WHOLE_PERCENT",
     "Annotation",
     "Bar",
     "BarChart",
@@ -68,4 +69,6 @@ __all__ = [
     "Unit",
     "draw",
     "draw_sparkline",
+    "out_of",
+    "written",
 ]

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from kpis.charts.paper import Paper, Scale, rect, text
 from kpis.charts.tables import Row, Table
 
@@ -25,11 +28,12 @@ class Bar:
 class BarChart:
     sentence: str
     bars: tuple[Bar, ...]
-    names: tuple[str, str, str] = ("Step", "Items", "Share")
+    # Marked words.
+    names: tuple[str, str, str] = (marked("Step"), marked("Items"), marked("Share"))
 
     def drawn(self, width: int) -> Paper:
         if not self.bars:
-            return Paper.without_values(width, "Nothing in this period.")
+            return Paper.without_values(width, gettext("Nothing in this period."))
         paper = Paper(width, _ROW * len(self.bars))
         shown_room = max(paper.text_width(bar.shown) for bar in self.bars) + 14
         note_room = max(paper.text_width(bar.note) for bar in self.bars)
@@ -57,9 +61,10 @@ class BarChart:
 
     def table(self) -> Table:
         has_notes = any(bar.note for bar in self.bars)
+        names = self.names if has_notes else self.names[:2]
         return Table(
             caption=self.sentence,
-            columns=self.names if has_notes else self.names[:2],
+            columns=tuple(gettext(name) if name else "" for name in names),
             rows=tuple(
                 Row((bar.label, bar.shown, bar.note) if has_notes else (bar.label, bar.shown), bar.href)
                 for bar in self.bars

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from kpis.charts.paper import Paper, Scale, nice_ticks, rect
 from kpis.charts.tables import Row, Table
 from kpis.charts.units import COUNT, Unit
@@ -39,7 +41,7 @@ class ColumnChart:
 
     def drawn(self, width: int) -> Paper:
         if not self.columns:
-            return Paper.without_values(width, "Nothing in this period.")
+            return Paper.without_values(width, gettext("Nothing in this period."))
         paper = Paper(width, _HEIGHTS[width])
         top = 12.0
         if len(self.series) > 1:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from django.utils.translation import gettext, pgettext
+
 from kpis.charts.paper import Paper, Scale, circle, nice_ticks, number
 from kpis.charts.tables import Row, Table
-from kpis.charts.units import PERCENT, WHOLE_DAYS, Unit
+from kpis.charts.units import PERCENT, WHOLE_DAYS, WHOLE_PERCENT, Unit
 from kpis.statistics.survival import SurvivalCurve
 
 _HEIGHTS = {360: 244, 560: 250, 760: 262}
@@ -79,7 +81,7 @@ class CurveChart:
     def drawn(self, width: int) -> Paper:
         ends = [curve.ends_at for curve in self.curves if curve.ends_at > 0]
         if not ends:
-            return Paper.without_values(width, "Nothing to time in this period.")
+            return Paper.without_values(width, gettext("Nothing to time in this period."))
         paper = Paper(width, _HEIGHTS[width])
         ticks = nice_ticks(0, min(max(ends), self.horizon or max(ends)), about=3 if paper.is_narrow else 4)
         bottom, right = paper.height - _BOTTOM, width - 22
@@ -88,11 +90,11 @@ class CurveChart:
             paper.line(_LEFT, y(level), right, y(level), "chart-grid")
             # 90% and 100% stand close; on the narrow paper their labels would touch.
             if level != 1.0 or y(0.9) - y(1.0) > paper.text_size + 3:
-                paper.text(_LEFT - 8, y(level) + 4, f"{level:.0%}", anchor="end")
+                paper.text(_LEFT - 8, y(level) + 4, WHOLE_PERCENT.write(level), anchor="end")
         for tick in ticks:
             is_last = tick == ticks[-1]
             words = self.unit.tick(tick, step=ticks[1] - ticks[0])
-            words = words if is_last else words.removesuffix(self.unit.suffix)
+            words = words if is_last else words.removesuffix(self.unit.ending)
             half = paper.text_width(words) / 2
             paper.text(min(x(tick), width - half), bottom + 18, words, anchor="middle")
         for curve in sorted(self.curves, key=lambda curve: not curve.is_previous):
@@ -107,7 +109,17 @@ class CurveChart:
             for step in _told(curve.steps):
                 cells = (curve.name, self.unit.write(step.time), *map(PERCENT.write, (step.share, step.low, step.high)))
                 rows.append(Row(cells))
-        return Table(self.sentence, ("Period", "Within", "Share done", "Low", "High"), tuple(rows))
+        return Table(
+            self.sentence,
+            (
+                gettext("Period"),
+                gettext("Within"),
+                gettext("Share done"),
+                pgettext("end of an interval", "Low"),
+                pgettext("end of an interval", "High"),
+            ),
+            tuple(rows),
+        )
 
     def _draw_key(self, paper: Paper, *, right: float, bottom: float) -> None:
         """Which line is which, in the corner that a rising curve leaves free."""

@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext, pgettext
+
+from feedback_portal.marking import marked
 from kpis.charts.paper import Paper, Scale, nice_ticks, rect, square, text
 from kpis.charts.tables import Row, Table
 from kpis.charts.units import Unit
 
 _BOTTOM, _TOP = 24, 4
+VERDICTS = {"worked": marked("Worked"), "worse": marked("Worse"), "unclear": marked("No clear change")}
+_CLASSES = {"worked": "chart-better", "worse": "chart-worse", "unclear": "chart-unclear"}
 
 
 @dataclass(frozen=True)
@@ -19,8 +24,12 @@ class Effect:
     change: float
     low: float
     high: float
-    verdict: Literal["Worked", "Worse", "No clear change"]
+    verdict: Literal["worked", "worse", "unclear"]
     href: str = ""
+
+    @property
+    def verdict_words(self) -> str:
+        return gettext(VERDICTS[self.verdict])
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class ForestChart:
 
     def drawn(self, width: int) -> Paper:
         if not self.effects:
-            return Paper.without_values(width, "No action has taken effect long enough to be judged.")
+            return Paper.without_values(width, gettext("No action has taken effect long enough to be judged."))
         is_stacked = width < 560
         row = 60 if is_stacked else 38
         paper = Paper(width, row * len(self.effects) + _TOP + _BOTTOM)
@@ -47,7 +56,7 @@ class ForestChart:
             paper.text(min(max(x(tick), half), width - half), bottom + 16, words, anchor="middle")
         for place, effect in enumerate(self.effects):
             top = _TOP + place * row
-            css = {"Worked": "chart-better", "Worse": "chart-worse"}.get(effect.verdict, "chart-unclear")
+            css = _CLASSES[effect.verdict]
             level = top + (43 if is_stacked else 17)
             shapes = [
                 rect(0, top, width, row, "chart-hit"),
@@ -56,25 +65,31 @@ class ForestChart:
             ]
             if is_stacked:
                 shapes.append(text(0, top + 14, paper.fitted(effect.name, width), "chart-strong"))
-                shapes.append(text(0, top + 30, paper.fitted(f"{effect.verdict}, {self._told(effect)}", width)))
+                shapes.append(text(0, top + 30, paper.fitted(f"{effect.verdict_words}, {self._told(effect)}", width)))
             else:
                 shapes.append(text(0, top + 15, paper.fitted(effect.name, left - 12), "chart-strong"))
                 shapes.append(text(0, top + 30, paper.fitted(effect.about, left - 12)))
-                shapes.append(text(right + 20, top + 15, effect.verdict, "chart-strong"))
+                shapes.append(text(right + 20, top + 15, effect.verdict_words, "chart-strong"))
                 shapes.append(text(right + 20, top + 30, self._told(effect)))
-            paper.mark(shapes, label=f"{effect.name}: {effect.verdict}, {self._told(effect)}", href=effect.href)
+            paper.mark(shapes, label=f"{effect.name}: {effect.verdict_words}, {self._told(effect)}", href=effect.href)
         return paper
 
     def table(self) -> Table:
         return Table(
             self.sentence,
-            ("Action", "Change", "Low", "High", "Verdict"),
+            (
+                gettext("Action"),
+                pgettext("noun", "Change"),
+                pgettext("end of an interval", "Low"),
+                pgettext("end of an interval", "High"),
+                gettext("Verdict"),
+            ),
             tuple(
                 Row(
                     (
                         effect.name,
                         *(self.unit.write(value, signed=True) for value in (effect.change, effect.low, effect.high)),
-                        effect.verdict,
+                        effect.verdict_words,
                     ),
                     effect.href,
                 )
@@ -84,4 +99,4 @@ class ForestChart:
 
     def _told(self, effect: Effect) -> str:
         change, low, high = (self.unit.write(value, signed=True) for value in (effect.change, effect.low, effect.high))
-        return f"{change} ({low} to {high})"
+        return gettext("%(change)s (%(low)s to %(high)s)") % {"change": change, "low": low, "high": high}

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from kpis.charts.paper import XY, Paper, Scale, circle, diamond, nice_ticks, polyline, rect, square
 from kpis.charts.tables import Row, Table
-from kpis.charts.units import Unit
+from kpis.charts.units import Unit, written
 from kpis.statistics.comparisons import funnel_poisson
 
 _HEIGHTS = {360: 270, 560: 272, 760: 280}
@@ -39,7 +41,7 @@ class FunnelChart:
     def drawn(self, width: int) -> Paper:
         members = [member for member in self.members if member.expected > 0]
         if not members:
-            return Paper.without_values(width, "No team has enough work to compare.")
+            return Paper.without_values(width, gettext("No team has enough work to compare."))
         paper = Paper(width, _HEIGHTS[width])
         about = paper.wrapped(self.about_expected, width - _LEFT - 12)
         bottom_margin = 30 + len(about) * (paper.text_size + 4)
@@ -54,8 +56,9 @@ class FunnelChart:
         if 1.0 not in y_ticks:
             paper.line(_LEFT, y(1), right, y(1), "chart-centre")
         for tick in x_ticks:
-            half = paper.text_width(f"{tick:g}") / 2
-            paper.text(min(x(tick), width - half), bottom + 18, f"{tick:g}", anchor="middle")
+            words = Unit().tick(tick, step=x_ticks[1])
+            half = paper.text_width(words) / 2
+            paper.text(min(x(tick), width - half), bottom + 18, words, anchor="middle")
         for place, line in enumerate(about):
             paper.text((_LEFT + right) / 2, bottom + 38 + place * (paper.text_size + 4), line, anchor="middle")
         _draw_funnel(paper, x=x, y=y)
@@ -66,9 +69,13 @@ class FunnelChart:
     def table(self) -> Table:
         rows = []
         for member in self.members:
-            cells = (member.name, f"{member.observed:,}", _ONE_DIGIT.write(member.expected))
+            cells = (member.name, written(member.observed), _ONE_DIGIT.write(member.expected))
             rows.append(Row((*cells, _TWO_DIGITS.write(member.ratio), _place(member)[1]), member.href))
-        return Table(self.sentence, ("Team", "Observed", "Expected", "Ratio", "Judged"), tuple(rows))
+        return Table(
+            self.sentence,
+            (gettext("Team"), gettext("Observed"), gettext("Expected"), gettext("Ratio"), gettext("Judged")),
+            tuple(rows),
+        )
 
 
 def _draw_funnel(paper: Paper, *, x: Scale, y: Scale) -> None:
@@ -86,7 +93,7 @@ def _draw_funnel(paper: Paper, *, x: Scale, y: Scale) -> None:
 def _draw_member(paper: Paper, member: Member, *, x: Scale, y: Scale) -> None:
     at, height = x(member.expected), y(member.ratio)
     shape, judged = _place(member)
-    label = f"{member.name}: {member.observed:,}, expected {_ONE_DIGIT.write(member.expected)}. {judged}"
+    label = f"{_beside(member, _ONE_DIGIT.write(member.expected))}. {judged}"
     shapes = [rect(at - 12, height - 12, 24, 24, "chart-hit")]
     if shape == "above":
         shapes.append(diamond(at, height, 6, "chart-signal"))
@@ -97,7 +104,7 @@ def _draw_member(paper: Paper, member: Member, *, x: Scale, y: Scale) -> None:
     paper.mark(shapes, label=label, href=member.href, tip=(at, height))
     if shape != "inside":
         css = "chart-signal-text" if shape == "above" else "chart-better-text"
-        words = f"{member.name}: {member.observed:,}, expected {member.expected:.0f}"
+        words = _beside(member, written(member.expected))
         after, before = paper.width - at - 12, at - 12
         if paper.text_width(words) <= after or after >= before:
             paper.text(at + 12, height + 4, paper.fitted(words, after), css)
@@ -105,13 +112,18 @@ def _draw_member(paper: Paper, member: Member, *, x: Scale, y: Scale) -> None:
             paper.text(at - 12, height + 4, paper.fitted(words, before), css, anchor="end")
 
 
+def _beside(member: Member, expected: str) -> str:
+    slots = {"name": member.name, "observed": written(member.observed), "expected": expected}
+    return gettext("%(name)s: %(observed)s, expected %(expected)s") % slots
+
+
 def _place(member: Member) -> tuple[str, str]:
     """Beyond the outer limits a team is named; between inner and outer it is watched, not named."""
     if member.expected <= 0:
-        return "inside", "Not compared"
+        return "inside", gettext("Not compared")
     limits = funnel_poisson([member.expected], _LEVELS)["limits"][0]
     if member.ratio > limits["high_0.998"]:
-        return "above", "Above what chance allows"
+        return "above", gettext("Above what chance allows")
     if member.ratio < limits["low_0.998"]:
-        return "below", "Below what chance allows"
-    return "inside", "Within what chance allows"
+        return "below", gettext("Below what chance allows")
+    return "inside", gettext("Within what chance allows")

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from kpis.charts.paper import Paper, rect, text
 from kpis.charts.tables import Row, Table
+from kpis.charts.units import WHOLE_PERCENT, out_of
 
 _ROW = 44
 _SHADES = 5
@@ -33,7 +36,7 @@ class HeatMap:
 
     def drawn(self, width: int) -> Paper:
         if not self.rows:
-            return Paper.without_values(width, "Nothing in this period.")
+            return Paper.without_values(width, gettext("Nothing in this period."))
         # On a phone the names stand above their cells.
         is_stacked = width < 560
         paper = Paper(width, 20 + (_ROW + (20 if is_stacked else 0)) * len(self.rows))
@@ -82,8 +85,8 @@ def cells(hits: Sequence[int], n: int, urls: Sequence[str]) -> tuple[Cell, ...]:
     return tuple(
         Cell(
             None if n < 10 else each / n,
-            "" if n == 0 else f"{each} of {n}" if n < 10 else f"{each / n:.0%}",
-            f"{each} of {n}" if n >= 10 else "",
+            "" if n == 0 else out_of(each, n) if n < 10 else WHOLE_PERCENT.write(each / n),
+            out_of(each, n) if n >= 10 else "",
             url if each else "",
         )
         for each, url in zip(hits, urls, strict=True)

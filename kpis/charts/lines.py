@@ -7,7 +7,9 @@ from itertools import groupby
 from typing import Literal
 
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext
 
+from feedback_portal.marking import marked
 from kpis.charts.paper import Paper, Scale, circle, diamond, nice_ticks, polyline, rect, text
 from kpis.charts.tables import Row, Table
 from kpis.charts.units import Unit
@@ -53,18 +55,21 @@ class LineChart:
     annotations: tuple[Annotation, ...] = ()
     end_note: str = ""
     starts_at_zero: bool = True
-    names: tuple[str, str] = ("Period", "Value")
+    # Marked words, or words already said.
+    names: tuple[str, str] = (marked("Period"), marked("Value"))
 
     def drawn(self, width: int) -> Paper:
         if all(point.value is None for point in self.points):
-            return Paper.without_values(width, "No values in this period.")
+            return Paper.without_values(width, gettext("No values in this period."))
         return _Drawing(self, Paper(width, _HEIGHTS[width])).paper
 
     def table(self) -> Table:
-        low, high = ("Lower limit", "Upper limit") if self.band == "limits" else ("Low", "High")
+        is_limits = self.band == "limits"
+        low = gettext("Lower limit") if is_limits else pgettext("end of an interval", "Low")
+        high = gettext("Upper limit") if is_limits else pgettext("end of an interval", "High")
         return Table(
             caption=self.sentence,
-            columns=(*self.names, low, high, "Note"),
+            columns=(*(gettext(name) for name in self.names), low, high, gettext("Note")),
             rows=tuple(
                 Row(
                     (point.label, *map(self.unit.write, (point.value, point.lower, point.upper)), _remark(point)),
@@ -114,17 +119,19 @@ class _Drawing:
             words = f"{write(last.value)} {chart.end_note}".strip()
             labels.append((words, last.value, "chart-signal-text" if last.is_signal else "chart-strong"))
         if chart.band == "limits":
-            limit = "" if self.paper.is_narrow else " limit"
+            is_narrow = self.paper.is_narrow
+            above = gettext("Upper %(limit)s") if is_narrow else gettext("Upper limit %(limit)s")
+            below = gettext("Lower %(limit)s") if is_narrow else gettext("Lower limit %(limit)s")
             highest, lowest = (
                 _last(chart.points, lambda point: point.upper),
                 _last(chart.points, lambda point: point.lower),
             )
             if highest is not None and highest.upper is not None:
-                labels.append((f"Upper{limit} {write(highest.upper)}", highest.upper, ""))
+                labels.append((above % {"limit": write(highest.upper)}, highest.upper, ""))
             if chart.centre is not None:
-                labels.append((f"Centre {write(chart.centre)}", chart.centre, ""))
+                labels.append((gettext("Centre %(value)s") % {"value": write(chart.centre)}, chart.centre, ""))
             if lowest is not None and lowest.lower is not None and lowest.lower != 0:
-                labels.append((f"Lower{limit} {write(lowest.lower)}", lowest.lower, ""))
+                labels.append((below % {"limit": write(lowest.lower)}, lowest.lower, ""))
         return labels
 
     def _draw_grid(self) -> None:
@@ -249,7 +256,7 @@ def _last(points: Sequence[Point], value: Callable[[Point], float | None]) -> Po
 def _remark(point: Point) -> str:
     remarks = (
         point.note,
-        "Outside its limits" if point.is_signal else "",
-        "" if point.is_complete else "Not complete yet",
+        gettext("Outside its limits") if point.is_signal else "",
+        "" if point.is_complete else gettext("Not complete yet"),
     )
     return ". ".join(remark for remark in remarks if remark)

@@ -3,8 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, ngettext
+
 from kpis.charts.paper import Paper, Scale, rect, text
 from kpis.charts.tables import Row, Table
+from kpis.charts.units import WHOLE_PERCENT, written
 
 _ROW, _BAR = 34, 18
 
@@ -37,12 +40,12 @@ class SpreadChart:
     def drawn(self, width: int) -> Paper:
         groups = [group for group in self.groups if group.n > 0]
         if not groups:
-            return Paper.without_values(width, "No answers in this period.")
+            return Paper.without_values(width, gettext("No answers in this period."))
         paper = Paper(width, 0)
         above = paper.key(self.levels, [self._css(level) for level in range(len(self.levels))], left=0) + 4
         paper.height = math.ceil(above + _ROW * len(groups))
         label_room = min(max(paper.text_width(group.name) for group in groups) + 14, width * 0.34)
-        n_room = max(paper.text_width(f"{group.n:,}") for group in groups) + 14
+        n_room = max(paper.text_width(written(group.n)) for group in groups) + 14
         reach = max(max(_sides(group)) for group in groups)
         x = Scale(-reach, reach, label_room, width - n_room)
         for place, group in enumerate(groups):
@@ -57,19 +60,21 @@ class SpreadChart:
                 end = start + count / group.n
                 shapes.append(rect(x(start), top + (_ROW - _BAR) / 2, x(end) - x(start), _BAR, self._css(level)))
                 start = end
-            shapes.append(text(width, line, f"{group.n:,}", "chart-strong", anchor="end"))
+            shapes.append(text(width, line, written(group.n), "chart-strong", anchor="end"))
             told = ", ".join(
-                f"{name} {count / group.n:.0%}" for name, count in zip(self.levels, group.counts, strict=True)
+                f"{name} {WHOLE_PERCENT.write(count / group.n)}"
+                for name, count in zip(self.levels, group.counts, strict=True)
             )
-            paper.mark(shapes, label=f"{group.name}: {told}, of {group.n:,} answers", href=group.href)
+            label = ngettext(
+                "%(name)s: %(told)s, of %(count)s answer", "%(name)s: %(told)s, of %(count)s answers", group.n
+            ) % {"name": group.name, "told": told, "count": written(group.n)}
+            paper.mark(shapes, label=label, href=group.href)
         paper.line(x(0), above, x(0), paper.height, "chart-centre")
         return paper
 
     def table(self) -> Table:
-        rows = (
-            Row((group.name, *(f"{n:,}" for n in group.counts), f"{group.n:,}"), group.href) for group in self.groups
-        )
-        return Table(self.sentence, ("Group", *self.levels, "Answers"), tuple(rows))
+        rows = (Row((group.name, *map(written, group.counts), written(group.n)), group.href) for group in self.groups)
+        return Table(self.sentence, (gettext("Group"), *self.levels, gettext("Answers")), tuple(rows))
 
     def _css(self, level: int) -> str:
         """Worse than the middle, better, or the middle itself; the outermost are drawn full."""

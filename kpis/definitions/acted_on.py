@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.db.models.expressions import Combinable
 
+from feedback_portal.marking import marked
 from kpis import facts
 from kpis.definitions import definitions
 from kpis.definitions.base import RipeningShare
@@ -13,11 +14,11 @@ from kpis.definitions.base import RipeningShare
 @definitions.register
 class ActedOn(RipeningShare):
     slug = "acted-on"
-    name = "Acted on"
+    name = marked("Acted on")
     better = "higher"
-    numerator = "items whose action has shipped"
-    denominator = "actionable items"
-    definition = (
+    numerator = marked("items whose action has shipped")
+    denominator = marked("actionable items")
+    definition = marked(
         "Of the items received in the period that were triaged and are neither spam nor duplicates, those linked to an"
         " action that has shipped and was not withdrawn. Wilson's interval."
     )

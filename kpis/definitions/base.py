@@ -9,14 +9,17 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 
 from django.db.models import Count, DateTimeField, F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis import statistics
+from kpis.charts.units import out_of, written
 from kpis.facts import Slice
 from kpis.figures import NO_COMPARISON, Change, Figure, Limits, Parts, Waits, judged
 from kpis.statistics.survival import Step
@@ -25,8 +28,11 @@ Side = str
 """Which of a KPI's items: `numerator` or `denominator`, or another of its `sides`."""
 
 
+_WORDS: Final = ("name", "numerator", "denominator", "definition")
+
+
 class Kpi(ABC):
-    """One number and its definition in words."""
+    """One number and its definition in words, which are marked where they are written and said in the reader's language."""
 
     slug: ClassVar[str]
     name: ClassVar[str]
@@ -54,6 +60,14 @@ class Kpi(ABC):
     ripens: ClassVar[bool] = False
     """Whether an item can still come to count long after it arrived, so that a newer period is compared with an older
     one as that stood at the same age."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        for name in _WORDS:
+            if name in vars(cls):
+                setattr(cls, name, _said_later(vars(cls)[name]))
+        if "history" in vars(cls):
+            cls.history = tuple((version, _said_later(words)) for version, words in cls.history)
 
     def voices(self, items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
         """Those of all items of a period that count, whichever slice is asked for: every one, unless the KPI says less."""
@@ -110,13 +124,14 @@ class Proportion(Kpi):
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
         n, hits = parts.get("denominator", 0), parts.get("numerator", 0)
         if n == 0:
-            return Figure(None, None, None, 0, 0, note=f"No {self.denominator} in this period.", parts=parts)
+            note = gettext("No %(items)s in this period.") % {"items": self.denominator}
+            return Figure(None, None, None, 0, 0, note=note, parts=parts)
         share = statistics.wilson(hits, n)
         low, high = share["low"], share["high"]
         assert low is not None
         assert high is not None
         if n < FEW:
-            note = f"{hits} of {n}: too few for a rate."
+            note = gettext("%(share)s: too few for a rate.") % {"share": out_of(hits, n)}
             return Figure(None, 100 * low, 100 * high, hits, n, note=note, parts=parts)
         return Figure(100 * hits / n, 100 * low, 100 * high, hits, n, parts=parts)
 
@@ -219,7 +234,7 @@ class Duration(Kpi):
     items that waited so long and then ceased to wait without it.
     """
 
-    unit = "hours"
+    unit = marked("hours")
     better = "lower"
 
     @abstractmethod
@@ -265,11 +280,13 @@ class Duration(Kpi):
                 waiting[max(0.0, as_of.timestamp() / 3600 - int(part[1:]) - 0.5)] += count
         done, n = ended.total(), ended.total() + waiting.total()
         if n == 0:
-            return Figure(None, None, None, 0, 0, note="Nothing arrived in this period.", parts=parts)
+            return Figure(None, None, None, 0, 0, note=gettext("Nothing arrived in this period."), parts=parts)
         waits = Waits([*ended, *waiting], [1] * len(ended) + [0] * len(waiting), [*ended.values(), *waiting.values()])
         curve = statistics.kaplan_meier(waits.times, waits.events, counts=waits.counts)
         low, high = _median_interval(curve["table"])
-        note = "" if curve["median"] is not None else f"Fewer than half within {curve['longest']:,.0f} hours so far."
+        note = ""
+        if curve["median"] is None:
+            note = gettext("Fewer than half within %(hours)s hours so far.") % {"hours": written(curve["longest"] or 0)}
         return Figure(curve["median"], low, high, done, n, note=note, parts=parts, curve=curve, waits=waits)
 
     def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
@@ -303,6 +320,11 @@ FEW = 10
 
 # What an import dates before its arrival took no time.
 _AT_ONCE = timedelta()
+
+
+def _said_later(words: str) -> str:
+    """The words in the language that is spoken when they are read."""
+    return cast(str, gettext_lazy(words))
 
 
 def hours(duration: timedelta) -> float:

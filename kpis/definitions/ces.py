@@ -1,5 +1,6 @@
 """How easy it was."""
 
+from feedback_portal.marking import marked
 from kpis.definitions import definitions
 from kpis.definitions.means import Mean
 
@@ -7,11 +8,11 @@ from kpis.definitions.means import Mean
 @definitions.register
 class CustomerEffort(Mean):
     slug = "ces"
-    name = "Made it easy (1 to 7)"
+    name = marked("Made it easy (1 to 7)")
     scale = "ces7"
-    numerator = "answers 1 to 7"
-    denominator = "answers 1 to 7"
-    definition = (
+    numerator = marked("answers 1 to 7")
+    denominator = marked("answers 1 to 7")
+    definition = marked(
         "The mean of the answers to “We made it easy for you”, 1 I disagree to 7 I agree (CES 2.0), of items received in the"
         " period. Student's interval. The older scale from 1 to 5 runs the other way and is never mixed in."
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from feedback_portal.marking import marked
 from kpis.definitions import definitions
 from kpis.definitions.base import Share
 
@@ -11,11 +12,11 @@ from kpis.definitions.base import Share
 @definitions.register
 class Csat(Share):
     slug = "csat"
-    name = "Satisfied (4 or 5 of 5)"
+    name = marked("Satisfied (4 or 5 of 5)")
     better = "higher"
-    numerator = "answers 4 and 5"
-    denominator = "answers 1 to 5"
-    definition = (
+    numerator = marked("answers 4 and 5")
+    denominator = marked("answers 1 to 5")
+    definition = marked(
         "Answers 4 and 5 among all answers on the five-point satisfaction scale, of items received in the period. Wilson's"
         " interval. Answers on other scales are other KPIs."
     )

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Least
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis.definitions import definitions
 from kpis.definitions.maturing import MaturingShare
@@ -15,11 +16,11 @@ from triage.models import Event
 @definitions.register
 class DecidedInTime(MaturingShare):
     slug = "decided-in-time"
-    name = "Decided in time"
+    name = marked("Decided in time")
     better = "higher"
-    numerator = "items decided before they were due"
-    denominator = "items decided, or due"
-    definition = (
+    numerator = marked("items decided before they were due")
+    denominator = marked("items decided, or due")
+    definition = marked(
         "Of the items received in the period that were triaged or merged, or whose deadline has passed, those decided by their"
         " deadline. What is neither decided nor due yet is pending and in neither number. Wilson's interval."
     )

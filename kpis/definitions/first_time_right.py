@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from feedback_portal.marking import marked
 from kpis import facts
 from kpis.definitions import definitions
 from kpis.definitions.base import Share
@@ -12,11 +13,11 @@ from kpis.definitions.base import Share
 @definitions.register
 class FirstTimeRight(Share):
     slug = "first-time-right"
-    name = "Right team at once"
+    name = marked("Right team at once")
     better = "higher"
-    numerator = "items nobody sent to another team"
-    denominator = "items a person decided about"
-    definition = (
+    numerator = marked("items nobody sent to another team")
+    denominator = marked("items a person decided about")
+    definition = marked(
         "Of the items received in the period that a person has decided about and that are no duplicates, those that no person sent"
         " to another team than the portal had put them with; passing on what one's own part of is done, or what one has no time"
         " for, does not count against it. Wilson's interval."

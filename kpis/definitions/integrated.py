@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from django.db.models import Count, F, Q, QuerySet
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis import facts
 from kpis.definitions import definitions
@@ -15,13 +17,13 @@ from kpis.facts import Slice
 from kpis.figures import NO_COMPARISON, Change, Figure
 
 STEPS: Final[Mapping[str, tuple[str, str, Callable[..., Q]]]] = {
-    "acknowledged": ("Acknowledged", "items somebody replied to", facts.was_answered),
-    "understood": ("Understood", "items of which it is known what they are about", facts.is_understood),
-    "owned": ("Owned", "items that somebody took or placed", facts.is_owned),
-    "decided": ("Decided", "items triaged, or merged into another", facts.was_triaged),
-    "acted": ("Acted on", "items whose action has shipped", facts.is_acted_on),
-    "told": ("Told", "items whose customer was told the outcome", facts.was_told),
-    "verified": ("Verified", "items whose action was checked for its effect", facts.is_verified),
+    "acknowledged": (marked("Acknowledged"), marked("items somebody replied to"), facts.was_answered),
+    "understood": (marked("Understood"), marked("items of which it is known what they are about"), facts.is_understood),
+    "owned": (marked("Owned"), marked("items that somebody took or placed"), facts.is_owned),
+    "decided": (marked("Decided"), marked("items triaged, or merged into another"), facts.was_triaged),
+    "acted": (marked("Acted on"), marked("items whose action has shipped"), facts.is_acted_on),
+    "told": (marked("Told"), marked("items whose customer was told the outcome"), facts.was_told),
+    "verified": (marked("Verified"), marked("items whose action was checked for its effect"), facts.is_verified),
 }
 """By part: the name of the step, what its items are, and the condition. Each is of all items received, so a step may hold
 items that skipped the one before it."""
@@ -30,11 +32,11 @@ items that skipped the one before it."""
 @definitions.register
 class Integrated(Proportion):
     slug = "integrated"
-    name = "Feedback integrated"
+    name = marked("Feedback integrated")
     better = "higher"
-    numerator = "items acted on whose customer was told"
-    denominator = "items received"
-    definition = (
+    numerator = marked("items acted on whose customer was told")
+    denominator = marked("items received")
+    definition = marked(
         "Of the items received in the period, those that an action which has shipped answers and whose customer was told the"
         " outcome. Its steps are counted beside it: acknowledged (somebody replied), understood (it has a topic or was"
         " triaged), owned (somebody took or placed it), decided, acted on, told, and verified (the action's effect was"
@@ -53,7 +55,7 @@ class Integrated(Proportion):
         return NO_COMPARISON
 
     def called(self, side: Side) -> str:
-        return STEPS[side][1] if side in STEPS else super().called(side)
+        return gettext(STEPS[side][1]) if side in STEPS else super().called(side)
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         if side == "denominator":

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, F, QuerySet
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.definitions import definitions
@@ -17,12 +18,12 @@ from kpis.figures import NO_COMPARISON, Change, Figure, Limits, Parts, judged
 @definitions.register
 class ItemsReceived(Kpi):
     slug = "items-received"
-    name = "Items received"
-    unit = "items"
+    name = marked("Items received")
+    unit = marked("items")
     decimals = 0
-    numerator = "items received"
-    denominator = "items received"
-    definition = (
+    numerator = marked("items received")
+    denominator = marked("items received")
+    definition = marked(
         "Feedback items that arrived in the period, by the day they arrived, without spam and test data. The interval says how"
         " far a count like this moves by chance alone (Garwood)."
     )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis.definitions import definitions
 from kpis.definitions.maturing import MaturingShare
@@ -17,11 +18,11 @@ GRACE = timedelta(days=7)
 @definitions.register
 class LoopClosed(MaturingShare):
     slug = "loop-closed"
-    name = "Told the outcome"
+    name = marked("Told the outcome")
     better = "higher"
-    numerator = "items whose customer was told the outcome"
-    denominator = "resolved items whose customer may be written to"
-    definition = (
+    numerator = marked("items whose customer was told the outcome")
+    denominator = marked("resolved items whose customer may be written to")
+    definition = marked(
         "Of the items received in the period that are resolved and whose customer may be written to, those whose customer was"
         " told after the last resolution. Whoever is not told yet has seven days of grace, and is pending until then and in"
         " neither number. Wilson's interval."

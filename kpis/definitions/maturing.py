@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import ngettext
 
 from intake.models import FeedbackItem
+from kpis.charts.units import written
 from kpis.definitions.base import Proportion, Side
 from kpis.facts import Slice
 from kpis.figures import Figure, Parts
@@ -52,8 +54,11 @@ class MaturingShare(Proportion):
                 elif name[0] == "d":
                     pending += n
         figure = super().figure(sides, as_of=as_of)
-        note = f"{figure.note} {pending:,} are still pending." if pending else figure.note
-        return replace(figure, parts=parts, note=note.strip())
+        note = figure.note
+        if pending:
+            still = ngettext("%(count)s is still pending.", "%(count)s are still pending.", pending)
+            note = f"{note} {still % {'count': written(pending)}}".strip()
+        return replace(figure, parts=parts, note=note)
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         counted = self.matured(items, as_of=as_of).filter(Q(counts_at__lte=as_of))

@@ -6,9 +6,11 @@ from math import sqrt
 from typing import ClassVar
 
 from django.db.models import Count, F, QuerySet
+from django.utils.translation import gettext, ngettext
 
 from intake.models import FeedbackItem
 from kpis import statistics
+from kpis.charts.units import written
 from kpis.definitions.base import Kpi, Side
 from kpis.facts import Slice
 from kpis.figures import NO_COMPARISON, Change, Figure, Parts, judged
@@ -44,7 +46,8 @@ class Mean(Kpi):
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
         n, mean, deviation = _moments(parts)
         if n < self.fewest or mean is None:
-            note = f"{n} answers: too few for a mean." if n else "No answers in this period."
+            few = ngettext("%(count)s answer: too few for a mean.", "%(count)s answers: too few for a mean.", n)
+            note = few % {"count": written(n)} if n else gettext("No answers in this period.")
             return Figure(None, None, None, n, n, note=note, parts=parts)
         likely = statistics.mean_ci(n, mean, deviation)
         return Figure(mean, likely["low"], likely["high"], n, n, parts=parts)

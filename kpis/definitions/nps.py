@@ -4,7 +4,9 @@ from collections import Counter
 from datetime import datetime
 
 from django.db.models import Count, F, Q, QuerySet
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.definitions import definitions
@@ -20,13 +22,13 @@ _DETRACTORS = Q(rating_value__lte=6)
 @definitions.register
 class NetPromoterScore(Kpi):
     slug = "nps"
-    name = "Net promoter score"
-    unit = "points"
+    name = marked("Net promoter score")
+    unit = marked("points")
     decimals = 0
     better = "higher"
-    numerator = "promoters, who answered 9 or 10"
-    denominator = "answers 0 to 10, the latest of each customer"
-    definition = (
+    numerator = marked("promoters, who answered 9 or 10")
+    denominator = marked("answers 0 to 10, the latest of each customer")
+    definition = marked(
         "The share of answers 9 and 10 minus the share of answers 0 to 6, times 100; of each customer only the latest answer in"
         " the period counts, where that answer went. The interval is 1.96 standard errors of the difference; below 30 answers it is built from Wilson's."
     )
@@ -58,7 +60,7 @@ class NetPromoterScore(Kpi):
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
         answers = _answers(parts)
         score = statistics.nps(**answers)
-        note = "" if score["n"] else "No answers in this period."
+        note = "" if score["n"] else gettext("No answers in this period.")
         return Figure(
             score["nps"], score["low"], score["high"], answers["promoters"], score["n"], note=note, parts=parts
         )

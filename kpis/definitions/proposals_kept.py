@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from feedback_portal.marking import marked
 from kpis import facts
 from kpis.definitions import definitions
 from kpis.definitions.base import Share
@@ -12,11 +13,11 @@ from kpis.definitions.base import Share
 @definitions.register
 class ProposalsKept(Share):
     slug = "proposals-kept"
-    name = "Proposals kept"
+    name = marked("Proposals kept")
     better = "higher"
-    numerator = "items decided as proposed"
-    denominator = "items with a proposal that a person decided about"
-    definition = (
+    numerator = marked("items decided as proposed")
+    denominator = marked("items with a proposal that a person decided about")
+    definition = marked(
         "Of the items received in the period for which a rule or the model proposed a team and a person decided, those decided"
         " as proposed. What went to the catch-all team for want of a proposal is left out. Wilson's interval."
     )

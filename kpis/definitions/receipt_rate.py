@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from feedback_portal.marking import marked
 from kpis.definitions import definitions
 from kpis.definitions.base import Share
 from kpis.facts import happened_within
@@ -15,11 +16,11 @@ WITHIN = timedelta(minutes=5)
 @definitions.register
 class ReceiptRate(Share):
     slug = "receipt-rate"
-    name = "Receipt within 5 minutes"
+    name = marked("Receipt within 5 minutes")
     better = "higher"
-    numerator = "items whose receipt went out within 5 minutes"
-    denominator = "items whose customer may be written to"
-    definition = (
+    numerator = marked("items whose receipt went out within 5 minutes")
+    denominator = marked("items whose customer may be written to")
+    definition = marked(
         "Of the items received in the period whose customer left an address and agreed to be written to, those for which the"
         " automatic receipt went out within 5 minutes. Wilson's interval."
     )

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, QuerySet, Value, When
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis.definitions import definitions
 from kpis.definitions.maturing import MaturingShare
@@ -16,11 +17,11 @@ WINDOW = timedelta(days=30)
 @definitions.register
 class Reopened(MaturingShare):
     slug = "reopened"
-    name = "Reopened within 30 days"
+    name = marked("Reopened within 30 days")
     better = "lower"
-    numerator = "items reopened within 30 days"
-    denominator = "items first resolved 30 days ago or earlier"
-    definition = (
+    numerator = marked("items reopened within 30 days")
+    denominator = marked("items first resolved 30 days ago or earlier")
+    definition = marked(
         "Of the items received in the period that were first resolved at least 30 days ago and are no duplicates, those that were"
         " reopened within 30 days of that. Wilson's interval. Read it beside the time to resolution: closing early shows here."
     )

@@ -4,9 +4,12 @@ from collections import Counter
 from datetime import datetime
 
 from django.db.models import Count, F, Q, QuerySet
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis import statistics
+from kpis.charts.units import written
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi, Side
 from kpis.facts import Slice
@@ -20,13 +23,13 @@ _POSITIVE, _NEUTRAL, _NEGATIVE = (Q(analysis__sentiment=value) for value in ("po
 @definitions.register
 class SentimentIndex(Kpi):
     slug = "sentiment"
-    name = "Sentiment"
-    unit = "points"
+    name = marked("Sentiment")
+    unit = marked("points")
     decimals = 0
     better = "higher"
-    numerator = "items that sound positive"
-    denominator = "items whose sentiment is clear"
-    definition = (
+    numerator = marked("items that sound positive")
+    denominator = marked("items whose sentiment is clear")
+    definition = marked(
         "The share of items that sound positive minus the share that sound negative, times 100, of the items with words whose"
         " sentiment the portal could tell. Where it could not tell of more than one in ten, there is no number. The interval"
         " is 1.96 standard errors of the difference."
@@ -59,9 +62,10 @@ class SentimentIndex(Kpi):
         score = statistics.nps(**answers)
         n, positive = score["n"], answers["promoters"]
         if n + unclear == 0:
-            return Figure(None, None, None, 0, 0, note="No items with words in this period.", parts=parts)
+            return Figure(None, None, None, 0, 0, note=gettext("No items with words in this period."), parts=parts)
         if unclear > MOST_UNCLEAR * (n + unclear):
-            note = f"Not clear for {unclear:,} of {n + unclear:,} items: too many for a number."
+            slots = {"unclear": written(unclear), "items": written(n + unclear)}
+            note = gettext("Not clear for %(unclear)s of %(items)s items: too many for a number.") % slots
             return Figure(None, None, None, positive, n, note=note, parts=parts)
         return Figure(score["nps"], score["low"], score["high"], positive, n, parts=parts)
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models.expressions import Combinable
 
+from feedback_portal.marking import marked
 from kpis.definitions import definitions
 from kpis.definitions.base import Duration
 from kpis.facts import first
@@ -13,10 +14,10 @@ from triage.models import Event
 @definitions.register
 class TimeToAcknowledge(Duration):
     slug = "time-to-acknowledge"
-    name = "Time to answer"
-    numerator = "items a person answered"
-    denominator = "items received"
-    definition = (
+    name = marked("Time to answer")
+    numerator = marked("items a person answered")
+    denominator = marked("items received")
+    definition = marked(
         "Half of the items had an answer by a person within this many hours of their arrival. The automatic receipt never counts"
         " as an answer, and items without one count as waiting (Kaplan and Meier)."
     )

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.db.models.expressions import Combinable
 
+from feedback_portal.marking import marked
 from kpis.definitions import definitions
 from kpis.definitions.base import Duration
 from kpis.facts import first, is_actionable, stays_resolved
@@ -14,10 +15,10 @@ from triage.models import Event
 @definitions.register
 class TimeToFirstAction(Duration):
     slug = "time-to-first-action"
-    name = "Time to first action"
-    numerator = "actionable items somebody acted on"
-    denominator = "actionable items"
-    definition = (
+    name = marked("Time to first action")
+    numerator = marked("actionable items somebody acted on")
+    denominator = marked("actionable items")
+    definition = marked(
         "Half of the actionable items were linked to an action, or work on them was begun, within this many hours of their"
         " arrival. Items that were resolved without either stop waiting then; the others count as waiting (Kaplan and Meier)."
     )

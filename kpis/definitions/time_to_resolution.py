@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models.expressions import Combinable
 
+from feedback_portal.marking import marked
 from kpis.definitions import definitions
 from kpis.definitions.base import Duration
 from kpis.facts import stays_resolved
@@ -12,10 +13,10 @@ from kpis.facts import stays_resolved
 @definitions.register
 class TimeToResolution(Duration):
     slug = "time-to-resolution"
-    name = "Time to resolution"
-    numerator = "items resolved"
-    denominator = "items received"
-    definition = (
+    name = marked("Time to resolution")
+    numerator = marked("items resolved")
+    denominator = marked("items received")
+    definition = marked(
         "Half of the items were resolved within this many hours of their arrival, and not reopened since. Open items count as"
         " open (Kaplan and Meier)."
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models.expressions import Combinable
 
+from feedback_portal.marking import marked
 from kpis.definitions import definitions
 from kpis.definitions.base import Duration
 from kpis.facts import first
@@ -13,10 +14,10 @@ from triage.models import Event
 @definitions.register
 class TimeToTriage(Duration):
     slug = "time-to-triage"
-    name = "Time to triage"
-    numerator = "items decided"
-    denominator = "items received"
-    definition = (
+    name = marked("Time to triage")
+    numerator = marked("items decided")
+    denominator = marked("items received")
+    definition = marked(
         "Half of the items were triaged, or merged into another, within this many hours of their arrival. Items that still"
         " wait count as waiting (Kaplan and Meier), so leaving them lie cannot improve the number."
     )

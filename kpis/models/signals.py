@@ -5,6 +5,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from feedback_portal.accounts.models import ApiKey, Team, User
 from feedback_portal.accounts.permissions import Actor
@@ -28,15 +29,15 @@ class Signal(models.Model):
     one signal; a person ends it with a verdict. Changed only through `kpis.signals`, by compare-and-set on `version`."""
 
     class Kind(models.TextChoices):
-        RISE = "rise", "More of it than usual"
-        VOICE = "voice", "A new voice"
-        NUMBER = "number", "A number outside its limits"
-        MIX = "mix", "Other people than usual"
+        RISE = "rise", gettext_lazy("More of it than usual")
+        VOICE = "voice", gettext_lazy("A new voice")
+        NUMBER = "number", gettext_lazy("A number outside its limits")
+        MIX = "mix", gettext_lazy("Other people than usual")
 
     class Verdict(models.TextChoices):
-        REAL = "real", "Real"
-        KNOWN = "known", "Known cause"
-        NOISE = "noise", "Noise"
+        REAL = "real", gettext_lazy("Real")
+        KNOWN = "known", gettext_lazy("Known cause")
+        NOISE = "noise", gettext_lazy("Noise")
 
     # Which series, as in `theme:12|product:H4`; see `kpis.signals.series`. `also` are others that rose with the same items.
     key = models.CharField(max_length=240)

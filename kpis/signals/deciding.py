@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number, signal_number
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
 from kpis.models import Signal, SignalEvent
@@ -27,7 +29,7 @@ class StaleSignal(Refused):
 
     status = 409
     code = "stale-signal"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 def find(reference: str, *, by: Actor) -> Signal:
@@ -36,7 +38,9 @@ def find(reference: str, *, by: Actor) -> Signal:
     rows = Signal.objects.visible_to(by).select_related("team", "owner", "theme", "action")
     signal = rows.filter(pk=number).first() if number else None
     if signal is None:
-        raise NotFound("There is no such signal, or it belongs to a team you are not in. Its team can tell you more.")
+        raise NotFound(
+            gettext("There is no such signal, or it belongs to a team you are not in. Its team can tell you more.")
+        )
     return signal
 
 
@@ -49,10 +53,11 @@ def decide(
     """
     signal = find(reference, by=by)
     if verb not in VERBS:
-        message = f"Use one of {', '.join(VERBS)}."
+        message = gettext("Use one of %(known)s.") % {"known": ", ".join(VERBS)}
         raise BadInput(message, errors=(InputError("verb", message),))
     if unknown := sorted(arguments.keys() - ARGUMENTS):
-        raise BadInput("Correct what is marked.", errors=(InputError(unknown[0][:80], "There is no such field."),))
+        message = gettext("There is no such field.")
+        raise BadInput(gettext("Correct what is marked."), errors=(InputError(unknown[0][:80], message),))
     given = {name: value if isinstance(value, str) else "" for name, value in arguments.items()}
     if version is not None and version != signal.version:
         raise _stale(signal)
@@ -65,7 +70,9 @@ def decide(
                 )
         except IntegrityError:
             raise Refused(
-                "The same series raised a signal anew meanwhile. Decide on that one; this one may stay as it is."
+                gettext(
+                    "The same series raised a signal anew meanwhile. Decide on that one; this one may stay as it is."
+                )
             ) from None
         if not won:
             raise _stale(find(reference, by=by))
@@ -112,7 +119,7 @@ def _own(signal: Signal, by: Actor, at: datetime, given: Mapping[str, str]) -> _
     asked = given.get("owner", "").strip().lower()
     person = by.user if asked == "me" else User.objects.filter(email=asked, is_active=True).first() if asked else None
     if asked and person is None:
-        raise _refused("owner", "There is nobody of this address. Choose somebody who works here.")
+        raise _refused("owner", gettext("There is nobody of this address. Choose somebody who works here."))
     return {"owner": person}, SignalEvent.Type.OWNED, {"to": person.name if person else ""}
 
 
@@ -120,9 +127,9 @@ def _end(signal: Signal, by: Actor, at: datetime, given: Mapping[str, str]) -> _
     """With a verdict and why; where it was real, what is done about it may be linked at once."""
     verdict, reason = given.get("verdict", ""), clean_text(given.get("reason", ""), longest=LONGEST_REASON).strip()
     if verdict not in Signal.Verdict.values:
-        raise _refused("verdict", "Choose whether it was real, had a known cause, or was noise.")
+        raise _refused("verdict", gettext("Choose whether it was real, had a known cause, or was noise."))
     if not reason:
-        raise _refused("reason", "Say in a sentence what it was, for whoever sees the next one.")
+        raise _refused("reason", gettext("Say in a sentence what it was, for whoever sees the next one."))
     changes: dict[str, Any] = {"verdict": verdict, "verdict_reason": reason, "verdict_at": at}
     if given.get("action", "").strip():
         changes["action"] = _action(given["action"], by)
@@ -131,7 +138,7 @@ def _end(signal: Signal, by: Actor, at: datetime, given: Mapping[str, str]) -> _
 
 def _reopen(signal: Signal, by: Actor, at: datetime, given: Mapping[str, str]) -> _Made:
     if signal.is_open:
-        raise BadInput("It is open. There is nothing to take back.")
+        raise BadInput(gettext("It is open. There is nothing to take back."))
     taken_back = {"verdict": "", "verdict_reason": "", "verdict_at": None}
     return taken_back, SignalEvent.Type.REOPENED, {"verdict": signal.verdict}
 
@@ -153,13 +160,13 @@ def _action(reference: str, by: Actor) -> Action:
     number = action_number(reference)
     action = Action.objects.visible_to(by).filter(pk=number).first() if number else None
     if action is None:
-        raise _refused("action", "There is no such action, or it belongs to a team you are not in.")
+        raise _refused("action", gettext("There is no such action, or it belongs to a team you are not in."))
     return action
 
 
 def _stale(signal: Signal) -> StaleSignal:
     return StaleSignal(
-        "Somebody changed this signal since you opened it. Look at it as it stands and decide again.",
+        gettext("Somebody changed this signal since you opened it. Look at it as it stands and decide again."),
         extra={"current": told(signal)},
     )
 

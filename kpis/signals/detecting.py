@@ -12,12 +12,14 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from feedback_portal import languages
 from intake.exposures import KINDS
 from kpis import recording, statistics
 from kpis.definitions import definitions
 from kpis.models import Signal
 from kpis.periods import Period, local_day
 from kpis.signals import mixes, numbers, series, voices
+from kpis.signals.names import ELSE
 from kpis.signals.raising import Found, raise_signals
 from kpis.signals.series import WEEK, Key, Member, Weekly
 from kpis.statistics.surveillance import WINDOWS, Excess, excess
@@ -65,14 +67,16 @@ def watch(*, at: datetime) -> Watched:
     week = last_complete_week(at=at, zone=zone)
     weekly = series.weekly(series.weeks_until(week, number=BASELINE + max(WINDOWS)), zone=zone, at=at)
     judged = judge(weekly, zone=zone, at=at)
-    found = [
-        # First, for what is new has no past to rise above.
-        *voices.heard(week, zone=zone, at=at),
-        *_rises([each for each in judged if each.is_raised], weekly, zone=zone, at=at),
-        *numbers.outside(week, at=at),
-        *mixes.moved(week, zone=zone, at=at),
-    ]
-    raised, updated = raise_signals(found, week, at=at)
+    # What is stored of a signal is the same whoever looks; `signals.names` says it in the language of its reader.
+    with languages.speaking(languages.PROGRAMS):
+        found = [
+            # First, for what is new has no past to rise above.
+            *voices.heard(week, zone=zone, at=at),
+            *_rises([each for each in judged if each.is_raised], weekly, zone=zone, at=at),
+            *numbers.outside(week, at=at),
+            *mixes.moved(week, zone=zone, at=at),
+        ]
+        raised, updated = raise_signals(found, week, at=at)
     return Watched(week, len(judged), raised, updated)
 
 
@@ -128,7 +132,7 @@ def _bases(weekly: Weekly, *, zone: ZoneInfo, at: datetime) -> dict[Key, tuple[l
             bases[key] = ([size * factor for size, factor in zip(exposure, season, strict=True)], basis)
         elif key != Key():
             others = [float(total - count) for total, count in zip(weekly.totals, counts, strict=True)]
-            bases[key] = (others, "everything else that was said")
+            bases[key] = (others, ELSE)
     return bases
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 from kpis import statistics
 from kpis.models import Signal
 from kpis.periods import Period
+from kpis.signals.names import TWELVE_WEEKS, mix_in_words
 from kpis.signals.raising import Found
 from kpis.signals.series import WEEK, weeks_until
 
@@ -19,11 +20,11 @@ POINTS: Final = 10
 """A mix has moved where at least so many in a hundred are somebody else than before."""
 FEWEST: Final = 50
 _UNLIKELY: Final = 0.001
-# What each is told as, and where it stands.
-DIMENSIONS: Final[Mapping[str, tuple[str, str]]] = {
-    "channel": ("Channels", "channel.name"),
-    "language": ("Languages", "coalesce(nullif(analysis.language, ''), item.declared_language)"),
-    "segment": ("Customer segments", "account.segment"),
+# Where each stands.
+DIMENSIONS: Final[Mapping[str, str]] = {
+    "channel": "channel.name",
+    "language": "coalesce(nullif(analysis.language, ''), item.declared_language)",
+    "segment": "account.segment",
 }
 _COUNTS = """
 SELECT date_trunc('week', item.received_at AT TIME ZONE %(zone)s)::date AS week, {column}, count(*)
@@ -39,7 +40,7 @@ GROUP BY 1, 2
 
 def moved(week: date, *, zone: ZoneInfo, at: datetime) -> Iterator[Found]:
     """Of channels, languages and segments those whose mix of the week is not that of the 12 weeks before."""
-    for slug, (name, _) in DIMENSIONS.items():
+    for slug in DIMENSIONS:
         now, before = shares(slug, week, zone=zone)
         if min(now.total(), before.total()) < FEWEST:
             continue
@@ -53,8 +54,7 @@ def moved(week: date, *, zone: ZoneInfo, at: datetime) -> Iterator[Found]:
         p = min(1.0, least * len(shifts))
         if 100 * distance < POINTS or p >= _UNLIKELY:
             continue
-        value, shift = max(shifts.items(), key=lambda each: (abs(each[1]), each[0]))
-        verb = "more" if shift > 0 else "less"
+        value = max(shifts, key=lambda each: (abs(shifts[each]), each))
         told = {
             "week": week.isoformat(),
             "count": now.total(),
@@ -70,12 +70,12 @@ def moved(week: date, *, zone: ZoneInfo, at: datetime) -> Iterator[Found]:
             Signal.Kind.MIX,
             f"mix:{slug}",
             [],
-            f"{name}: {verb} of {value} ({before[value] / before.total():.0%} to {now[value] / now.total():.0%})",
+            mix_in_words(slug, value, before[value] / before.total(), now[value] / now.total()),
             told,
             now.total(),
             round(100 * distance, 1),
             p,
-            basis=f"the {BASELINE} weeks before",
+            basis=TWELVE_WEEKS,
         )
 
 
@@ -86,7 +86,7 @@ def shares(slug: str, week: date, *, zone: ZoneInfo) -> tuple[Counter[str], Coun
     found: defaultdict[bool, Counter[str]] = defaultdict(Counter)
     with connection.cursor() as cursor:
         cursor.execute(
-            _COUNTS.format(column=DIMENSIONS[slug][1]),
+            _COUNTS.format(column=DIMENSIONS[slug]),
             {"zone": zone.key, "since": span.starts_at, "until": span.ends_at},
         )
         for each, value, count in cursor.fetchall():

@@ -14,6 +14,7 @@ from kpis.facts import EVERYTHING, Slice
 from kpis.models import Signal
 from kpis.periods import Period
 from kpis.recording import Reading
+from kpis.signals.names import OWN_WEEKS
 from kpis.signals.raising import Found
 
 WEEKS: Final = 26
@@ -77,7 +78,7 @@ def _outside(readings: Sequence[Reading], *, at: datetime) -> Found | None:
         figure.denominator,
         limits.centre or 0.0,
         0.0027,
-        basis="its own weeks before",
+        basis=OWN_WEEKS,
         history=[
             {
                 "week": each.period.first.isoformat(),

@@ -4,8 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.translation import gettext, ngettext
+
 from feedback_portal.accounts.permissions import Actor
 from kpis import statistics
+from kpis.charts import WHOLE_PERCENT
 from kpis.models import Signal
 
 LAST: Final = 20
@@ -26,13 +29,24 @@ class Precision:
     @property
     def sentence(self) -> str:
         if self.share is None or self.low is None or self.high is None:
-            return "No signal has its verdict yet, so nobody can say how often the watch is right."
-        of = f"Of the last {self.n} with a verdict" if self.n > 1 else "Of the one with a verdict"
-        return (
-            f"{of}, {self.real} {'was' if self.real == 1 else 'were'} real, {self.known} had a known cause and"
-            f" {self.noise} {'was' if self.noise == 1 else 'were'} noise: {self.share:.0%} told of something that had"
-            f" happened ({self.low:.0%} to {self.high:.0%})."
+            return gettext("No signal has its verdict yet, so nobody can say how often the watch is right.")
+        slots = {
+            "count": self.n,
+            "real": ngettext("%(count)s was real", "%(count)s were real", self.real) % {"count": self.real},
+            "known": gettext("%(count)s had a known cause") % {"count": self.known},
+            "noise": ngettext("%(count)s was noise", "%(count)s were noise", self.noise) % {"count": self.noise},
+            "share": WHOLE_PERCENT.write(self.share),
+            "low": WHOLE_PERCENT.write(self.low),
+            "high": WHOLE_PERCENT.write(self.high),
+        }
+        told = ngettext(
+            "Of the one with a verdict, %(real)s, %(known)s and %(noise)s: %(share)s told of something that had happened"
+            " (%(low)s to %(high)s).",
+            "Of the last %(count)s with a verdict, %(real)s, %(known)s and %(noise)s: %(share)s told of something that had"
+            " happened (%(low)s to %(high)s).",
+            self.n,
         )
+        return told % slots
 
 
 def precision(*, by: Actor) -> Precision:

@@ -13,6 +13,7 @@ from django.db import connection
 from feedback_portal.accounts.models import Stage
 from intake.exposures import KINDS
 from kpis.periods import Period
+from kpis.signals.names import EVERYTHING
 from triage.models import Theme, Topic
 
 WEEK: Final = timedelta(weeks=1)
@@ -193,7 +194,7 @@ def names(keys: Iterable[Key]) -> dict[Key, str]:
     told = {}
     for key in keys:
         parts = (themes.get(key.theme), topics.get(key.topic), key.product, stages.get(key.stage))
-        told[key] = ", ".join(part for part in parts if part) or "Everything"
+        told[key] = ", ".join(part for part in parts if part) or EVERYTHING
     return told
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kpis.models import Signal
 from kpis.signals import series
+from kpis.signals.names import NO_TOPIC
 from kpis.signals.raising import Found
 from kpis.signals.series import WEEK, Key
 from triage.models import Theme
@@ -48,7 +49,7 @@ def heard(week: date, *, zone: ZoneInfo, at: datetime) -> Iterator[Found]:
             len(mine),
             0.0,
             1.0,
-            basis="no topic that is known",
+            basis=NO_TOPIC,
             team=max(set(teams), key=lambda team: (teams.count(team), -team)),
             theme=theme.pk,
             customers=theme.customers,

@@ -10,21 +10,24 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_safe
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up
 from feedback_portal.api import after, cursor_of
+from feedback_portal.marking import marked
 from feedback_portal.refusals import NotAllowed
 from intake.models import FeedbackItem
 from kpis import annotations, audit_results, backlog, exporting, goals, model_page, phases, recording
-from kpis.charts import draw
+from kpis.charts import draw, written
 from kpis.dashboard import backlog_url, compared, dashboard
 from kpis.definitions.base import Kpi
 from kpis.periods import weeks_around
 from kpis.questions import Question, ask, in_order, kpi_called, side_asked
 from kpis.recording import Dimension, Reading
 from kpis.trends import trend
-from kpis.words import change_in_words, interval_in_words, plainly, unit_of, value_in_words
+from kpis.words import BY_GROUP, GROUPS, between, change_in_words, interval_in_words, plainly, unit_of, value_in_words
 from triage import track_record
 from triage.models import Ticket
 
@@ -75,7 +78,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
             "change": change_in_words(kpi, change, now.figure) if change else None,
             "sides": _sides(question, now),
             "card": {
-                "title": f"{kpi.name}, weekly",
+                "title": gettext("%(name)s, weekly") % {"name": kpi.name},
                 "about": _about(kpi, has_limits=shown.limits is not None),
                 "picture": draw(shown.chart),
                 "table": shown.chart.table(),
@@ -110,9 +113,7 @@ def list_items(request: HttpRequest, slug: str) -> HttpResponse:
         | {
             "title": f"{kpi.name}: {kpi.called(side)}",
             "back": (question.page_url(kpi), kpi.name),
-            "noun": "item",
-            "count": f"{count:,}",
-            "is_one": count == 1,
+            "counted": _items(count),
             "export_url": _joined(f"{request.path}export/", request.GET.urlencode()),
             "rows": [item_row(item, tickets.get(item.pk)) for item in found],
             "next_url": next_url,
@@ -169,18 +170,15 @@ def list_backlog(request: HttpRequest) -> HttpResponse:
     page = tickets.select_related("item__channel", "team").defer("item__text", "item__context", "explanation")
     found, next_url = _page(request, page, order=_TICKETS_BY_ARRIVAL)
     count = tickets.count()
-    age = f", {band.name.lower().removesuffix(' days')} days old" if band else ""
     return render(
         request,
         "kpis/items.html",
         shell(question, backlog_url(question).partition("?")[0], band=slug)
         | {
-            "title": f"Open tickets{age}",
-            "back": (_joined(reverse("kpis:dashboard"), question.query()), "KPIs"),
-            "noun": "ticket",
+            "title": band.title if band else gettext("Open tickets"),
+            "back": (_joined(reverse("kpis:dashboard"), question.query()), gettext("KPIs")),
             "is_of_now": True,
-            "count": f"{count:,}",
-            "is_one": count == 1,
+            "counted": ngettext("%(count)s ticket", "%(count)s tickets", count) % {"count": written(count)},
             "rows": [item_row(ticket.item, ticket) for ticket in found],
             "next_url": next_url,
         },
@@ -202,7 +200,9 @@ def show_audits(request: HttpRequest) -> HttpResponse:
     actor, at = actor_of(request), timezone.now()
     if not actor.may_steer:
         raise NotAllowed(
-            "Leads, managers and administrators see what audits found. Ask one of them, or label items yourself."
+            gettext(
+                "Leads, managers and administrators see what audits found. Ask one of them, or label items yourself."
+            )
         )
     found = {"results": audit_results.results(by=actor, at=at), "records": track_record.records(at=at)}
     return render(request, "kpis/audits.html", found)
@@ -214,11 +214,24 @@ def asked(request: HttpRequest, *, looks_back: bool = False) -> Question:
 
 @dataclass(frozen=True)
 class _Filter:
-    """One filter as it stands above a page; `removed` is the address without it."""
+    """One filter as it stands above a page; `removed` is the address without it, `removes` what that link says."""
 
     name: str
     value: str
+    removes: str
     removed: str = ""
+
+
+_REMOVES: Mapping[str, str] = {
+    "team": marked("Take away the team filter"),
+    "channel": marked("Take away the channel filter"),
+    "stage": marked("Take away the stage filter"),
+}
+_NO_GROUP: Mapping[str, str] = {
+    "team": marked("There is no team yet. An administrator adds one in the settings."),
+    "channel": marked("There is no channel yet. An administrator adds one in the settings."),
+    "stage": marked("There is no stage yet. An administrator adds one in the settings."),
+}
 
 
 def shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
@@ -229,14 +242,18 @@ def shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
         return _joined(path, question.query(**kept, **dict.fromkeys(names)))
 
     days = _Filter(
-        "Period",
-        f"{period.first:%-d %b} to {period.last:%-d %b %Y}",
+        gettext("Period"),
+        between(date_format(period.first, "DAY"), date_format(period.last, "DAY_YEAR")),
+        gettext("Take away the period filter"),
         without("from", "to") if {"from", "to"} & set(asked) else "",
     )
     filters = [days]
     for name, chosen in (("team", question.team), ("channel", question.channel), ("stage", question.stage)):
         removable = name in asked and (name != "team" or question.actor.sees_everything or len(question.teams) > 1)
-        filters.append(_Filter(name.capitalize(), chosen.name if chosen else "All", without(name) if removable else ""))
+        value = chosen.name if chosen else gettext("All")
+        filters.append(
+            _Filter(gettext(GROUPS[name]), value, gettext(_REMOVES[name]), without(name) if removable else "")
+        )
     versions = sorted({kpi.version for kpi in in_order()})
     return {
         "question": question,
@@ -258,7 +275,7 @@ def _sides(question: Question, reading: Reading) -> list[tuple[str, str, str]]:
     sides = [(kpi.denominator, figure.denominator, question.items_url(kpi, "denominator"))]
     if kpi.numerator != kpi.denominator:
         sides.insert(0, (kpi.numerator, figure.numerator, question.items_url(kpi, "numerator")))
-    return [(words, f"{n:,} item{'' if n == 1 else 's'}", url if n else "") for words, n, url in sides]
+    return [(words, _items(n), url if n else "") for words, n, url in sides]
 
 
 @dataclass(frozen=True)
@@ -273,7 +290,9 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Split:
-    by: str
+    name: str
+    title: str
+    empty: str
     groups: Sequence[_Group]
 
 
@@ -284,14 +303,16 @@ def _split(question: Question, kpi: Kpi, by: Dimension) -> _Split:
     )
     unit = unit_of(kpi, *(reading.figure.value for reading in readings.values()))
     return _Split(
-        by,
+        gettext(GROUPS[by]),
+        gettext(BY_GROUP[by]),
+        gettext(_NO_GROUP[by]),
         [
             _Group(
                 each.name,
                 question.page_url(kpi, **{by: each.slug}),
                 unit.write(figure.value) if figure.value is not None else plainly(kpi, figure),
-                interval_in_words(kpi, figure, unit=unit).partition(", n =")[0],
-                f"{figure.denominator:,}",
+                interval_in_words(kpi, figure, unit=unit, with_n=False),
+                written(figure.denominator),
                 question.items_url(kpi, "denominator", period=None, **{by: each.slug}) if figure.denominator else "",
             )
             for each in among
@@ -302,10 +323,14 @@ def _split(question: Question, kpi: Kpi, by: Dimension) -> _Split:
 
 def _about(kpi: Kpi, *, has_limits: bool) -> str:
     if has_limits:
-        return "By week of arrival. Weeks within the limits differ by chance; diamonds are outside, the hollow week still runs."
+        return gettext(
+            "By week of arrival. Weeks within the limits differ by chance; diamonds are outside, the hollow week still runs."
+        )
     if kpi.ripens:
-        return "By week of arrival, with 95% intervals. Newer weeks have had less time, so no limits are drawn."
-    return "By week of arrival, with 95% intervals. Limits are drawn from eight finished weeks on."
+        return gettext(
+            "By week of arrival, with 95% intervals. Newer weeks have had less time, so no limits are drawn."
+        )
+    return gettext("By week of arrival, with 95% intervals. Limits are drawn from eight finished weeks on.")
 
 
 @dataclass(frozen=True)
@@ -339,6 +364,10 @@ def first_tickets(items: Sequence[FeedbackItem]) -> dict[int, Ticket]:
     """The ticket by which each item is counted."""
     tickets = Ticket.objects.filter(item__in=items).select_related("team").defer("explanation").order_by("-pk")
     return {ticket.item_id: ticket for ticket in tickets}
+
+
+def _items(count: int) -> str:
+    return ngettext("%(count)s item", "%(count)s items", count) % {"count": written(count)}
 
 
 def _page(request: HttpRequest, rows: Any, *, order: tuple[str, ...]) -> tuple[list[Any], str]:

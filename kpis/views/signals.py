@@ -10,26 +10,30 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.api import after, cursor_of
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, NotFound
 from intake.models import FeedbackItem
 from kpis import recording
-from kpis.charts import COUNT, LineChart, Point, draw
-from kpis.charts.units import Unit
+from kpis.charts import COUNT, WHOLE_PERCENT, LineChart, Point, draw, written
+from kpis.charts.units import PERCENT, Unit
 from kpis.dashboard import Card
 from kpis.models import Signal
 from kpis.periods import Period
 from kpis.questions import kpi_called
 from kpis.signals import deciding, detecting, series
+from kpis.signals.names import basis_of, name_of
 from kpis.signals.precision import precision
 from kpis.signals.series import WEEK, Key
 from kpis.statistics.surveillance import FEWEST_WEEKS
 from kpis.views.numbers import first_tickets, item_row
-from kpis.words import unit_of
+from kpis.words import n_in_words, unit_of
 from triage.models import Action, Ticket
 
 MOST_OPEN = 100
@@ -55,7 +59,7 @@ def all_signals(request: HttpRequest) -> HttpResponse:
         "precision": precision(by=actor),
         "week": detecting.last_complete_week(at=at, zone=recording.reporting_zone()),
         "needs_weeks": FEWEST_WEEKS,
-        "rate": f"{detecting.FALSE_DISCOVERIES:.0%}",
+        "rate": WHOLE_PERCENT.write(detecting.FALSE_DISCOVERIES),
     }
     return render(request, "kpis/signals.html", context)
 
@@ -73,7 +77,7 @@ def signal(request: HttpRequest, reference: str) -> HttpResponse:
 def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     """One verb of a signal; its page again, with what was wrong or what was done."""
     if verb not in deciding.VERBS:
-        raise NotFound("There is no such form. Go back to the signal.")
+        raise NotFound(gettext("There is no such form. Go back to the signal."))
     actor = actor_of(request)
     found = deciding.find(reference, by=actor)
     given = {name: value for name, value in request.POST.items() if name in deciding.ARGUMENTS}
@@ -90,7 +94,7 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     except BadInput as refused:
         errors = [error.message for error in refused.errors] or [refused.message]
         return _page(request, found, actor, values=request.POST.dict(), errors=errors, status=422)
-    messages.success(request, _DONE[verb])
+    messages.success(request, gettext(_DONE[verb]))
     return redirect("kpis:signal", done.reference)
 
 
@@ -110,6 +114,7 @@ def signal_items(request: HttpRequest, reference: str) -> HttpResponse:
     more = f"?{urlencode({'cursor': cursor_of(shown[-1], order=_ITEMS_ORDER)})}" if len(page) > PAGE else ""
     context = {
         "signal": found,
+        "name": name_of(found),
         "rows": [item_row(item, tickets.get(item.pk)) for item in shown],
         "count": len(items),
         "hidden": len(items) - visible.distinct().count(),
@@ -120,10 +125,10 @@ def signal_items(request: HttpRequest, reference: str) -> HttpResponse:
 
 
 _DONE = {
-    "own": "Saved. Whoever looks into it stands on its page.",
-    "end": "It has its verdict. The same series stays quiet for four weeks.",
-    "reopen": "It is open again.",
-    "link": "Linked.",
+    "own": marked("Saved. Whoever looks into it stands on its page."),
+    "end": marked("It has its verdict. The same series stays quiet for four weeks."),
+    "reopen": marked("It is open again."),
+    "link": marked("Linked."),
 }
 
 
@@ -139,6 +144,8 @@ def _page(
     also = [Key.read(key) for key in found.also if not key.startswith(("voice:", "kpi:", "mix:"))]
     context = {
         "signal": found,
+        "name": name_of(found),
+        "basis": basis_of(found),
         "row": _row(found),
         "card": _card(found),
         "also": sorted(series.names(also).values()),
@@ -169,20 +176,41 @@ def _row(found: Signal) -> dict[str, Any]:
 
 
 def _told(found: Signal, newest: dict[str, Any]) -> tuple[str, str]:
+    slots = {
+        "items": written(found.count),
+        "customers": written(found.customers),
+        "expected": written(found.expected, 1),
+        "of_hundred": written(found.expected),
+        "basis": basis_of(found),
+        "n": n_in_words(found.count),
+    }
+    name = name_of(found)
     if found.kind == Signal.Kind.RISE:
         window = newest.get("window", 1)
-        span = "in a week" if window == 1 else f"in {window} weeks"
-        times = f"{found.count / found.expected:.1f} times as many as usual" if found.expected else "none is usual"
-        return found.name, f"{found.count:,} items {span} where {found.expected:,.1f} were to be expected: {times}."
+        slots["times"] = gettext("none is usual")
+        if found.expected:
+            times = gettext("%(times)s times as many as usual")
+            slots["times"] = times % {"times": written(found.count / found.expected, 1)}
+        said = ngettext(
+            "%(items)s items in a week where %(expected)s were to be expected: %(times)s.",
+            "%(items)s items in %(weeks)s weeks where %(expected)s were to be expected: %(times)s.",
+            window,
+        )
+        return name, said % (slots | {"weeks": written(window)})
     if found.kind == Signal.Kind.VOICE:
-        return found.name, f"{found.count:,} items by {found.customers:,} customers, and no topic fits them."
+        return name, gettext("%(items)s items by %(customers)s customers, and no topic fits them.") % slots
     if found.kind == Signal.Kind.NUMBER:
         kpi = kpi_called(found.key.partition("|")[0].removeprefix("kpi:"))
         unit = unit_of(kpi, newest.get("value"), newest.get("upper"))
-        side = "above" if (newest.get("value") or 0) > (newest.get("upper") or 0) else "below"
-        limit = unit.write(newest.get("upper") if side == "above" else newest.get("lower"))
-        return found.name, f"{unit.write(newest.get('value'))}, {side} the limit of {limit}."
-    return found.name, f"{found.expected:.0f} of 100 speak by other ways than in {found.basis}, n = {found.count:,}."
+        is_above = (newest.get("value") or 0) > (newest.get("upper") or 0)
+        said = (
+            gettext("%(value)s, above the limit of %(limit)s.")
+            if is_above
+            else gettext("%(value)s, below the limit of %(limit)s.")
+        )
+        limit = unit.write(newest.get("upper") if is_above else newest.get("lower"))
+        return name, said % {"value": unit.write(newest.get("value")), "limit": limit}
+    return name, gettext("%(of_hundred)s of 100 speak by other ways than in %(basis)s, %(n)s.") % slots
 
 
 def _card(found: Signal) -> Card | None:
@@ -195,43 +223,48 @@ def _card(found: Signal) -> Card | None:
         unit = unit_of(kpi_called(found.key.partition("|")[0].removeprefix("kpi:")), found.history[-1]["value"])
     points = tuple(
         Point(
-            f"Week of {date.fromisoformat(each['week']):%-d %b %Y}",
+            gettext("Week of %(day)s") % {"day": date_format(date.fromisoformat(each["week"]), "DAY_YEAR")},
             each["value"],
             each["lower"],
             each["upper"],
-            short_label=f"{date.fromisoformat(each['week']):%-d %b}",
+            short_label=date_format(date.fromisoformat(each["week"]), "DAY"),
             is_signal=each["week"] in signalled,
         )
         for each in found.history
     )
     claim, digits = _told(found, found.weeks[-1] if found.weeks else {})
-    chart = LineChart(f"{claim}: {digits}", unit, points, names=("Week", "Items"))
-    held = f"Held against {found.basis}. " if found.basis else ""
-    return Card(
-        "Week by week", f"{held}Limits are three standard deviations; diamonds left them.", draw(chart), chart.table()
-    )
+    chart = LineChart(f"{claim}: {digits}", unit, points, names=(marked("Week"), marked("Items")))
+    about = gettext("Limits are three standard deviations; diamonds left them.")
+    if found.basis:
+        about = f"{gettext('Held against %(basis)s.') % {'basis': basis_of(found)}} {about}"
+    return Card(gettext("Week by week"), about, draw(chart), chart.table())
 
 
 def _shares(found: Signal) -> list[tuple[str, str, str]]:
     """Of a mix, (value, share before, share now), largest first."""
     shares = found.weeks[-1].get("shares", {}) if found.weeks else {}
     rows = sorted(shares.items(), key=lambda each: (-each[1][1], each[0]))
-    return [(value, f"{before}%", f"{now}%") for value, (before, now) in rows]
+    return [(value, PERCENT.write(before / 100), PERCENT.write(now / 100)) for value, (before, now) in rows]
 
 
 def _event(event: Any) -> dict[str, Any]:
     data = event.data
-    phrase = {
-        "raised": "raised it",
-        "again": f"saw it again in the week of {data.get('week', '')}",
-        "owned": f"gave it to {data.get('to')}" if data.get("to") else "gave it to nobody",
-        "ended": f"ended it as {Signal.Verdict(data['verdict']).label.lower()}: {data.get('reason', '')}"
-        if data.get("verdict")
-        else "ended it",
-        "reopened": "opened it again",
-        "linked": f"linked {data.get('action', '')}",
+    said = {
+        "raised": gettext("raised it"),
+        "again": gettext("saw it again in the week of %(week)s"),
+        "owned": gettext("gave it to %(to)s") if data.get("to") else gettext("gave it to nobody"),
+        "ended": gettext("ended it as %(verdict)s: %(reason)s") if data.get("verdict") else gettext("ended it"),
+        "reopened": gettext("opened it again"),
+        "linked": gettext("linked %(action)s"),
     }[event.type]
-    return {"actor": str(event.person or event.key or "The portal"), "phrase": phrase, "at": event.occurred_at}
+    slots = {"week": "", "to": "", "reason": "", "action": ""} | data
+    if data.get("verdict"):
+        slots["verdict"] = Signal.Verdict(data["verdict"]).label.lower()
+    return {
+        "actor": str(event.person or event.key or gettext("The portal")),
+        "phrase": said % slots,
+        "at": event.occurred_at,
+    }
 
 
 def _items_url(found: Signal) -> str:
@@ -251,7 +284,7 @@ def _action_url(found: Signal) -> str:
     """The form of a new action, filled with what is known."""
     claim, digits = _told(found, found.weeks[-1] if found.weeks else {})
     given = {
-        "title": found.name[:160],
+        "title": name_of(found)[:160],
         "problem": f"{found.reference}: {claim}. {digits}",
         "signal": found.reference,
         "theme": found.theme.reference if found.theme else "",
@@ -264,7 +297,7 @@ def _action_url(found: Signal) -> str:
 def _items(found: Signal) -> list[int]:
     """The items the count of the newest week stands for."""
     if found.kind not in {Signal.Kind.RISE, Signal.Kind.VOICE} or not found.weeks:
-        raise NotFound("This signal is not about items of its own. Open its number instead.")
+        raise NotFound(gettext("This signal is not about items of its own. Open its number instead."))
     newest = found.weeks[-1]
     key = Key.read(f"theme:{found.key.partition(':')[2]}" if found.kind == Signal.Kind.VOICE else found.key)
     week = date.fromisoformat(newest["week"])

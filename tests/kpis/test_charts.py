@@ -76,8 +76,8 @@ EVERY_KIND: dict[str, charts.Chart] = {
     "forest": ForestChart(
         "One action worked",
         (
-            Effect("Carton", "A-1", -2.2, -3.3, -1.1, "Worked", "/a"),
-            Effect("Card", "A-2", 0.1, -1, 1.2, "No clear change"),
+            Effect("Carton", "A-1", -2.2, -3.3, -1.1, "worked", "/a"),
+            Effect("Card", "A-2", 0.1, -1, 1.2, "unclear"),
         ),
         charts.POINTS,
     ),
@@ -110,7 +110,7 @@ WITH_HOSTILE_TEXT: dict[str, charts.Chart] = {
     "curves": CurveChart(HOSTILE, (Curve.of(HOSTILE, KM),) * 2, (CurveMark(5, 0.5, HOSTILE, HOSTILE),)),
     "columns": ColumnChart(HOSTILE, (HOSTILE, "b"), (Column(HOSTILE, (1, 2), HOSTILE),)),
     "funnel": FunnelChart(HOSTILE, (Member(HOSTILE, 90, 20, HOSTILE),), HOSTILE),
-    "forest": ForestChart(HOSTILE, (Effect(HOSTILE, HOSTILE, 1, 0, 2, "Worse", HOSTILE),), charts.COUNT),
+    "forest": ForestChart(HOSTILE, (Effect(HOSTILE, HOSTILE, 1, 0, 2, "worse", HOSTILE),), charts.COUNT),
     "heat": HeatMap(HOSTILE, (HOSTILE,), ((HOSTILE, (Cell(0.5, HOSTILE, HOSTILE, HOSTILE),)),), HOSTILE),
     "spread": SpreadChart(HOSTILE, (HOSTILE, "b", "c"), (Group(HOSTILE, (1, 2, 3), HOSTILE),)),
 }

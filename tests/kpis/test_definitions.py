@@ -64,7 +64,7 @@ def test_what_was_measured_on_monday_is_right_on_friday(town: Town) -> None:
 
     assert sides("decided-in-time", at=HOUR * 2) == (1, 1)
     assert (
-        "1 are still pending"
+        "1 is still pending"
         in recording.read(definitions.get("decided-in-time"), WEEK, at=MONDAY + HOUR * 2).figure.note
     )
     assert sides("decided-in-time", at=DAY * 2) == (1, 2)
