@@ -57,8 +57,7 @@ def season(days: int = SEASON) -> None:
 
 
 def recount(days: int) -> None:
-    for back in range(days + 2):
-        recording.recount(today() - timedelta(days=back), at=timezone.now())
+    recording.recount(*(today() - timedelta(days=back) for back in range(days + 2)), at=timezone.now())
 
 
 def today() -> date:

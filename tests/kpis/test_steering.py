@@ -90,7 +90,7 @@ def test_a_goal_is_a_range_with_a_reason_and_judged_with_its_interval() -> None:
 
 
 def test_frozen_limits_do_not_move_with_later_weeks() -> None:
-    season(100)
+    season(66)
     question, kpi = lena(), definitions.get("items-received")
     phases.begin(kpi, EVERYTHING, period=question.period, reason="New carton", by=question.actor, at=question.at)
     weeks = [question.period.weeks()[-1]] * 3

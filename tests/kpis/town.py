@@ -75,8 +75,7 @@ HOUR = timedelta(hours=1)
 
 
 def recount() -> None:
-    for offset in range(7):
-        recording.recount(date(2026, 3, 2) + timedelta(days=offset), at=NOW)
+    recording.recount(*(date(2026, 3, 2) + timedelta(days=offset) for offset in range(7)), at=NOW)
 
 
 def read(slug: str, slice: Slice = recording.EVERYTHING) -> recording.Reading:
