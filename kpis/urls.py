@@ -20,6 +20,7 @@ urlpatterns = [
     path("kpis/integration/", panels.show_integration, name="integration"),
     path("kpis/coverage/", panels.show_coverage, name="coverage"),
     path("kpis/definitions/", panels.show_definitions, name="definitions"),
+    path("kpis/definitions/<slug:slug>/", panels.show_versions, name="versions"),
     path("kpis/reports/", reports.all_reports, name="reports"),
     path("kpis/reports/<str:code>/", reports.report, name="report"),
     path("kpis/reports/<str:code>/csv/", reports.report_csv, name="report_csv"),

@@ -227,6 +227,7 @@ GET: dict[str, tuple[int, ...]] = {
     "kpis/integration/": STEER,
     "kpis/coverage/": STEER,
     "kpis/definitions/": STEER,
+    "kpis/definitions/<slug:slug>/": STEER,
     "kpis/reports/": STEER,
     "kpis/reports/<str:code>/": (302, 404, 404, 404, 404, 404),  # this world has frozen none
     "kpis/reports/<str:code>/csv/": (302, 404, 404, 404, 404, 404),
@@ -426,6 +427,7 @@ class World:
             "polls/<slug:slug>": "polls/api",
             "calendars/<slug:slug>": f"calendars/{office.slug}",
             "kpis/<slug:slug>": "kpis/csat",
+            "definitions/<slug:slug>": "definitions/csat",
             "f/<slug:slug>": "f/feedback",
             "k/<slug:slug>": f"k/{place.slug}",
             "places/<slug:slug>": f"places/{place.slug}",

@@ -28,7 +28,7 @@ Side = str
 """Which of a KPI's items: `numerator` or `denominator`, or another of its `sides`."""
 
 
-_WORDS: Final = ("name", "numerator", "denominator", "definition")
+_WORDS: Final = ("name", "numerator", "denominator", "definition", "change_of_version")
 
 
 class Kpi(ABC):
@@ -45,8 +45,10 @@ class Kpi(ABC):
     denominator: ClassVar[str]
     definition: ClassVar[str]
     """Plain sentences that stand beside the number in the product."""
-    history: ClassVar[tuple[tuple[int, str], ...]] = ()
-    """Earlier versions and what they said, newest first, to be read side by side."""
+    change_of_version: ClassVar[str] = ""
+    """What this version changed and why, in a sentence; the first changed nothing."""
+    earlier: ClassVar[tuple["Kpi", ...]] = ()
+    """The versions it replaced, newest first, which can still be run: each a definition of its own with the same slug."""
     adds_up: ClassVar[bool] = True
     """Whether a period's parts are the sums over its days. Where not, a period is counted in one go over its items, and
     weeks and the usual period are measured as a whole."""
@@ -66,8 +68,6 @@ class Kpi(ABC):
         for name in _WORDS:
             if name in vars(cls):
                 setattr(cls, name, _said_later(vars(cls)[name]))
-        if "history" in vars(cls):
-            cls.history = tuple((version, _said_later(words)) for version, words in cls.history)
 
     def voices(self, items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
         """Those of all items of a period that count, whichever slice is asked for: every one, unless the KPI says less."""

@@ -19,11 +19,11 @@ from feedback_portal.api import after, cursor_of
 from feedback_portal.marking import marked
 from feedback_portal.refusals import NotAllowed
 from intake.models import FeedbackItem
-from kpis import annotations, audit_results, backlog, exporting, goals, model_page, phases, recording
+from kpis import annotations, audit_results, backlog, exporting, goals, model_page, phases, recording, versions
 from kpis.charts import draw, written
 from kpis.dashboard import backlog_url, compared, dashboard
 from kpis.definitions.base import Kpi
-from kpis.periods import weeks_around
+from kpis.periods import Period, weeks_around
 from kpis.questions import Question, ask, in_order, kpi_called, side_asked
 from kpis.recording import Dimension, Reading
 from kpis.trends import trend
@@ -59,7 +59,7 @@ def show_kpi(request: HttpRequest, slug: str) -> HttpResponse:
         readings,
         at=at,
         opens=lambda each: question.items_url(kpi, "denominator", period=each.period),
-        notes=annotations.between(span, by=question.actor),
+        notes=[*annotations.between(span, by=question.actor), *_version_notes(kpi, span)],
     )
     goal = goals.of(kpi, team=question.team, year=period.last.year)
     began = recording.first_day()
@@ -267,6 +267,15 @@ def shell(question: Question, path: str, **kept: str | None) -> dict[str, Any]:
         "kpis": [(kpi, question.page_url(kpi)) for kpi in in_order()],
         "dashboard_url": _joined(reverse("kpis:dashboard"), question.query()),
     }
+
+
+def _version_notes(kpi: Kpi, span: Period) -> list[annotations.Note]:
+    """A line where the definition changed, for what stands before it was said to be something else."""
+    href = reverse("kpis:versions", args=[kpi.slug])
+    return [
+        annotations.Note(day, gettext("Definition %(version)s begins") % {"version": version}, href)
+        for day, version in versions.breaks(kpi, span)
+    ]
 
 
 def _sides(question: Question, reading: Reading) -> list[tuple[str, str, str]]:
