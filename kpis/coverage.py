@@ -50,6 +50,21 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Weight:
+    """One group of answers: what one of them weighs is its group's share of the customers over its share of the answers."""
+
+    name: str
+    answers: int
+    satisfied: int
+    of_answers: float
+    of_customers: float
+
+    @property
+    def weight(self) -> float:
+        return self.of_customers / self.of_answers
+
+
+@dataclass(frozen=True)
 class Reweighted:
     """A share of satisfied answers as it is, and as it would be had each group answered as often as it is large."""
 
@@ -60,6 +75,9 @@ class Reweighted:
     high: float
     n: int
     groups: int
+    weights: Sequence[Weight]
+    effective: float
+    """How many answers of equal weight would tell as much."""
 
 
 def panels(question: Question) -> list[Panel]:
@@ -109,8 +127,20 @@ def reweighted(question: Question) -> list[Reweighted]:
         )
         if told["adjusted"] is not None and told["crude"] is not None:
             low, high = told["low"] or 0.0, min(1.0, told["high"] or 1.0)
-            found.append(Reweighted(by, told["crude"], told["adjusted"], low, high, n, len(names)))
+            weights = _weights(names, rows, population)
+            effective = statistics.effective_size([each.weight for each in weights for _ in range(each.answers)])
+            found.append(
+                Reweighted(by, told["crude"], told["adjusted"], low, high, n, len(names), weights, effective or 0.0)
+            )
     return found
+
+
+def _weights(names: Sequence[str], rows: Mapping[str, tuple[int, int]], population: Mapping[str, int]) -> list[Weight]:
+    answers, customers = sum(rows[name][1] for name in names), sum(population[name] for name in names)
+    return [
+        Weight(name, n, hits, n / answers, population[name] / customers)
+        for name, (hits, n) in ((name, rows[name]) for name in names)
+    ]
 
 
 def _panel(by: str, population: Counter[str], speakers: Counter[str]) -> Panel:

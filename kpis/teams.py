@@ -1,27 +1,32 @@
 """Teams beside what their mix of work makes expect: never a ranking, and nothing where there is too little to say.
 
 What is observed are decisions that came late. What is expected is the sum of each ticket's chance of that, from all teams'
-tickets of the 12 months before the end of the period with the same channel, severity and language; teams and people are no
-part of it. Limits are Garwood's; where teams differ by more than chance allows altogether, they are widened by what they
+tickets of the 12 months before the period with the same channel, severity and language; teams and people are no part of it.
+Where these chances do not fit what came in the period, nothing is compared. Limits are Garwood's; where teams differ by more than chance allows altogether, they are widened by what they
 usually differ (Spiegelhalter 2005, Stat Med 24:1185-1202).
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Final
 
 from django.db import connection
+from django.utils.translation import gettext
 
+from feedback_portal.accounts.models import Team
 from kpis import statistics
 from kpis.charts import FunnelChart, Member
 from kpis.questions import Question
 
 FEWEST_EXPECTED: Final = 10
 FEWEST_TICKETS: Final = 20
+FEWEST_BEFORE: Final = 200
+FITTING: Final = (0.8, 1.2)
+"""Between which slopes of the calibration chances are said to fit."""
 _YEAR: Final = timedelta(days=365)
 # How many tickets of the whole a stratum's own rate is pulled by.
 _WORTH: Final = 20
@@ -57,30 +62,53 @@ class TeamRow:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """How well chances of the 12 months before foretold the period: their slope (1 fits), and how well they tell late
+    tickets from others (0.5 not at all, 1 always). `before` is the number of tickets they are learned from."""
+
+    before: int
+    slope: float | None
+    auc: float | None
+
+    @property
+    def is_known(self) -> bool:
+        return self.before >= FEWEST_BEFORE
+
+    @property
+    def is_good(self) -> bool:
+        return self.is_known and (self.slope is None or FITTING[0] <= self.slope <= FITTING[1])
+
+
+@dataclass(frozen=True)
 class Compared:
     rows: Sequence[TeamRow]
     strata: int
     dispersion: float
     """Mean square of the teams' winsorised z; above 1 they differ by more than chance."""
     chart: FunnelChart
+    fit: Fit
 
 
 def compare(question: Question) -> Compared:
     """Each team the asker may see; expectations are of all teams."""
     period, at = question.period, question.at
-    until = min(period.ends_at, at)
-    year = _counted(until - _YEAR, until, at)
+    # What a ticket was before the period has no part in how it went in it, so the period cannot be its own yardstick.
+    year = _counted(period.starts_at - _YEAR, period.starts_at, at)
     mine = _counted(period.starts_at, period.ends_at, at)
     chance, strata = _chances(year)
+    fit = _fit(year, mine, chance)
     found: dict[int, tuple[int, int, float]] = {}
     for team, stratum, n, late in mine:
         tickets, observed, expected = found.get(team, (0, 0, 0.0))
         found[team] = (tickets + n, observed + late, expected + n * chance(stratum))
     shown = {team: each for team, each in found.items() if each[0] >= FEWEST_TICKETS and each[2] >= FEWEST_EXPECTED}
     dispersion, between = _overdispersion([(observed, expected) for _, observed, expected in shown.values()])
-    rows = [_row(team.name, team.slug, found.get(team.pk), between) for team in question.teams]
+    rows = [
+        _row(team.name, team.slug, found.get(team.pk), between) if fit.is_good else _silent(team, found.get(team.pk))
+        for team in question.teams
+    ]
     rows = _hide_what_could_be_subtracted(rows, everything=question.actor.sees_everything)
-    return Compared(rows, strata, dispersion, _chart(rows))
+    return Compared(rows, strata, dispersion, _chart(rows), fit)
 
 
 def _counted(since: datetime, until: datetime, at: datetime) -> list[tuple[int, tuple[int, int, str], int, int]]:
@@ -92,7 +120,9 @@ def _counted(since: datetime, until: datetime, at: datetime) -> list[tuple[int, 
         ]
 
 
-def _chances(year: Sequence[tuple[int, tuple[int, int, str], int, int]]):  # type: ignore[no-untyped-def]
+def _chances(
+    year: Sequence[tuple[int, tuple[int, int, str], int, int]],
+) -> tuple[Callable[[tuple[int, int, str]], float], int]:
     """The chance of being late of a ticket of each stratum, drawn towards that of all where there are few."""
     sizes: defaultdict[tuple[int, int, str], int] = defaultdict(int)
     lates: defaultdict[tuple[int, int, str], int] = defaultdict(int)
@@ -105,6 +135,27 @@ def _chances(year: Sequence[tuple[int, tuple[int, int, str], int, int]]):  # typ
         return (lates[stratum] + _WORTH * everything) / (sizes[stratum] + _WORTH)
 
     return chance, len(sizes)
+
+
+def _fit(
+    year: Sequence[tuple[int, tuple[int, int, str], int, int]],
+    mine: Sequence[tuple[int, tuple[int, int, str], int, int]],
+    chance: Callable[[tuple[int, int, str]], float],
+) -> Fit:
+    came: defaultdict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0, 0])
+    for _, stratum, n, late in mine:
+        came[stratum][0] += n
+        came[stratum][1] += late
+    foretold = [statistics.Foretold(chance(stratum), n, late) for stratum, (n, late) in came.items()]
+    slope = statistics.calibration(foretold)["slope"]
+    return Fit(sum(n for _, _, n, _ in year), slope, statistics.area_under_curve(foretold))
+
+
+def _silent(team: Team, counted: tuple[int, int, float] | None) -> TeamRow:
+    tickets = counted[0] if counted else 0
+    return TeamRow(
+        team.name, team.slug, tickets, None, None, None, None, None, None, "", gettext("Nothing is compared.")
+    )
 
 
 def _overdispersion(teams: Sequence[tuple[int, float]]) -> tuple[float, float]:

@@ -5,6 +5,7 @@ dictionaries whose keys are part of the definition of each KPI; `None` means not
 """
 
 from kpis.statistics.buckets import bucket_of, bucket_percentile, value_of
+from kpis.statistics.calibration import Foretold, area_under_curve, calibration, effective_size
 from kpis.statistics.comparisons import (
     benjamini_hochberg,
     chi_square_homogeneity,
@@ -44,10 +45,13 @@ from kpis.statistics.series import change_point, interrupted_time_series, season
 from kpis.statistics.survival import cumulative_incidence, kaplan_meier, logrank
 
 __all__ = [
+    "Foretold",
+    "area_under_curve",
     "benjamini_hochberg",
     "bucket_of",
     "bucket_percentile",
     "c_chart",
+    "calibration",
     "change_point",
     "chi_square_homogeneity",
     "clopper_pearson",
@@ -55,6 +59,7 @@ __all__ = [
     "cumulative_incidence",
     "cusum",
     "direct_standardised_rate",
+    "effective_size",
     "ewma_chart",
     "funnel_poisson",
     "individuals_chart",

@@ -79,6 +79,11 @@ def test_who_is_silent_is_named_and_scores_are_weighed(town: Town) -> None:
     assert verdicts == {"Home": "Heard less", "Office": "Heard more"}
     assert weighed.raw == pytest.approx(0.25)
     assert weighed.adjusted == pytest.approx(0.1)
+    # Thirty of forty answers stand for nine of ten customers: 1.2 each, the other ten 0.4.
+    assert {each.name: each.weight for each in weighed.weights} == pytest.approx({"Home": 1.2, "Office": 0.4})
+    assert weighed.effective == pytest.approx((30 * 1.2 + 10 * 0.4) ** 2 / (30 * 1.2**2 + 10 * 0.4**2))
+    raw = sum(each.weight * each.satisfied for each in weighed.weights) / weighed.n
+    assert raw == pytest.approx(weighed.adjusted)
 
 
 def test_the_pages_open(town: Town, signed_in: Callable[..., Client]) -> None:

@@ -179,3 +179,21 @@ def test_who_steers_one_team_sets_nothing_for_all(signed_in: Callable[..., Clien
     assert browser.post("/kpis/csat/range/", asked).status_code == 403
     assert not Goal.objects.exists()
     assert Team.objects.filter(slug="quality").exists()
+
+
+def test_nothing_is_compared_where_what_was_expected_does_not_fit() -> None:
+    def seen(rates: tuple[int, int]) -> list[tuple[int, tuple[int, int, str], int, int]]:
+        return [(1, (1, severity, "en"), 500, late) for severity, late in zip((1, 3), rates, strict=True)]
+
+    before = seen((50, 300))
+    chance, _ = teams._chances(before)
+
+    fits, turned = (teams._fit(before, seen(rates), chance) for rates in ((55, 290), (200, 210)))
+    few = teams._fit(before[:0], before, teams._chances([])[0])
+
+    assert fits.is_good
+    assert fits.auc == pytest.approx(0.76, abs=0.001)
+    assert turned.is_known
+    assert not turned.is_good
+    assert not few.is_known
+    assert not few.is_good
