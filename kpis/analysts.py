@@ -10,6 +10,8 @@ from typing import Final
 
 from django.db import connection, transaction
 
+from feedback_portal.refusals import BadInput
+
 SCHEMA: Final = "analyst"
 
 
@@ -121,6 +123,52 @@ LEFT JOIN accounts_stage AS stage ON stage.id = measured.stage_id
             "counted_at": "When they were counted",
         },
     ),
+    "definitions": View(
+        "From when on each KPI was counted by which definition; measurements and reports name the version.",
+        """
+SELECT defined.kpi, defined.version, defined.valid_from, defined.name, defined.definition, defined.numerator, defined.denominator,
+    defined.unit, nullif(defined.change, '') AS change
+FROM kpis_definitionversion AS defined
+""",
+        {
+            "kpi": "Short name of the KPI, as in the API",
+            "version": "Number of the version; joins measurements and reports by definition_version",
+            "valid_from": "Since when this portal counts by it",
+            "name": "What the KPI is called",
+            "definition": "What it means, in English",
+            "numerator": "Which items are counted above",
+            "denominator": "Which items are counted below",
+            "unit": "items, points, %, hours, or of, for a mean",
+            "change": "What the version changed and why, null for the first",
+        },
+    ),
+    "reports": View(
+        "Every digit of every frozen report; no row of it ever changes.",
+        """
+SELECT report.code AS report, report.title, report.first_day, report.last_day, report.as_of, report.sha256, line.kpi, line.definition_version,
+    nullif(line.split, '') AS split, nullif(line.of, '') AS "of", line.value, line.low, line.high, line.numerator, line.denominator,
+    nullif(line.note, '') AS note
+FROM kpis_reportrow AS line JOIN kpis_report AS report ON report.id = line.report_id
+""",
+        {
+            "report": "Number of the report, as in R-2026-12-0f3a9c1e",
+            "title": "What whoever froze it called it",
+            "first_day": "First day, of the organisation's calendar",
+            "last_day": "Last day, included",
+            "as_of": "What had happened and was known by then is counted",
+            "sha256": "Over all digits of the report; its page says whether they still give it",
+            "kpi": "Short name of the KPI",
+            "definition_version": "By which version of its definition",
+            "split": "week, team, channel or stage; null for the whole",
+            "of": "Which week, team, channel or stage",
+            "value": "Null where it is not defined; note then says why",
+            "low": "Lower limit of the 95% interval",
+            "high": "Upper limit of the 95% interval",
+            "numerator": "Items above",
+            "denominator": "Items below",
+            "note": "Why there is no value, or what to know about it",
+        },
+    ),
     "signals": View(
         "Early warnings and what they turned out to be.",
         """
@@ -159,8 +207,19 @@ def create() -> list[str]:
             cursor.execute(f"CREATE VIEW {SCHEMA}.{name} AS {view.body}")
             cursor.execute(f"COMMENT ON VIEW {SCHEMA}.{name} IS %s", [view.about])
             for column, about in view.columns.items():
-                cursor.execute(f"COMMENT ON COLUMN {SCHEMA}.{name}.{column} IS %s", [about])
+                cursor.execute(f'COMMENT ON COLUMN {SCHEMA}.{name}."{column}" IS %s', [about])
     return [f"{SCHEMA}.{name}" for name in VIEWS]
+
+
+def let_read(role: str) -> None:
+    """The role may read the views and nothing else that it could not read before. Raises BadInput where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
+        if cursor.fetchone() is None:
+            raise BadInput(f"There is no role {role!r} in this database. Make it first: docs/analysts.md says how.")
+        named = connection.ops.quote_name(role)
+        cursor.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {named}")
+        cursor.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {named}")
 
 
 def drop() -> None:

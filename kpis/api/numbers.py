@@ -13,8 +13,9 @@ from feedback_portal.accounts.models import Scope
 from feedback_portal.api import caller, page
 from feedback_portal.refusals import BadInput, InputError
 from intake.models import FeedbackItem
-from kpis import recording
+from kpis import recording, versions
 from kpis.definitions.base import Kpi
+from kpis.models import DefinitionVersion
 from kpis.questions import SIDES, Question, ask, in_order, kpi_called, side_asked
 from kpis.recording import DIMENSIONS, Dimension
 
@@ -66,6 +67,7 @@ DEFINITION = inline_serializer(
         "name": serializers.CharField(),
         "definition": serializers.CharField(),
         "definition_version": serializers.IntegerField(),
+        "valid_from": serializers.DateTimeField(allow_null=True, help_text="Since when this version counts."),
         "unit": serializers.CharField(),
         "better": serializers.ChoiceField(["higher", "lower", "neither"]),
         "numerator": serializers.CharField(),
@@ -97,7 +99,8 @@ class KpisView(APIView):
 
     @extend_schema(operation_id="v1_kpis_list", responses={200: DEFINITIONS})
     def get(self, request: Request) -> Response:
-        return Response({"results": [_defined(kpi) for kpi in in_order()], "next": None})
+        since = versions.since()
+        return Response({"results": [_defined(kpi, since.get(kpi.slug)) for kpi in in_order()], "next": None})
 
 
 class KpiView(APIView):
@@ -167,12 +170,13 @@ def _groups(kpi: Kpi, question: Question, by: str) -> list[tuple[str, recording.
     return [(each.slug, found[each.pk]) for each in among]
 
 
-def _defined(kpi: Kpi) -> dict[str, Any]:
+def _defined(kpi: Kpi, row: DefinitionVersion | None) -> dict[str, Any]:
     return {
         "slug": kpi.slug,
         "name": kpi.name,
         "definition": kpi.definition,
         "definition_version": kpi.version,
+        "valid_from": row.valid_from if row else None,
         "unit": kpi.unit,
         "better": kpi.better,
         "numerator": kpi.numerator,
