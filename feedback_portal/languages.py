@@ -76,6 +76,16 @@ def in_a_line(*facts: object) -> str:
     return pgettext("list", ", ").join(words for fact in facts if (words := str(fact or "")))
 
 
+def language_name(code: str, otherwise: str = "") -> str:
+    """What a language is called in the language that is spoken now, capitalised; `otherwise` (or its code) where Django does not
+    know it."""
+    try:
+        name = translation.get_language_info(code)["name_translated"]
+    except KeyError:
+        name = otherwise or code
+    return str(name[:1].upper() + name[1:])
+
+
 def zones() -> list[str]:
     """Places whose clock can be chosen, in the order of the alphabet."""
     return sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))

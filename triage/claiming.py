@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from triage import decisions
@@ -27,6 +28,8 @@ def claim_next(*, by: Actor, at: datetime) -> Ticket:
         )
         if free is None:
             raise NotNow(
-                "Nothing waits for your teams that nobody has or looks at. New feedback appears here by itself."
+                gettext(
+                    "Nothing waits for your teams that nobody has or looks at. New feedback appears here by itself."
+                )
             )
         return decisions.decide(free.reference, "claim", by=by, at=at, version=free.version)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_number
@@ -50,8 +51,9 @@ def decide(
     function = VERBS.get(verb)
     if function is None:
         raise BadInput(
-            f'There is no verb "{verb[:40]}". Use one of {", ".join(VERBS)}.',
-            errors=(InputError("verb", "Unknown verb."),),
+            gettext('There is no verb "%(verb)s". Use one of %(known)s.')
+            % {"verb": verb[:40], "known": ", ".join(VERBS)},
+            errors=(InputError("verb", gettext("Unknown verb.")),),
         )
     ticket = _own(reference, by, at) if verb in {"undo", "redo"} else find(reference, by=by)
     if version is not None and version != ticket.version:
@@ -62,7 +64,9 @@ def decide(
     except TypeError as error:
         if "argument" not in str(error):
             raise
-        raise BadInput(f'The verb "{verb}" takes other arguments: {error}.') from None
+        raise BadInput(
+            gettext('The verb "%(verb)s" takes other arguments: %(error)s.') % {"verb": verb, "error": error}
+        ) from None
     ticket.refresh_from_db()
     return ticket
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import re2
+from django.utils.translation import gettext
 
 from triage.words import LONGEST_TEXT
 
@@ -30,8 +31,11 @@ def compiled(expression: str, *, finds: bool = False) -> tuple[Any, int]:
     except re2.error as error:
         reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         raise BadExpression(
-            f"The pattern cannot be used ({reason}). Leave out look-around, back-references and large repetitions."
+            gettext(
+                "The pattern cannot be used (%(reason)s). Leave out look-around, back-references and large repetitions."
+            )
+            % {"reason": reason}
         ) from None
     if program.programsize > LARGEST_PROGRAM:
-        raise BadExpression("The pattern is too large. Repeat less in it, or split it into several.")
+        raise BadExpression(gettext("The pattern is too large. Repeat less in it, or split it into several."))
     return program, min(LONGEST_TEXT, WORK // program.programsize)

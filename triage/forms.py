@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from feedback_portal.refusals import BadInput, InputError
 
@@ -25,7 +26,7 @@ def arguments_of(verb: str, given: QueryDict, *, zone: tzinfo) -> Call:
     # What only adds something takes nothing away from whoever was quicker, so it may stand on an older state.
     version = "" if verb in _ADDS else given.get("version", "")
     if version and not (version.isdecimal() and len(version) < 10):
-        raise BadInput("The form is damaged. Reload the page and decide again.")
+        raise BadInput(gettext("The form is damaged. Reload the page and decide again."))
     return Call(name, read(given, zone), int(version) if version else None)
 
 
@@ -53,7 +54,7 @@ def _until(given: QueryDict, zone: tzinfo) -> dict[str, Any]:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        message = "Choose a day and a time."
+        message = gettext("Choose a day and a time.")
         raise BadInput(message, errors=(InputError("until", message),)) from None
     # A browser's local time names no zone; it is meant in the organisation's.
     return {"until": moment if moment.tzinfo else moment.replace(tzinfo=zone)}

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+
 from feedback_portal.refusals import BadInput, InputError
 from intake.cleaning import clean_line, clean_text
 
@@ -16,12 +18,12 @@ Reader = Callable[[Any], Any]
 def read(given: Any, readers: Mapping[str, Reader], *, required: Sequence[str] = ()) -> dict[str, Any]:
     """The values of the fields that were given; fields that nobody reads and required ones that are missing are wrong too."""
     if not isinstance(given, Mapping):
-        raise BadInput("Send an object with named fields.")
-    errors = [InputError(name, "This field is required.") for name in required if name not in given]
+        raise BadInput(gettext("Send an object with named fields."))
+    errors = [InputError(name, gettext("This field is required.")) for name in required if name not in given]
     values: dict[str, Any] = {}
     for name, raw in given.items():
         if name not in readers:
-            errors.append(InputError(str(name)[:80], "There is no such field, or it cannot be changed."))
+            errors.append(InputError(str(name)[:80], gettext("There is no such field, or it cannot be changed.")))
             continue
         try:
             values[name] = readers[name](raw)
@@ -30,7 +32,7 @@ def read(given: Any, readers: Mapping[str, Reader], *, required: Sequence[str] =
         except ValueError as wrong:
             errors.append(InputError(name, str(wrong)))
     if errors:
-        raise BadInput("Correct what is marked and send it again.", errors=tuple(errors))
+        raise BadInput(gettext("Correct what is marked and send it again."), errors=tuple(errors))
     return values
 
 
@@ -41,7 +43,7 @@ def line(longest: int, if_empty: str = "") -> Reader:
         text = _text(given, longest)
         clean = clean_line(text, longest=longest)
         if if_empty and not clean:
-            raise ValueError(if_empty)
+            raise ValueError(gettext(if_empty))
         return clean
 
     return reader
@@ -55,21 +57,21 @@ def written(text: Any, name: str) -> str:
     """What somebody wrote, cleaned; `BadInput` at the field `name` where they wrote nothing."""
     clean = clean_text(text if isinstance(text, str) else "", longest=LONGEST_PROSE)
     if not clean:
-        raise BadInput("Write something first.", errors=(InputError(name, "Write something first."),))
+        raise BadInput(gettext("Write something first."), errors=(InputError(name, gettext("Write something first.")),))
     return clean
 
 
 def slug(given: Any) -> str:
     text = _text(given, 40)
     if not text or not text.isascii() or not text.replace("-", "a").replace("_", "a").isalnum() or text != text.lower():
-        raise ValueError("Write a short name of small letters, digits and dashes, as in after-repair.")
+        raise ValueError(gettext("Write a short name of small letters, digits and dashes, as in after-repair."))
     return text
 
 
 def choice(values: Sequence[str]) -> Reader:
     def reader(given: Any) -> str:
         if given not in values:
-            raise ValueError(f"Choose one of {', '.join(values)}.")
+            raise ValueError(gettext("Choose one of %(known)s.") % {"known": ", ".join(values)})
         return str(given)
 
     return reader
@@ -81,14 +83,14 @@ def flag(given: Any) -> bool:
         return True
     if given in (False, "", "false", None):
         return False
-    raise ValueError("Send true or false here.")
+    raise ValueError(gettext("Send true or false here."))
 
 
 def number(low: int, high: int) -> Reader:
     def reader(given: Any) -> int:
         text = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
         if not (text.isascii() and text.isdecimal() and len(text) <= len(str(high)) and low <= int(text) <= high):
-            raise ValueError(f"Write a whole number from {low} to {high}.")
+            raise ValueError(gettext("Write a whole number from %(low)s to %(high)s.") % {"low": low, "high": high})
         return int(text)
 
     return reader
@@ -100,7 +102,7 @@ def lines(most: int, longest: int) -> Reader:
     def reader(given: Any) -> list[str]:
         parts = given.replace("\n", ",").split(",") if isinstance(given, str) else given
         if not isinstance(parts, list) or len(parts) > most:
-            raise ValueError(f"Give at most {most} of these.")
+            raise ValueError(gettext("Give at most %(most)s of these.") % {"most": most})
         cleaned = [clean_line(_text(part, longest), longest=longest) for part in parts]
         return list(dict.fromkeys(part for part in cleaned if part))
 
@@ -111,7 +113,7 @@ def _text(given: Any, longest: int) -> str:
     if given is None:
         return ""
     if not isinstance(given, str):
-        raise ValueError("Send a text here.")  # noqa: TRY004 -- it is told to the sender, not raised at a caller
+        raise ValueError(gettext("Send a text here."))  # noqa: TRY004 -- it is told to the sender, not raised at a caller
     if len(given) > longest:
-        raise ValueError(f"This is longer than {longest} characters.")
+        raise ValueError(gettext("This is longer than %(longest)s characters.") % {"longest": longest})
     return given

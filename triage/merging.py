@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from triage.journal import NotNow
 from triage.lifecycle import Status
@@ -56,7 +57,10 @@ def lead_anew(ticket: Ticket) -> None:
         cursor.execute(_LEAD_ANEW, {"ticket": ticket.pk})
         if cursor.fetchone() is None:
             raise NotNow(
-                f"The original of {ticket.reference} was itself merged into it meanwhile. Take that merge apart first."
+                gettext(
+                    "The original of %(reference)s was itself merged into it meanwhile. Take that merge apart first."
+                )
+                % {"reference": ticket.reference}
             )
 
 

@@ -6,9 +6,11 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Model
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import ApiKey, Membership, Role, Scope, SignInLink, Stage, Team, User, WorkCalendar
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed
 from triage import inputs
 from triage.models import Ticket, Topic
@@ -28,7 +30,7 @@ def change_topic(topic: Topic, given: Any, *, by: Actor) -> Topic:
     above = values.get("parent")
     while above is not None:
         if above.pk == topic.pk:
-            raise _wrong("parent", "A topic cannot be inside itself. Choose another one above it.")
+            raise _wrong("parent", gettext("A topic cannot be inside itself. Choose another one above it."))
         above = above.parent
     Topic.objects.filter(pk=topic.pk).update(**values)
     topic.refresh_from_db()
@@ -48,9 +50,11 @@ def change_team(team: Team, given: Any, *, by: Actor) -> Team:
     _may(by)
     values = inputs.read(given, _TEAM)
     if team.is_catch_all and (values.get("is_catch_all") is False or values.get("is_active") is False):
-        raise _wrong("is_catch_all", "Every item needs an owner. Make another team the catch-all first.")
+        raise _wrong("is_catch_all", gettext("Every item needs an owner. Make another team the catch-all first."))
     if team.is_active and values.get("is_active") is False and Ticket.objects.open().for_team(team).exists():
-        raise _wrong("is_active", f"{team.name} has open tickets. Route them to other teams first.")
+        raise _wrong(
+            "is_active", gettext("%(name)s has open tickets. Route them to other teams first.") % {"name": team.name}
+        )
     with transaction.atomic():
         _pass_catch_all(values)
         Team.objects.filter(pk=team.pk).update(**values)
@@ -83,7 +87,8 @@ def change_person(person: User, given: Any, *, by: Actor) -> User:
         stays = values.get("role", person.role) == Role.ADMIN and values.get("is_active", person.is_active)
         if not others and not stays:
             raise _wrong(
-                "role", "Somebody has to be able to set the portal up. Make another person administrator first."
+                "role",
+                gettext("Somebody has to be able to set the portal up. Make another person administrator first."),
             )
         User.objects.filter(pk=person.pk).update(**values)
         if teams is not None:
@@ -96,14 +101,14 @@ def new_link(person: User, *, by: Actor, at: datetime) -> str:
     """The token of another link that signs this person in, for those who lost theirs."""
     _may(by)
     if not person.is_active:
-        raise BadInput(f"{person} may not sign in. Let them in again first.")
+        raise BadInput(gettext("%(person)s may not sign in. Let them in again first.") % {"person": person})
     return SignInLink.issue(person, at=at)
 
 
 def issue_key(given: Any, *, by: Actor) -> tuple[ApiKey, str]:
     """A program's key: its row and, this once, the key itself."""
     _may(by)
-    readers = {"name": inputs.line(120, "Say which program it is for."), "scopes": _scopes, "team": _team}
+    readers = {"name": inputs.line(120, marked("Say which program it is for.")), "scopes": _scopes, "team": _team}
     values = inputs.read(given, readers, required=("name", "scopes"))
     return ApiKey.issue(values["name"], scopes=values["scopes"], team=values.get("team"), created_by=by.user)
 
@@ -115,7 +120,14 @@ def revoke_key(key: ApiKey, *, by: Actor, at: datetime) -> None:
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may set the portal up. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may set the portal up. Ask one of them."))
+
+
+_TAKEN = {
+    "slug": marked("There is one with this slug already. Choose another."),
+    "email": marked("There is one with this email already. Choose another."),
+    "name": marked("There is one with this name already. Choose another."),
+}
 
 
 def _created(model: type[Row], values: Mapping[str, Any]) -> Row:
@@ -123,8 +135,8 @@ def _created(model: type[Row], values: Mapping[str, Any]) -> Row:
         with transaction.atomic():
             return model._default_manager.create(**values)
     except IntegrityError:
-        path = next(name for name in ("slug", "email", "name") if name in values)
-        raise _wrong(path, f"There is one with this {path} already. Choose another.") from None
+        path = next(name for name in _TAKEN if name in values)
+        raise _wrong(path, gettext(_TAKEN[path])) from None
 
 
 def _pass_catch_all(values: dict[str, Any]) -> None:
@@ -150,7 +162,7 @@ def _team(given: Any) -> Team | None:
         return None
     team = Team.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
     if team is None:
-        raise ValueError("There is no such team.")
+        raise ValueError(gettext("There is no such team."))
     return team
 
 
@@ -158,7 +170,7 @@ def _teams(given: Any) -> list[Team]:
     slugs = given if isinstance(given, list) else []
     teams = [team for each in slugs if (team := _team(each)) is not None]
     if len(teams) != len(slugs) or not isinstance(given, list):
-        raise ValueError("Give a list of teams.")
+        raise ValueError(gettext("Give a list of teams."))
     return teams
 
 
@@ -167,7 +179,7 @@ def _stage(given: Any) -> Stage | None:
         return None
     stage = Stage.objects.filter(slug=given).first() if isinstance(given, str) else None
     if stage is None:
-        raise ValueError("There is no such stage.")
+        raise ValueError(gettext("There is no such stage."))
     return stage
 
 
@@ -176,7 +188,7 @@ def _calendar(given: Any) -> WorkCalendar | None:
         return None
     calendar = WorkCalendar.objects.filter(slug=given).first() if isinstance(given, str) else None
     if calendar is None:
-        raise ValueError("There is no such calendar.")
+        raise ValueError(gettext("There is no such calendar."))
     return calendar
 
 
@@ -185,26 +197,26 @@ def _topic(given: Any) -> Topic | None:
         return None
     topic = Topic.objects.filter(slug=given).first() if isinstance(given, str) else None
     if topic is None:
-        raise ValueError("There is no such topic.")
+        raise ValueError(gettext("There is no such topic."))
     return topic
 
 
 def _email(given: Any) -> str:
-    email = str(inputs.line(254, "Write their e-mail address.")(given)).lower()
+    email = str(inputs.line(254, marked("Write their e-mail address."))(given)).lower()
     name, at, host = email.partition("@")
     if not (name and at and "." in host.strip(".")) or any(letter in email for letter in ' ,;<>"'):
-        raise ValueError("Write an address like name@example.com.")
+        raise ValueError(gettext("Write an address like name@example.com."))
     return email
 
 
 def _scopes(given: Any) -> list[str]:
     if not isinstance(given, list) or not given or not set(map(str, given)) <= set(Scope.values):
-        raise ValueError(f"Choose at least one of {', '.join(Scope.values)}.")
+        raise ValueError(gettext("Choose at least one of %(known)s.") % {"known": ", ".join(Scope.values)})
     return sorted(set(map(str, given)))
 
 
 _TOPIC: dict[str, inputs.Reader] = {
-    "name": inputs.line(120, "Give it a name."),
+    "name": inputs.line(120, marked("Give it a name.")),
     "description": inputs.prose(2000),
     "keywords": inputs.lines(50, 80),
     "parent": _topic,
@@ -212,7 +224,7 @@ _TOPIC: dict[str, inputs.Reader] = {
     "is_active": inputs.flag,
 }
 _TEAM: dict[str, inputs.Reader] = {
-    "name": inputs.line(80, "Give it a name."),
+    "name": inputs.line(80, marked("Give it a name.")),
     "stage": _stage,
     "triage_hours": inputs.number(1, 8760),
     "capacity": inputs.number(0, 10_000),
@@ -221,7 +233,7 @@ _TEAM: dict[str, inputs.Reader] = {
     "is_catch_all": inputs.flag,
 }
 _PERSON: dict[str, inputs.Reader] = {
-    "name": inputs.line(120, "Write their name."),
+    "name": inputs.line(120, marked("Write their name.")),
     "role": inputs.choice(Role.values),
     "teams": _teams,
     "is_active": inputs.flag,

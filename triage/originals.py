@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import NotAllowed, Refused
 from intake import normalizing
 from intake.cleaning import clean_line, clean_text
@@ -18,7 +20,7 @@ from triage.models import Event, Ticket
 class NotKept(Refused):
     status = 409
     code = "not-kept"
-    title = "The original cannot be shown"
+    title = marked("The original cannot be shown")
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ def open_original(reference: str, *, by: Actor, at: datetime) -> tuple[Ticket, O
     ticket = decisions.find(reference, by=by)
     if by.user is None or not by.may_steer:
         raise NotAllowed(
-            "Only leads and above may open what is sealed. Ask yours, who can tell you what you need of it."
+            gettext("Only leads and above may open what is sealed. Ask yours, who can tell you what you need of it.")
         )
     submission = Submission.objects.select_related("channel").get(pk=ticket.item_id)
     if not may_open(submission, by=by):
         raise NotKept(
-            "Nothing is sealed here, or it was kept long enough and is gone. What is left stands on the item."
+            gettext("Nothing is sealed here, or it was kept long enough and is gone. What is left stands on the item.")
         )
     try:
         draft = normalizing.read(submission)

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, Refused
 from intake.models import FeedbackItem
 from triage import inputs
@@ -31,7 +33,7 @@ _LONGEST_TEXT = 20_000  # of each of them; a preview answers while somebody type
 class StalePattern(Refused):
     status = 409
     code = "stale-pattern"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,16 @@ def create(given: Any, *, by: Actor, at: datetime) -> Pattern:
     _check_whole({"expression": "", "aliases": [], **values})
     with transaction.atomic():
         if Pattern.objects.count() >= MOST_PATTERNS:
-            raise _wrong("name", f"There are {MOST_PATTERNS} patterns already. Join some with “|”, or write aliases.")
+            raise _wrong(
+                "name",
+                gettext("There are %(most_patterns)s patterns already. Join some with “|”, or write aliases.")
+                % {"most_patterns": MOST_PATTERNS},
+            )
         try:
             with transaction.atomic():
                 return Pattern.objects.create(**values, changed_by=by.user, changed_at=at)
         except IntegrityError:
-            raise _wrong("name", "There is a pattern with this name already. Choose another.") from None
+            raise _wrong("name", gettext("There is a pattern with this name already. Choose another.")) from None
 
 
 def change(pattern: Pattern, given: Any, *, by: Actor, at: datetime, version: int | None = None) -> Pattern:
@@ -74,10 +80,10 @@ def change(pattern: Pattern, given: Any, *, by: Actor, at: datetime, version: in
                 version=F("version") + 1, changed_by=by.user, changed_at=at, **values
             )
     except IntegrityError:
-        raise _wrong("name", "There is a pattern with this name already. Choose another.") from None
+        raise _wrong("name", gettext("There is a pattern with this name already. Choose another.")) from None
     if not changed:
         raise StalePattern(
-            "Somebody changed this pattern while you looked. Look at it as it is now, and change it again."
+            gettext("Somebody changed this pattern while you looked. Look at it as it is now, and change it again.")
         )
     pattern.refresh_from_db()
     return pattern
@@ -88,7 +94,7 @@ def preview(given: Any) -> Preview:
     values = inputs.read(given, _PATTERN)
     _check_whole({"expression": "", "aliases": [], **values})
     written = Written(
-        name=values.get("name") or "New pattern",
+        name=values.get("name") or gettext("New pattern"),
         kind=values.get("kind") or "new",
         expression=values.get("expression", ""),
         aliases=tuple(values.get("aliases", ())),
@@ -109,12 +115,12 @@ def preview(given: Any) -> Preview:
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may set the portal up. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may set the portal up. Ask one of them."))
 
 
 def _check_whole(values: Mapping[str, Any]) -> None:
     if bool(values["expression"]) == bool(values["aliases"]):
-        raise _wrong("expression", "Give an expression, or other names of one thing: one of the two.")
+        raise _wrong("expression", gettext("Give an expression, or other names of one thing: one of the two."))
 
 
 def _expression(given: Any) -> str:
@@ -126,9 +132,13 @@ def _expression(given: Any) -> str:
     except BadExpression as wrong:
         raise ValueError(str(wrong)) from None
     if program.search("") is not None:
-        raise ValueError("This is found where nothing stands. Ask for at least one character, as in H4-\\d{4}.")
+        raise ValueError(
+            gettext("This is found where nothing stands. Ask for at least one character, as in H4-\\d{4}.")
+        )
     if program.groups > 1:
-        raise ValueError("Put at most one pair of brackets around the part that counts; write the others as (?:…).")
+        raise ValueError(
+            gettext("Put at most one pair of brackets around the part that counts; write the others as (?:…).")
+        )
     return expression
 
 
@@ -137,7 +147,10 @@ def _aliases(given: Any) -> list[str]:
     for alias in aliases:
         said = [word for word in words(alias).folded if word not in SENTENCE_ENDS]
         if not 1 <= len(said) <= LONGEST_PHRASE:
-            raise ValueError(f"“{alias}” cannot be looked for. Write one to {LONGEST_PHRASE} words.")
+            raise ValueError(
+                gettext("“%(alias)s” cannot be looked for. Write one to %(longest_phrase)s words.")
+                % {"alias": alias, "longest_phrase": LONGEST_PHRASE}
+            )
     return list(aliases)
 
 
@@ -145,7 +158,7 @@ def _kind(given: Any) -> str:
     try:
         return inputs.slug(given)
     except ValueError:
-        raise ValueError("Write a short name of small letters, as in batch, order or spare-part.") from None
+        raise ValueError(gettext("Write a short name of small letters, as in batch, order or spare-part.")) from None
 
 
 def _wrong(path: str, message: str) -> BadInput:
@@ -154,7 +167,7 @@ def _wrong(path: str, message: str) -> BadInput:
 
 FIELDS: Final[Sequence[str]] = ("name", "kind", "expression", "aliases", "product", "position")
 _PATTERN: Mapping[str, inputs.Reader] = {
-    "name": inputs.line(120, "Give it a name."),
+    "name": inputs.line(120, marked("Give it a name.")),
     "kind": _kind,
     "expression": _expression,
     "aliases": _aliases,

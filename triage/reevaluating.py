@@ -15,9 +15,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.db.models import Count, Exists, Func, IntegerField, OuterRef, Q, QuerySet, Sum
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import worded
 from feedback_portal.pending import Drained, drain
 from feedback_portal.refusals import NotAllowed
 from triage.journal import NotNow
@@ -136,8 +138,19 @@ def offer(*, at: datetime) -> str:
     count = found.moving + found.other
     if not count:
         return ""
-    of = f" of the {found.looked_at} newest" if found.untouched > found.looked_at else ""
-    return f"{count}{of} open ticket{'' if count == 1 else 's'} would change by it: see below, and decide whether they should."
+    if found.untouched > found.looked_at:
+        said = ngettext(
+            "%(count)s of the %(looked_at)s newest open ticket would change by it: see below, and decide whether they should.",
+            "%(count)s of the %(looked_at)s newest open tickets would change by it: see below, and decide whether they should.",
+            count,
+        )
+    else:
+        said = ngettext(
+            "%(count)s open ticket would change by it: see below, and decide whether they should.",
+            "%(count)s open tickets would change by it: see below, and decide whether they should.",
+            count,
+        )
+    return said % {"count": count, "looked_at": found.looked_at}
 
 
 def start(*, because: str = "", by: Actor, at: datetime) -> Reevaluation:
@@ -157,7 +170,7 @@ def undo(run: Reevaluation, *, by: Actor, at: datetime) -> None:
         # Waits for batches at work, so that what they moved is known; those that come later see that it is undone.
         locked = Reevaluation.objects.select_for_update().get(pk=run.pk)
         if locked.undone_at is not None:
-            raise NotNow("This was taken back already.")
+            raise NotNow(gettext("This was taken back already."))
         Reevaluation.objects.filter(pk=run.pk).update(undone_at=at, undone_by=by.user)
         moved = ReevaluationBatch.objects.filter(run=run, is_undo=False).exclude(moved=[]).order_by("pk")
         ReevaluationBatch.objects.bulk_create(
@@ -224,10 +237,12 @@ def changed_since_last() -> str:
     if last:
         models = models.filter(activated_at__gt=last)
     if len(names) == 1:
-        return f"the rule {names[0]} was changed"
+        return worded("the rule %(name)s was changed", name=names[0])
     if names:
-        return f"rules were changed: {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}"
-    return "another model is in use" if models.exists() else "somebody asked for it"
+        if len(names) > 3:
+            return worded("rules were changed: %(names)s and others", names=names[:3])
+        return worded("rules were changed: %(names)s", names=names)
+    return worded("another model is in use") if models.exists() else worded("somebody asked for it")
 
 
 def _changes(keys: Sequence[int], *, tools: Tools) -> list[Change]:
@@ -302,7 +317,7 @@ def _event(change: Change, run: Reevaluation, at: datetime) -> Event:
             "rule": routing.explanation["rule"],
             "topic": routing.explanation["topic"],
             "run": run.pk,
-            "reason": f"Looked at again because {run.because}.",
+            "reason": worded("Looked at again because %(because)s.", because=run.because),
             "before": before | {"due_at": ticket.due_at.isoformat()},
         },
         occurred_at=at,
@@ -374,4 +389,4 @@ def _share(run: int) -> bool:
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may have tickets looked at again. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may have tickets looked at again. Ask one of them."))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
@@ -32,15 +33,24 @@ def split(ticket: Ticket, *, by: Actor, at: datetime, team: str, text: str = "",
     begins now, for only now it hears of it.
     """
     if ticket.resolution == Resolution.DUPLICATE:
-        raise NotNow(f"{ticket.reference} is a duplicate. Split the original instead.")
+        raise NotNow(
+            gettext("%(reference)s is a duplicate. Split the original instead.") % {"reference": ticket.reference}
+        )
     target = Team.objects.filter(slug=team, is_active=True).select_related("stage").first()
     if target is None:
-        raise _wrong("team", "There is no such team. Choose one from the list.")
+        raise _wrong("team", gettext("There is no such team. Choose one from the list."))
     has_one = list(Ticket.objects.filter(item=ticket.item_id).values_list("team_id", flat=True))
     if target.pk in has_one:
-        raise _wrong("team", f"{target.name} has a ticket for this item already. Note there what is missing.")
+        raise _wrong(
+            "team",
+            gettext("%(name)s has a ticket for this item already. Note there what is missing.") % {"name": target.name},
+        )
     if len(has_one) >= MOST_TICKETS:
-        raise _wrong("team", f"{MOST_TICKETS} teams work on this item already. Route one of their tickets instead.")
+        raise _wrong(
+            "team",
+            gettext("%(most_tickets)s teams work on this item already. Route one of their tickets instead.")
+            % {"most_tickets": MOST_TICKETS},
+        )
     quote = _quote(ticket, text)
     why = kept("split", **{"who": by.name, "from": ticket.reference, "team": target.name})
     said = {"quote": quote} if quote else {}
@@ -65,7 +75,10 @@ def split(ticket: Ticket, *, by: Actor, at: datetime, team: str, text: str = "",
                 received_at=ticket.received_at,
             )
     except IntegrityError:
-        raise NotNow(f"{target.name} got a ticket for this item in this moment. Reload it and look again.") from None
+        raise NotNow(
+            gettext("%(name)s got a ticket for this item in this moment. Reload it and look again.")
+            % {"name": target.name}
+        ) from None
     told: dict[str, Any] = {"team": target.slug, "into": other.reference, **said}
     if note := clean_text(note if isinstance(note, str) else "", longest=LONGEST_NOTE):
         told["text"] = note
@@ -85,7 +98,10 @@ def take_back(ticket: Ticket, done: Sequence[Event]) -> None:
         if other is None:
             continue
         if other.version != 1 or other.events.exists() or other.notifications.exists() or other.action_links.exists():
-            raise NotNow(f"{other.team.name} has worked on {other.reference} since. Ask them, or resolve it there.")
+            raise NotNow(
+                gettext("%(name)s has worked on %(reference)s since. Ask them, or resolve it there.")
+                % {"name": other.team.name, "reference": other.reference}
+            )
         other.delete()
 
 
@@ -119,7 +135,8 @@ def _quote(ticket: Ticket, text: str) -> str:
     item = ticket.item
     if quote and quote not in " ".join(f"{item.title} {item.text}".split()):
         raise _wrong(
-            "text", "These words do not stand in the message. Copy them from it as they are, or leave this empty."
+            "text",
+            gettext("These words do not stand in the message. Copy them from it as they are, or leave this empty."),
         )
     return quote
 

@@ -4,10 +4,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Model
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.calendars import WEEKDAYS, WorkingTime, read_holidays, write_hours
 from feedback_portal.accounts.models import Team, WorkCalendar
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed
 from triage import inputs
 from triage.models import Target, Topic
@@ -23,7 +25,7 @@ def create_calendar(given: Any, *, by: Actor) -> WorkCalendar:
         with transaction.atomic():
             return WorkCalendar.objects.create(**_checked(values))
     except IntegrityError:
-        raise _wrong("slug", "There is a calendar with this short name already. Choose another.") from None
+        raise _wrong("slug", gettext("There is a calendar with this short name already. Choose another.")) from None
 
 
 def change_calendar(calendar: WorkCalendar, given: Any, *, by: Actor) -> WorkCalendar:
@@ -39,7 +41,9 @@ def change_calendar(calendar: WorkCalendar, given: Any, *, by: Actor) -> WorkCal
 def delete_calendar(calendar: WorkCalendar, *, by: Actor) -> None:
     _may(by)
     if calendar.teams.exists():
-        raise BadInput(f"{calendar.name} is used by a team. Give that team another calendar first.")
+        raise BadInput(
+            gettext("%(name)s is used by a team. Give that team another calendar first.") % {"name": calendar.name}
+        )
     calendar.delete()
 
 
@@ -49,9 +53,11 @@ def set_target(given: Any, *, by: Actor) -> Target:
     values = inputs.read(given, _TARGET, required=("hours",))
     names = {name: values.get(name) for name in ("team", "topic", "severity")}
     if not any(names.values()):
-        raise _wrong("team", "Say what the target is for: choose a team, a topic or a severity.")
+        raise _wrong("team", gettext("Say what the target is for: choose a team, a topic or a severity."))
     if Target.objects.count() >= MOST_TARGETS and not Target.objects.filter(**names).exists():
-        raise BadInput(f"There are {MOST_TARGETS} targets already. Take one away first.")
+        raise BadInput(
+            gettext("There are %(most_targets)s targets already. Take one away first.") % {"most_targets": MOST_TARGETS}
+        )
     target, _ = Target.objects.update_or_create(**names, defaults={"hours": values["hours"]})
     return target
 
@@ -68,7 +74,7 @@ def written_hours(calendar: WorkCalendar) -> dict[str, str]:
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may set working hours and targets. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may set working hours and targets. Ask one of them."))
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
 def _hours(given: Any) -> Any:
     """Spans written by people become lists; lists are taken as they are, and checked by whoever reads them."""
     if not isinstance(given, dict) or len(given) > len(WEEKDAYS):
-        raise ValueError("Give the hours by weekday.")
+        raise ValueError(gettext("Give the hours by weekday."))
     return {day: _spans(spans) if isinstance(spans, str) else spans for day, spans in given.items()}
 
 
@@ -101,14 +107,14 @@ def _holidays(given: Any) -> Any:
     return read_holidays(given.replace(",", " ").split() if isinstance(given, str) else given)
 
 
-def _named(model: type[Model], what: str) -> inputs.Reader:
+def _named(model: type[Model], if_unknown: str) -> inputs.Reader:
     def reader(given: Any) -> Model | None:
         if not given:
             return None
         rows = model._default_manager.filter(slug=given, is_active=True) if isinstance(given, str) else None
         found = rows.first() if rows is not None else None
         if found is None:
-            raise ValueError(f"There is no such {what}. Choose one from the list.")
+            raise ValueError(gettext(if_unknown))
         return found
 
     return reader
@@ -123,14 +129,14 @@ def _wrong(path: str, message: str) -> BadInput:
 
 
 _CALENDAR: dict[str, inputs.Reader] = {
-    "name": inputs.line(80, "Give it a name."),
-    "time_zone": inputs.line(64, "Write a time zone like Europe/Berlin."),
+    "name": inputs.line(80, marked("Give it a name.")),
+    "time_zone": inputs.line(64, marked("Write a time zone like Europe/Berlin.")),
     "hours": _hours,
     "holidays": _holidays,
 }
 _TARGET: dict[str, inputs.Reader] = {
-    "team": _named(Team, "team"),
-    "topic": _named(Topic, "topic"),
+    "team": _named(Team, marked("There is no such team. Choose one from the list.")),
+    "topic": _named(Topic, marked("There is no such topic. Choose one from the list.")),
     "severity": _severity,
     "hours": inputs.number(1, 8760),
 }

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from feedback_portal.accounts.models import Scope
 from feedback_portal.api import caller, page, remembering
+from feedback_portal.languages import said
 from feedback_portal.refusals import BadInput, InputError, NotFound
 from triage import reevaluating
 from triage.api.shapes import PAGING, PROBLEMS, listed, time_told
@@ -107,7 +108,7 @@ def _told(runs: list[Reevaluation]) -> list[dict[str, Any]]:
     return [
         {
             "id": run.pk,
-            "because": run.because,
+            "because": said(run.because),
             "asked_by": str(run.asked_by) if run.asked_by else None,
             "asked_at": time_told(run.asked_at),
             "undone_at": time_told(run.undone_at),

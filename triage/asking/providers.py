@@ -10,6 +10,8 @@ import structlog
 from django.db import connection
 from django.db.models import F, Sum, Value
 from django.db.models.functions import Greatest, Now
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 
 from feedback_portal import outgoing
 from feedback_portal.accounts.permissions import Actor
@@ -79,20 +81,20 @@ def save(tagger: str, given: Mapping[str, Any], *, by: Actor, at: datetime) -> P
     ends its rest. `BadInput` names what is wrong, field by field."""
     _may(by)
     if tagger not in KINDS:
-        raise NotFound("There is no such tagger. Choose one from the list.")
+        raise NotFound(gettext("There is no such tagger. Choose one from the list."))
     errors: list[InputError] = []
     provider = Provider.objects.filter(tagger=tagger).first() or Provider(tagger=tagger)
     was = (provider.base_url, provider.model)
     provider.base_url = _address(given, errors)
     provider.model = clean_line(str(given.get("model", "")), longest=120)
     if not provider.model:
-        errors.append(InputError("model", "Name the model, as its server calls it."))
+        errors.append(InputError("model", gettext("Name the model, as its server calls it.")))
     provider.seconds = _number(given, "seconds", 1, LONGEST_SECONDS, errors)
     provider.daily_requests = _number(given, "daily_requests", 0, _MOST_REQUESTS, errors)
     provider.daily_tokens = _number(given, "daily_tokens", 0, _MOST_TOKENS, errors)
     provider.below = _number(given, "below", 0, 100, errors) / 100
     if errors:
-        raise BadInput("Correct what is marked and send it again.", errors=tuple(errors))
+        raise BadInput(gettext("Correct what is marked and send it again."), errors=tuple(errors))
     key = str(given.get("key", "")).strip()
     if key:
         provider.key = key
@@ -185,16 +187,23 @@ def record_of(provider: Provider) -> Record:
 
 def _standing(kind: Kind, provider: Provider | None, *, at: datetime) -> Standing:
     if provider is None:
-        sentence = "Only what the portal knows by itself."
+        sentence = gettext("Only what the portal knows by itself.")
         return Standing(kind, None, "none", sentence, Spent(), Spent(), Record(), 0)
     today, month = _spent(provider, since=_day(at)), _spent(provider, since=_day(at) - timedelta(days=29))
-    state, sentence = "on", f"{provider.model} is asked where the portal is less than {provider.below:.0%} sure."
+    state, sentence = (
+        "on",
+        gettext("%(model)s is asked where the portal is less than %(below)s sure.")
+        % {"model": provider.model, "below": f"{provider.below:.0%}"},
+    )
     if not provider.is_enabled:
-        state, sentence = "off", f"{provider.model} is set up and switched off."
+        state, sentence = "off", gettext("%(model)s is set up and switched off.") % {"model": provider.model}
     elif provider.rests_until is not None and provider.rests_until > at:
-        state, sentence = "resting", f"It rests, since it failed: {provider.last_error}"
+        state, sentence = (
+            "resting",
+            gettext("It rests, since it failed: %(last_error)s") % {"last_error": provider.last_error},
+        )
     elif today.requests >= provider.daily_requests or today.tokens >= provider.daily_tokens:
-        state, sentence = "resting", "What it may cost a day is spent. It is asked again tomorrow."
+        state, sentence = "resting", gettext("What it may cost a day is spent. It is asked again tomorrow.")
     waiting = Question.objects.waiting().filter(provider=provider)[:10_001].count()
     return Standing(kind, provider, state, sentence, today, month, record_of(provider), waiting)
 
@@ -208,7 +217,7 @@ def _spent(provider: Provider, *, since: date) -> Spent:
 def _address(given: Mapping[str, Any], errors: list[InputError]) -> str:
     found = clean_line(str(given.get("base_url", "")), longest=300).rstrip("/")
     if not found:
-        errors.append(InputError("base_url", "Enter the address, as in https://models.example/v1."))
+        errors.append(InputError("base_url", gettext("Enter the address, as in https://models.example/v1.")))
         return found
     try:
         is_listed = outgoing.require_callable(found)
@@ -216,9 +225,13 @@ def _address(given: Mapping[str, Any], errors: list[InputError]) -> str:
         errors.append(InputError("base_url", refused.message))
         return found
     if not is_listed and not found.lower().startswith("https://"):
-        errors.append(InputError("base_url", "Use https, or what people wrote and the key would travel in the open."))
+        errors.append(
+            InputError("base_url", gettext("Use https, or what people wrote and the key would travel in the open."))
+        )
     elif urlsplit(found).query or urlsplit(found).fragment:
-        errors.append(InputError("base_url", "Enter the address up to /v1 or the like, without a question mark."))
+        errors.append(
+            InputError("base_url", gettext("Enter the address up to /v1 or the like, without a question mark."))
+        )
     return found
 
 
@@ -226,7 +239,13 @@ def _number(given: Mapping[str, Any], name: str, least: int, most: int, errors: 
     said = str(given.get(name, "")).strip()
     if said.isdecimal() and len(said) < 12 and least <= int(said) <= most:
         return int(said)
-    errors.append(InputError(name, f"Write a whole number from {least:,} to {most:,}."))
+    errors.append(
+        InputError(
+            name,
+            gettext("Write a whole number from %(least)s to %(most)s.")
+            % {"least": number_format(least, force_grouping=True), "most": number_format(most, force_grouping=True)},
+        )
+    )
     return least
 
 
@@ -240,4 +259,4 @@ def _day(at: datetime) -> date:
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may have models outside asked. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may have models outside asked. Ask one of them."))

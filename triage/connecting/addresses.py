@@ -1,5 +1,7 @@
 """Which addresses are written to: public ones that nobody reads along, and what whoever runs the portal listed."""
 
+from django.utils.translation import gettext
+
 from feedback_portal import outgoing
 
 
@@ -11,4 +13,4 @@ def why_not(url: str) -> str:
         return refused.message
     if is_listed or url.lower().startswith("https://"):
         return ""
-    return "Write an address that begins with https://, so that nobody reads along."
+    return gettext("Write an address that begins with https://, so that nobody reads along.")

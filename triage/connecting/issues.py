@@ -7,8 +7,10 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.db.models import Case, DateTimeField, F, IntegerField, When
 from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from triage import inputs
 from triage.connecting.trackers import trackers
@@ -22,7 +24,7 @@ About = Ticket | Action
 class NotLinked(Refused):
     status = 409
     code = "not-linked"
-    title = "This issue cannot be linked"
+    title = marked("This issue cannot be linked")
 
 
 def of(about: About) -> list[LinkedIssue]:
@@ -32,7 +34,9 @@ def of(about: About) -> list[LinkedIssue]:
 def link(about: About, given: Mapping[str, Any], *, by: Actor, at: datetime) -> LinkedIssue:
     """Say that an issue that exists is about this ticket or action; `given`: project, issue (its number, key or address)."""
     values = inputs.read(
-        given, {"project": _project, "issue": inputs.line(2000, "Name an issue.")}, required=("project", "issue")
+        given,
+        {"project": _project, "issue": inputs.line(2000, marked("Name an issue."))},
+        required=("project", "issue"),
     )
     project = values["project"]
     try:
@@ -46,7 +50,7 @@ def create(about: About, given: Mapping[str, Any], *, by: Actor, at: datetime) -
     """Have an issue made in a project; `given`: project, title, text. A person wrote both and knows who can read them there."""
     readers = {
         "project": _project,
-        "title": inputs.line(200, "Give it a title."),
+        "title": inputs.line(200, marked("Give it a title.")),
         "text": inputs.prose(inputs.LONGEST_PROSE),
     }
     values = inputs.read(given, readers, required=("project", "title"))
@@ -58,7 +62,7 @@ def unlink(about: About, number: int, *, at: datetime) -> None:
     """Nothing is carried over any more; the issue stays as it is there."""
     standing = LinkedIssue.objects.standing().filter(**_column(about), pk=number if number < 2**63 else 0)
     if not standing.update(unlinked_at=at, completed_at=Now(), lease_token=None):
-        raise NotFound("This issue is not linked any more. Reload the page.")
+        raise NotFound(gettext("This issue is not linked any more. Reload the page."))
 
 
 def ring(project: TrackerProject, keys: list[str]) -> int:
@@ -80,14 +84,19 @@ def ring(project: TrackerProject, keys: list[str]) -> int:
 
 def _add(about: About, project: TrackerProject, *, by: Actor, at: datetime, **fields: Any) -> LinkedIssue:
     if LinkedIssue.objects.standing().filter(**_column(about)).count() >= MOST_ISSUES:
-        raise NotLinked(f"{about.reference} has {MOST_ISSUES} issues already. Let one go first.")
+        raise NotLinked(
+            gettext("%(reference)s has %(most_issues)s issues already. Let one go first.")
+            % {"reference": about.reference, "most_issues": MOST_ISSUES}
+        )
     try:
         with transaction.atomic():
             return LinkedIssue.objects.create(
                 project=project, **_column(about), person=by.user, linked_at=at, comments_until=at, **fields
             )
     except IntegrityError:
-        raise NotLinked(f"This issue is linked to {about.reference} already.") from None
+        raise NotLinked(
+            gettext("This issue is linked to %(reference)s already.") % {"reference": about.reference}
+        ) from None
 
 
 def _column(about: About) -> dict[str, Any]:
@@ -99,5 +108,5 @@ def _project(given: Any) -> TrackerProject:
     rows = TrackerProject.objects.filter(is_enabled=True)
     found = rows.filter(pk=int(text)).first() if text.isascii() and text.isdecimal() and len(text) < 19 else None
     if found is None or found.kind not in trackers:
-        raise ValueError("Choose one of the projects that are connected.")
+        raise ValueError(gettext("Choose one of the projects that are connected."))
     return found

@@ -9,9 +9,11 @@ from django.conf import settings as portal
 from django.db.models import F
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import hashed
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound, Refused
 from intake.cleaning import clean_line, clean_text
 from intake.connectors.base import Setting
@@ -27,14 +29,14 @@ _LONGEST: Final = 2000
 class StaleProject(Refused):
     status = 409
     code = "stale-project"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 def find(number: int, *, by: Actor) -> TrackerProject:
     _may(by)
     found = TrackerProject.objects.filter(pk=number if number < 2**63 else 0).first()
     if found is None:
-        raise NotFound("There is no such project. Look at the list of trackers.")
+        raise NotFound(gettext("There is no such project. Look at the list of trackers."))
     return found
 
 
@@ -42,9 +44,12 @@ def create(kind: str, given: Mapping[str, Any], *, by: Actor, at: datetime) -> T
     """`given`: name, when_done, shares_notes, `asked` by name, `statuses` by standing. `BadInput` names every place that is wrong."""
     _may(by)
     if kind not in trackers:
-        raise NotFound("There is no such kind of tracker.")
+        raise NotFound(gettext("There is no such kind of tracker."))
     if TrackerProject.objects.count() >= MOST_PROJECTS:
-        raise BadInput(f"There are {MOST_PROJECTS} projects already. Delete one that nobody needs.")
+        raise BadInput(
+            gettext("There are %(most_projects)s projects already. Delete one that nobody needs.")
+            % {"most_projects": MOST_PROJECTS}
+        )
     made = TrackerProject(kind=kind, seen_until=at, hook_salt=uuid.uuid4())
     _read(made, trackers.get(kind), given)
     made.hook_hash = hashed(made.hook_key)
@@ -62,7 +67,9 @@ def change(
     stands = TrackerProject.objects.filter(pk=project.pk, version=seen)
     fields = ("name", "settings", "sealed_secrets", "statuses", "when_done", "shares_notes")
     if not stands.update(version=F("version") + 1, **{name: getattr(project, name) for name in fields}):
-        raise StaleProject(f"Somebody changed {project.name} while you looked. Look at it as it is now.")
+        raise StaleProject(
+            gettext("Somebody changed %(name)s while you looked. Look at it as it is now.") % {"name": project.name}
+        )
     look_now(project, by=by)
     return find(project.pk, by=by)
 
@@ -107,10 +114,10 @@ def _read(project: TrackerProject, tracker: Tracker, given: Mapping[str, Any]) -
     errors: list[InputError] = []
     project.name = clean_line(str(given.get("name", project.name)), longest=120)
     if not project.name:
-        errors.append(InputError("name", "Give it a name."))
+        errors.append(InputError("name", gettext("Give it a name.")))
     project.when_done = str(given.get("when_done", project.when_done))
     if project.when_done not in TrackerProject.WhenDone.values:
-        errors.append(InputError("when_done", "Choose one of those offered."))
+        errors.append(InputError("when_done", gettext("Choose one of those offered.")))
     project.shares_notes = bool(given.get("shares_notes", project.shares_notes))
     asked: Mapping[str, Any] = given.get("asked", {})
     secrets, kept = project.secrets, dict(project.settings)
@@ -125,7 +132,7 @@ def _read(project: TrackerProject, tracker: Tracker, given: Mapping[str, Any]) -
         for each in Standing
     }
     if errors:
-        raise BadInput("Correct what is marked and send it again.", errors=tuple(errors))
+        raise BadInput(gettext("Correct what is marked and send it again."), errors=tuple(errors))
 
 
 def _asked(asked: Setting, given: Any, stored: Mapping[str, str], errors: list[InputError]) -> str:
@@ -134,7 +141,7 @@ def _asked(asked: Setting, given: Any, stored: Mapping[str, str], errors: list[I
     else:
         text = clean_line(str(given), longest=_LONGEST) or asked.default
     if asked.is_required and not text:
-        errors.append(InputError(asked.name, f"{asked.label}: this is needed."))
+        errors.append(InputError(asked.name, gettext("%(label)s: this is needed.") % {"label": asked.label}))
     elif text and asked.is_called and (trouble := addresses.why_not(text)):
         errors.append(InputError(asked.name, trouble))
     return text
@@ -142,4 +149,4 @@ def _asked(asked: Setting, given: Any, stored: Mapping[str, str], errors: list[I
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may connect trackers. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may connect trackers. Ask one of them."))

@@ -8,9 +8,11 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound, Refused
 from triage import inputs
 from triage.connecting import addresses, announcing, signing
@@ -27,13 +29,13 @@ TEST_KIND: Final = "portal.test"
 class StaleSubscriber(Refused):
     status = 409
     code = "stale-webhook"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 class NotNow(Refused):
     status = 409
     code = "not-now"
-    title = "This webhook cannot do that now"
+    title = marked("This webhook cannot do that now")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def find(number: int, *, by: Actor) -> Subscriber:
     _may(by)
     found = Subscriber.objects.select_related("team", "created_by").filter(pk=number if number < 2**63 else 0).first()
     if found is None:
-        raise NotFound("There is no such webhook. It may have been deleted; look at the list of webhooks.")
+        raise NotFound(gettext("There is no such webhook. It may have been deleted; look at the list of webhooks."))
     return found
 
 
@@ -57,7 +59,10 @@ def create(given: Any, *, by: Actor, at: datetime) -> tuple[Subscriber, str]:
     _may(by)
     values = inputs.read(given, _FIELDS, required=("name", "url", "kinds"))
     if Subscriber.objects.count() >= MOST_SUBSCRIBERS:
-        raise BadInput(f"There are {MOST_SUBSCRIBERS} webhooks already. Delete one that nobody needs.")
+        raise BadInput(
+            gettext("There are %(most_subscribers)s webhooks already. Delete one that nobody needs.")
+            % {"most_subscribers": MOST_SUBSCRIBERS}
+        )
     secret = signing.new_secret()
     made = Subscriber(**values, created_by=by.user or (by.key.created_by if by.key else None))
     made.dated_secrets = {at.isoformat(): secret}
@@ -72,7 +77,9 @@ def change(subscriber: Subscriber, given: Any, *, by: Actor, version: int | None
     seen = subscriber.version if version is None else version
     stands = Subscriber.objects.filter(pk=subscriber.pk, version=seen)
     if not stands.update(version=F("version") + 1, **values):
-        raise StaleSubscriber(f"Somebody changed {subscriber.name} while you looked. Look at it as it is now.")
+        raise StaleSubscriber(
+            gettext("Somebody changed %(name)s while you looked. Look at it as it is now.") % {"name": subscriber.name}
+        )
     return find(subscriber.pk, by=by)
 
 
@@ -89,7 +96,10 @@ def renew_secret(subscriber: Subscriber, *, by: Actor, at: datetime) -> str:
         row = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
         known = row.dated_secrets
         if len(known) >= MOST_SECRETS:
-            raise NotNow(f"{MOST_SECRETS} secrets sign its calls already. Let the old ones go first.")
+            raise NotNow(
+                gettext("%(most_secrets)s secrets sign its calls already. Let the old ones go first.")
+                % {"most_secrets": MOST_SECRETS}
+            )
         secret = signing.new_secret()
         row.dated_secrets = {**known, at.isoformat(): secret}
         row.save(update_fields=["sealed_secrets"])
@@ -142,7 +152,7 @@ def send_again(subscriber: Subscriber, number: int, *, by: Actor) -> Announcemen
     if not row.filter(lease_token=None).update(
         completed_at=None, parked_at=None, attempts=0, failures=0, next_attempt_at=Now()
     ):
-        raise NotNow("This is being sent at this moment, or it was deleted for its age. Reload the page.")
+        raise NotNow(gettext("This is being sent at this moment, or it was deleted for its age. Reload the page."))
     return row.get()
 
 
@@ -151,7 +161,7 @@ def tell_again(subscriber: Subscriber, *, by: Actor, since: datetime, at: dateti
     _may(by)
     _is_on(subscriber)
     if not at - TOLD_AGAIN_WITHIN <= since <= at:
-        message = f"Choose a time within the last {TOLD_AGAIN_WITHIN.days} days."
+        message = gettext("Choose a time within the last %(days)s days.") % {"days": TOLD_AGAIN_WITHIN.days}
         raise BadInput(message, errors=(InputError("since", message),))
     with transaction.atomic():
         parked = Announcement.objects.filter(subscriber=subscriber, made_at__gte=since).replay()
@@ -188,18 +198,18 @@ def _announce_missed(subscriber: Subscriber, log: str, *, since: datetime, most:
 
 def _is_on(subscriber: Subscriber) -> None:
     if subscriber.switched_off_at is not None:
-        raise NotNow(f"{subscriber.name} is switched off. Switch it on first.")
+        raise NotNow(gettext("%(name)s is switched off. Switch it on first.") % {"name": subscriber.name})
 
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may change which systems are told. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may change which systems are told. Ask one of them."))
 
 
 def _url(given: Any) -> str:
     text = given.strip() if isinstance(given, str) else ""
     if len(text) > 2000:
-        raise ValueError("This is longer than 2000 characters.")
+        raise ValueError(gettext("This is longer than 2000 characters."))
     if trouble := addresses.why_not(text):
         raise ValueError(trouble)
     return text
@@ -207,12 +217,12 @@ def _url(given: Any) -> str:
 
 def _kinds(given: Any) -> list[str]:
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
-        raise ValueError("Send a list of kinds.")
+        raise ValueError(gettext("Send a list of kinds."))
     unknown = [each for each in given if each not in KINDS]
     if unknown:
-        raise ValueError(f"There is no kind {unknown[0][:40]}. Choose of those listed.")
+        raise ValueError(gettext("There is no kind %(kind)s. Choose of those listed.") % {"kind": unknown[0][:40]})
     if not given:
-        raise ValueError("Choose at least one kind of event.")
+        raise ValueError(gettext("Choose at least one kind of event."))
     return sorted(set(given))
 
 
@@ -221,12 +231,12 @@ def _team(given: Any) -> Team | None:
         return None
     found = Team.objects.filter(slug=given).first() if isinstance(given, str) else None
     if found is None:
-        raise ValueError("There is no such team.")
+        raise ValueError(gettext("There is no such team."))
     return found
 
 
 _FIELDS: Final[Mapping[str, inputs.Reader]] = {
-    "name": inputs.line(120, "Give it a name."),
+    "name": inputs.line(120, marked("Give it a name.")),
     "url": _url,
     "kinds": _kinds,
     "team": _team,

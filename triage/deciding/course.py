@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError
 from intake.cleaning import clean_text
@@ -52,14 +54,14 @@ def resolve(
     if resolution not in Resolution.values or resolution == Resolution.DUPLICATE:
         known = ", ".join(value for value in Resolution.values if value != Resolution.DUPLICATE)
         raise BadInput(
-            f"Choose an outcome: {known}. To mark a duplicate, merge it.",
-            errors=(InputError("resolution", "Unknown outcome."),),
+            gettext("Choose an outcome: %(known)s. To mark a duplicate, merge it.") % {"known": known},
+            errors=(InputError("resolution", gettext("Unknown outcome.")),),
         )
     siblings.hold(ticket)
     why = clean_text(reason, longest=inputs.LONGEST_PROSE)
     is_told = bool(tell) and tell != "off" and resolution != Resolution.SPAM
     if resolution in lifecycle.NEEDS_REASON and not why:
-        message = "Write a reason that the customer can read."
+        message = gettext("Write a reason that the customer can read.")
         raise BadInput(message, errors=(InputError("reason", message),))
     said: dict[str, Any] = {"resolution": resolution, "reason": why} | ({} if is_told else {"tell": False})
     events = [(Event.Type.RESOLVED, said)]
@@ -90,17 +92,22 @@ def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
     first = merging.original_of(Ticket.objects.called(original, by=by))
     if first.pk == ticket.pk:
         raise BadInput(
-            "A ticket cannot be its own duplicate. Choose another original.",
+            gettext("A ticket cannot be its own duplicate. Choose another original."),
             errors=(InputError("original", "Same ticket."),),
         )
     if first.item_id == ticket.item_id:
         raise BadInput(
-            "Both are work on the same item, so neither is a duplicate of the other. Resolve this one instead.",
+            gettext(
+                "Both are work on the same item, so neither is a duplicate of the other. Resolve this one instead."
+            ),
             errors=(InputError("original", "Same item."),),
         )
     is_machine = by.user is None and by.key is None
     if is_machine and duplicates.told_apart(ticket.item_id, [first.item_id]):
-        raise NotNow(f"A person said that {ticket.reference} and {first.reference} are not the same.")
+        raise NotNow(
+            gettext("A person said that %(reference)s and %(reference2)s are not the same.")
+            % {"reference": ticket.reference, "reference2": first.reference}
+        )
     siblings.hold(ticket)
     proposed = proposals.of_duplicate(ticket.item_id, first.item_id)
     answers = [proposed.answered(kept=True)] if proposed else []
@@ -146,8 +153,8 @@ def not_same(ticket: Ticket, *, by: Actor, at: datetime, other: str) -> None:
     found = Ticket.objects.called(other, by=by)
     if found.item_id == ticket.item_id:
         raise BadInput(
-            "These are tickets of one and the same item.",
-            errors=(InputError("other", "Name a ticket of another item."),),
+            gettext("These are tickets of one and the same item."),
+            errors=(InputError("other", gettext("Name a ticket of another item.")),),
         )
     proposed = proposals.of_duplicate(ticket.item_id, found.item_id)
     answers = [proposed.answered(kept=False)] if proposed else []
@@ -167,9 +174,12 @@ def hear(ticket: Ticket, *, at: datetime, text: str) -> None:
 def rate(ticket: Ticket, *, at: datetime, value: int) -> None:
     """The customer says on their page how it was handled, 1 badly to 5 very well; a bad answer opens it again."""
     if not 1 <= value <= 5:
-        raise BadInput("Choose a number from 1 to 5.", errors=(InputError("value", "Choose a number from 1 to 5."),))
+        raise BadInput(
+            gettext("Choose a number from 1 to 5."),
+            errors=(InputError("value", gettext("Choose a number from 1 to 5.")),),
+        )
     if ticket.status not in lifecycle.DONE:
-        raise NotNow("There is no outcome to rate yet. Write what you want to add instead.")
+        raise NotNow(gettext("There is no outcome to rate yet. Write what you want to add instead."))
     events = [(Event.Type.SCORE, {"kind": "handling", "value": value})]
     _take_from_customer(ticket, events, "The customer was not helped.", at=at, opens=value <= BAD_RATING)
 

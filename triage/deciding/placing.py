@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError
@@ -26,9 +28,12 @@ def dismiss(ticket: Ticket, *, by: Actor, at: datetime, because: str = "") -> No
     A ticket that was put out of the way as spam comes back to its place."""
     if because and because not in WhyNot.values:
         known = ", ".join(WhyNot.values)
-        raise BadInput(f"Choose a reason: {known}.", errors=(InputError("because", "Unknown reason."),))
+        raise BadInput(
+            gettext("Choose a reason: %(known)s.") % {"known": known},
+            errors=(InputError("because", gettext("Unknown reason.")),),
+        )
     if ticket.status != Status.NEW or ticket.explanation.get("dismissed"):
-        raise NotNow(f"There is no proposal on {ticket.reference} (any more).")
+        raise NotNow(gettext("There is no proposal on %(reference)s (any more).") % {"reference": ticket.reference})
     said = {name: ticket.explanation.get(name) for name in ("by", "rule", "topic")}
     if because:
         said |= {"because": because, "reason": f"{WhyNot(because).label}."}
@@ -57,7 +62,9 @@ def assign(ticket: Ticket, *, by: Actor, at: datetime, assignee: str = "") -> No
     crew = Crew.load(at=at)
     person = crew.find(assignee)
     if person is None or not crew.may_have(person, ticket.team_id):
-        message = f"Nobody with this address works for {ticket.team.name}. Choose one of its members."
+        message = gettext("Nobody with this address works for %(name)s. Choose one of its members.") % {
+            "name": ticket.team.name
+        }
         raise BadInput(message, errors=(InputError("assignee", message),))
     given = crew.instead_of(person, ticket.team_id)
     said = {"instead_of": person.email, "reason": given.reason} if given.reason else {}
@@ -84,7 +91,7 @@ def untag(ticket: Ticket, *, by: Actor, at: datetime, topic: str) -> None:
     answers = proposals.tags((each for each in _standing(ticket) if each.topic_id == node.pk), kept=False)
     touch(ticket, [(Event.Type.UNTAGGED, {"topic": node.slug, "answers": answers})], by=by, at=at)
     if not Tagging.objects.standing().filter(item=ticket.item_id, topic=node).update(removed_at=at):
-        raise NotNow(f'It is not tagged "{node.name}".')
+        raise NotNow(gettext('It is not tagged "%(name)s".') % {"name": node.name})
 
 
 def tags(ticket: Ticket, *, by: Actor, at: datetime, topics: Sequence[str], were: Sequence[str] | None = None) -> None:
@@ -102,7 +109,7 @@ def tags(ticket: Ticket, *, by: Actor, at: datetime, topics: Sequence[str], were
     if not (events or wanted or _fits_nothing(ticket)):
         events = [(Event.Type.UNTAGGED, {"topic": ""})]
     if not events:
-        raise NotNow("The tags are like this already.")
+        raise NotNow(gettext("The tags are like this already."))
     # Whoever sets the tags has looked at each of them: those they left were kept.
     answers = [proposals.tags([each], kept=each.topic.slug in wanted) for each in there]
     events[0][1]["answers"] = [answer for given in answers for answer in given]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
@@ -34,7 +35,10 @@ def accept(tickets: Sequence[Ticket], *, by: Actor, at: datetime) -> Planned:
 
     def deed(ticket: Ticket) -> Deed:
         if ticket.status != Status.NEW:
-            raise NotNow(f"{ticket.reference} was decided already. Route it if it should go elsewhere.")
+            raise NotNow(
+                gettext("%(reference)s was decided already. Route it if it should go elsewhere.")
+                % {"reference": ticket.reference}
+            )
         kept = there[ticket.item_id]
         said = triaged(ticket, kept=True)
         said["answers"] += proposals.tags(track_record.named(kept, poor=poor), kept=True)
@@ -49,11 +53,15 @@ def route(
 ) -> Planned:
     if because and because not in WhyRouted.values:
         known = ", ".join(WhyRouted.values)
-        raise BadInput(f"Choose a reason: {known}.", errors=(InputError("because", "Unknown reason."),))
+        raise BadInput(
+            gettext("Choose a reason: %(known)s.") % {"known": known},
+            errors=(InputError("because", gettext("Unknown reason.")),),
+        )
     target = Team.objects.filter(slug=team, is_active=True).select_related("stage").first()
     if target is None:
         raise BadInput(
-            "There is no such team. Choose one from the list.", errors=(InputError("team", "Unknown team."),)
+            gettext("There is no such team. Choose one from the list."),
+            errors=(InputError("team", gettext("Unknown team.")),),
         )
     words = inputs.written(note, "note") if note else ""
     elsewhere = [ticket.item_id for ticket in tickets if ticket.team_id != target.pk]
@@ -64,7 +72,8 @@ def route(
         stays = ticket.team_id == target.pk
         if not stays and ticket.item_id in taken:
             raise BadInput(
-                f"{target.name} has a ticket for this item already. Resolve yours, or note there what is missing."
+                gettext("%(name)s has a ticket for this item already. Resolve yours, or note there what is missing.")
+                % {"name": target.name}
             )
         events = []
         if ticket.triaged_at is None:
@@ -73,7 +82,10 @@ def route(
             said = {"because": because, "reason": f"{WhyRouted(because).label}."} if because else {}
             events.append((Event.Type.ROUTED, {"team": target.slug, "from": ticket.team.slug, "by": "person", **said}))
         if not events:
-            raise NotNow(f"{ticket.reference} is with {target.name} already. Choose another team.")
+            raise NotNow(
+                gettext("%(reference)s is with %(name)s already. Choose another team.")
+                % {"reference": ticket.reference, "name": target.name}
+            )
         if words:
             events.append((Event.Type.NOTED, {"text": words}))
         return moving(
@@ -93,12 +105,12 @@ def route(
 def claim(tickets: Sequence[Ticket], *, by: Actor, at: datetime) -> Planned:
     """Take them oneself."""
     if by.user is None:
-        raise BadInput("Only a person can claim a ticket. Use `assign` with an address.")
+        raise BadInput(gettext("Only a person can claim a ticket. Use `assign` with an address."))
     person = by.user
 
     def deed(ticket: Ticket) -> Deed:
         if ticket.assignee_id == person.pk:
-            raise NotNow(f"{ticket.reference} is yours already.")
+            raise NotNow(gettext("%(reference)s is yours already.") % {"reference": ticket.reference})
         return giving(ticket, {"assignee": person}, {"to": person.email}, at=at)
 
     return _each(tickets, deed)
@@ -111,7 +123,7 @@ def tag(tickets: Sequence[Ticket], *, by: Actor, at: datetime, topic: str) -> Pl
     def deed(ticket: Ticket) -> Deed:
         same = [each for each in there[ticket.item_id] if each.topic_id == node.pk]
         if any(each.source == Tagging.Source.PERSON for each in same):
-            raise NotNow(f'It is tagged "{node.name}" already.')
+            raise NotNow(gettext('It is tagged "%(name)s" already.') % {"name": node.name})
         said = {"topic": node.slug, "answers": proposals.tags(same, kept=True)}
         return Deed(ticket, [(Event.Type.TAGGED, said)], {})
 
@@ -121,7 +133,9 @@ def tag(tickets: Sequence[Ticket], *, by: Actor, at: datetime, topic: str) -> Pl
 def severity(tickets: Sequence[Ticket], *, by: Actor, at: datetime, value: int | str) -> Planned:
     number = int(value) if str(value).isdecimal() and len(str(value)) == 1 else 0
     if not 1 <= number <= 4:
-        raise BadInput("A severity is a number from 1 to 4.", errors=(InputError("value", "Write 1, 2, 3 or 4."),))
+        raise BadInput(
+            gettext("A severity is a number from 1 to 4."), errors=(InputError("value", "Write 1, 2, 3 or 4."),)
+        )
     deadlines, there = Deadlines.load(), standing(tickets)
 
     def deed(ticket: Ticket) -> Deed:
@@ -146,7 +160,7 @@ def severity(tickets: Sequence[Ticket], *, by: Actor, at: datetime, value: int |
 def snooze(tickets: Sequence[Ticket], *, by: Actor, at: datetime, until: datetime | str, **awaited: Any) -> Planned:
     moment = _moment(until, "until")
     if not at < moment <= at + LONGEST_SNOOZE:
-        message = "Choose a time between now and a year from now."
+        message = gettext("Choose a time between now and a year from now.")
         raise BadInput(message, errors=(InputError("until", message),))
     events = [(Event.Type.SNOOZED, {"until": moment.isoformat(), **awaited})]
     return _each(tickets, lambda ticket: moving(ticket, Verb.SNOOZE, events, at=at, snoozed_until=moment))
@@ -209,7 +223,8 @@ def topic_of(slug: str) -> Topic:
     topic = Topic.objects.filter(slug=slug, is_active=True).first()
     if topic is None:
         raise BadInput(
-            "There is no such topic. Choose one from the list.", errors=(InputError("topic", "Unknown topic."),)
+            gettext("There is no such topic. Choose one from the list."),
+            errors=(InputError("topic", gettext("Unknown topic.")),),
         )
     return topic
 
@@ -233,5 +248,5 @@ def _moment(given: datetime | str, name: str) -> datetime:
             return moment
     except (TypeError, ValueError):
         pass
-    message = "Write the time with its zone, as in 2026-03-31T18:00:00Z."
+    message = gettext("Write the time with its zone, as in 2026-03-31T18:00:00Z.")
     raise BadInput(message, errors=(InputError(name, message),))

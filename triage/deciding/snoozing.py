@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
@@ -93,10 +94,12 @@ def _awaited(ticket: Ticket, awaits: str, more: int | str, action: str, at: date
     if awaits == Awaited.Kind.REPORTS:
         member = ThemeMember.objects.filter(item=ticket.item_id, theme__isnull=False).select_related("theme").first()
         if member is None or member.theme is None:
-            raise _wrong("awaits", "It is in no theme yet, so nobody can count who says the same. Choose a time.")
+            raise _wrong(
+                "awaits", gettext("It is in no theme yet, so nobody can count who says the same. Choose a time.")
+            )
         number = int(more) if str(more).isdecimal() and len(str(more)) < 5 else 0
         if not 1 <= number <= MOST_REPORTS:
-            raise _wrong("more", f"Write a number from 1 to {MOST_REPORTS}.")
+            raise _wrong("more", gettext("Write a number from 1 to %(most_reports)s.") % {"most_reports": MOST_REPORTS})
         return Awaited(ticket=ticket, kind=awaits, theme=member.theme, size=member.theme.size + number, asked_at=at)
     if awaits == Awaited.Kind.SHIP:
         links = ActionLink.objects.filter(ticket=ticket, unlinked_at=None, action__withdrawn_at=None)
@@ -104,9 +107,11 @@ def _awaited(ticket: Ticket, awaits: str, more: int | str, action: str, at: date
             links = links.filter(action=action_number(action) or 0)
         link = links.filter(action__shipped_at=None).select_related("action").order_by("-pk").first()
         if link is None:
-            raise _wrong("awaits", "No action that has yet to ship is linked to it. Link one first, or choose a time.")
+            raise _wrong(
+                "awaits", gettext("No action that has yet to ship is linked to it. Link one first, or choose a time.")
+            )
         return Awaited(ticket=ticket, kind=awaits, action=link.action, asked_at=at)
-    raise _wrong("awaits", "Choose what to wait for: reply, reports or ship.")
+    raise _wrong("awaits", gettext("Choose what to wait for: reply, reports or ship."))
 
 
 def _wrong(path: str, message: str) -> BadInput:

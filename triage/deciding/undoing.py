@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
+from feedback_portal.marking import marked
 from triage import duplicates, merging, notifications, siblings
 from triage.journal import Deed, NotNow, Step, deed_of, restore, stale, write
 from triage.models import ActionLink, Event, NotTheSame, Ticket
@@ -26,9 +27,9 @@ MOST_SHOWN: Final = 100
 _STANDING = {"version__isnull": False, "undone_by": None}
 # What has left the portal, or has made another ticket, is done by its own verb once more.
 _NOT_AGAIN = {
-    Event.Type.REPLY: "A message is not sent again by itself. Write it again.",
-    Event.Type.SPLIT: "Split it again, for the other team's ticket is gone.",
-    Event.Type.UNMERGED: "Take the merge apart again.",
+    Event.Type.REPLY: marked("A message is not sent again by itself. Write it again."),
+    Event.Type.SPLIT: marked("Split it again, for the other team's ticket is gone."),
+    Event.Type.UNMERGED: marked("Take the merge apart again."),
 }
 
 
@@ -71,18 +72,18 @@ def redo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     last = ticket.events.filter(version=ticket.version, type=Event.Type.UNDONE).select_related("undoes", "person")
     undone = list(last.order_by("id"))
     if not undone or "before" not in undone[0].data:
-        raise NotNow("There is nothing to do again here.")
+        raise NotNow(gettext("There is nothing to do again here."))
     if not _is_answerable(undone[0], by=by):
         raise NotNow(
             gettext("%(deed)s. Only who took it back can do it again; decide anew instead.")
             % {"deed": deed_of(undone[0])}
         )
     if undone[0].occurred_at < at - WITHIN:
-        raise NotNow("This was taken back more than a day ago. Decide anew instead.")
+        raise NotNow(gettext("This was taken back more than a day ago. Decide anew instead."))
     again = [event.undoes for event in undone if event.undoes is not None]
     for event in again:
         if event.type in _NOT_AGAIN:
-            raise NotNow(_NOT_AGAIN[Event.Type(event.type)])
+            raise NotNow(gettext(_NOT_AGAIN[Event.Type(event.type)]))
     merging.hold()
     events = [
         (event.type, {name: value for name, value in event.data.items() if name != "before"} | {"again": True})
@@ -171,7 +172,7 @@ def _to_take_back(ticket: Ticket, wanted: int | None, *, by: Actor, at: datetime
     version = wanted or (standing[0].version if standing else None)
     events = tuple(event for event in standing if event.version == version)
     if not events or events[0].data.get("before") is None:
-        raise NotNow("There is nothing to take back here.")
+        raise NotNow(gettext("There is nothing to take back here."))
     later = [event for event in standing if (event.version or 0) > (version or 0)]
     if later:
         raise NotNow(gettext("%(deed)s since. Take that back first, or decide anew.") % {"deed": deed_of(later[-1])})
@@ -181,10 +182,12 @@ def _to_take_back(ticket: Ticket, wanted: int | None, *, by: Actor, at: datetime
             % {"deed": deed_of(events[0])}
         )
     if events[0].occurred_at < at - WITHIN:
-        raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
+        raise NotNow(gettext("This was decided more than a day ago. Decide anew instead of taking back."))
     is_said = any(event.type == Event.Type.REPLY for event in events)
     if is_said and events[0].occurred_at < at - notifications.SEND_DELAY:
-        raise NotNow("Your words have gone out to the customer, so they cannot be taken back. Write to them again.")
+        raise NotNow(
+            gettext("Your words have gone out to the customer, so they cannot be taken back. Write to them again.")
+        )
     return Act(ticket, events)
 
 

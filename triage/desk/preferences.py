@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from feedback_portal.accounts.models import User
@@ -69,18 +70,20 @@ def _keys(given: Mapping[str, Any]) -> dict[str, str]:
     for act, key in given.items():
         text = key.strip().lower() if isinstance(key, str) else "?"
         if act not in _USUAL:
-            errors.append(InputError(f"keys.{act}"[:60], "There is no such act."))
+            errors.append(InputError(f"keys.{act}"[:60], gettext("There is no such act.")))
         elif len(text) > 1 or (text and not text.isprintable()):
-            errors.append(InputError(f"keys.{act}", "Write one letter or sign, or nothing."))
+            errors.append(InputError(f"keys.{act}", gettext("Write one letter or sign, or nothing.")))
         else:
             now[act] = text
     taken: dict[str, str] = {}
     for act, key in now.items():
         if key and key in taken:
-            errors.append(InputError(f"keys.{act}", f'"{key}" presses something else already.'))
+            errors.append(
+                InputError(f"keys.{act}", gettext('"%(key)s" presses something else already.') % {"key": key})
+            )
         taken[key] = act
     if errors:
-        raise BadInput("Correct the keys that are marked.", errors=tuple(errors))
+        raise BadInput(gettext("Correct the keys that are marked."), errors=tuple(errors))
     return {act: key for act, key in now.items() if key != _USUAL[act]}
 
 
@@ -90,7 +93,7 @@ def _kinds(given: Any) -> list[str]:
 
 def _mapping(given: Any) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
-        raise ValueError("Send the keys by their acts.")  # noqa: TRY004 -- it is told to the sender
+        raise ValueError(gettext("Send the keys by their acts."))  # noqa: TRY004 -- it is told to the sender
     return given
 
 

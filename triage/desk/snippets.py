@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound
 from triage import inputs
 from triage.models import Snippet, Ticket
@@ -15,11 +17,11 @@ from triage.models import Snippet, Ticket
 MOST: Final = 100
 """So many snippets one team keeps."""
 SLOTS: Final[Mapping[str, str]] = {
-    "{customer}": "the customer's name",
-    "{reference}": "the code the customer knows",
-    "{me}": "your name",
-    "{team}": "the team's name",
-    "{organisation}": "the organisation's name",
+    "{customer}": marked("the customer's name"),
+    "{reference}": marked("the code the customer knows"),
+    "{me}": marked("your name"),
+    "{team}": marked("the team's name"),
+    "{organisation}": marked("the organisation's name"),
 }
 
 
@@ -48,23 +50,28 @@ def keep(given: Mapping[str, Any], *, by: Actor) -> Snippet:
     values = inputs.read(given, _FIELDS, required=("team", "name", "text"))
     team = Team.objects.filter(slug=values.pop("team"), is_active=True).first()
     if team is None or not by.may_see(team):
-        raise BadInput("There is no such team.", errors=(InputError("team", "Choose one of your teams."),))
+        raise BadInput(
+            gettext("There is no such team."), errors=(InputError("team", gettext("Choose one of your teams.")),)
+        )
     if not values["text"]:
-        raise BadInput("Write the words.", errors=(InputError("text", "Write the words."),))
+        raise BadInput(gettext("Write the words."), errors=(InputError("text", gettext("Write the words.")),))
     rows = Snippet.objects.filter(team=team)
     if rows.count() >= MOST and not rows.filter(name=values["name"]).exists():
-        raise BadInput(f"{team.name} keeps {MOST} snippets already. Delete one of them first.")
+        raise BadInput(
+            gettext("%(name)s keeps %(most)s snippets already. Delete one of them first.")
+            % {"name": team.name, "most": MOST}
+        )
     try:
         with transaction.atomic():
             return Snippet.objects.update_or_create(team=team, name=values["name"], defaults=values)[0]
     except IntegrityError:
-        raise BadInput("Somebody kept one of this name in this moment. Look at theirs first.") from None
+        raise BadInput(gettext("Somebody kept one of this name in this moment. Look at theirs first.")) from None
 
 
 def delete(number: int, *, by: Actor) -> None:
     snippet = Snippet.objects.select_related("team").filter(pk=number).first()
     if snippet is None or not by.may_see(snippet.team_id):
-        raise NotFound("There is no such snippet, or it is another team's.")
+        raise NotFound(gettext("There is no such snippet, or it is another team's."))
     snippet.delete()
 
 
@@ -75,7 +82,7 @@ def _fill(text: str, slots: Mapping[str, str]) -> str:
 
 
 _FIELDS: Mapping[str, inputs.Reader] = {
-    "team": inputs.line(40, "Choose a team."),
-    "name": inputs.line(60, "Give it a name."),
+    "team": inputs.line(40, marked("Choose a team.")),
+    "name": inputs.line(60, marked("Give it a name.")),
     "text": inputs.prose(5_000),
 }

@@ -12,6 +12,7 @@ from django.contrib.postgres.search import SearchQuery
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
@@ -106,13 +107,16 @@ def _where(field: str, value: search.Value, asker: Asker) -> Q:
         return _said(_NUMBERS[field], value)
     if field in _DAYS:
         return _day(_DAYS[field], value, asker)
-    raise SearchError(f'"{field}:" cannot be searched for yet. Leave it out.')
+    raise SearchError(gettext('"%(field)s:" cannot be searched for yet. Leave it out.') % {"field": field})
 
 
 def _context(name: str, value: search.Value) -> Q:
     """By containment, so that a name typed by a person never becomes part of a lookup."""
     if not isinstance(value, Is):
-        raise SearchError(f'"{CONTEXT}{name}" can only be asked for one value, as in {CONTEXT}batch:H4-2231.')
+        raise SearchError(
+            gettext('"%(context)s%(name)s" can only be asked for one value, as in %(context)sbatch:H4-2231.')
+            % {"context": CONTEXT, "name": name}
+        )
     return Q(item__context__contains={name: str(value.value)})
 
 
@@ -308,7 +312,9 @@ def _day(column: str, value: search.Value, asker: Asker) -> Q:
             edge = day + timedelta(days=1) if op in {">", "<="} else day
             return Q(**{f"{column}__{'lt' if op in {'<', '<='} else 'gte'}": _midnight(edge, asker)})
         case _:
-            raise SearchError(f'"{value}" is no day. Write it as 2026-03-31, today or <7d.')
+            raise SearchError(
+                gettext('"%(value)s" is no day. Write it as 2026-03-31, today or <7d.') % {"value": value}
+            )
 
 
 def _between(column: str, low: date, high: date, asker: Asker) -> Q:

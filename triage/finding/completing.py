@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.utils.translation import gettext
+
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
 from intake.models import Channel
@@ -34,7 +36,7 @@ def completions(text: str, *, tab: str, by: Actor, at: datetime) -> list[Complet
     name, colon, value = typed.removeprefix("-").partition(":")
     if not colon:
         known = [each for each in FIELDS if each.startswith(name.lower())] if name else list(FIELDS)
-        return [Completion(f"{each}:", FIELDS[each].about, f"{lead}{minus}{each}:") for each in known[:MOST]]
+        return [Completion(f"{each}:", gettext(FIELDS[each].about), f"{lead}{minus}{each}:") for each in known[:MOST]]
     field = ALIASES.get(name.lower(), name.lower())
     if field not in FIELDS:
         return []

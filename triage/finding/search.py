@@ -12,6 +12,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError
 from triage.finding.search_fields import ALIASES, CONTEXT, ENTITY, FIELDS, SearchField
 
@@ -23,7 +26,7 @@ class SearchError(BadInput):
     """The text is no query; `suggestion` is the whole text as it was probably meant, to be offered as a link."""
 
     code = "bad-search"
-    title = "The search cannot be understood"
+    title = marked("The search cannot be understood")
 
     def __init__(self, message: str, *, suggestion: str = "") -> None:
         super().__init__(
@@ -148,9 +151,12 @@ class Chip:
 def parse(text: str) -> Query:
     """The query this text stands for; the empty text finds everything."""
     if len(text) > LONGEST_QUERY:
-        raise SearchError(f"A search may have {LONGEST_QUERY} characters. Leave something out.")
+        raise SearchError(
+            gettext("A search may have %(longest_query)s characters. Leave something out.")
+            % {"longest_query": LONGEST_QUERY}
+        )
     if _UNREADABLE.search(text):
-        raise SearchError("The search contains characters that cannot be read. Type it again.")
+        raise SearchError(gettext("The search contains characters that cannot be read. Type it again."))
     return _Reader(text).query()
 
 
@@ -206,7 +212,10 @@ class _Reader:
         read = self._any()
         if not self._is_done():
             place = self.tokens[self.at].end()
-            raise SearchError(f'The bracket at place {place} closes nothing. Remove it, or add "(" before.')
+            raise SearchError(
+                gettext('The bracket at place %(place)s closes nothing. Remove it, or add "(" before.')
+                % {"place": place}
+            )
         return read
 
     def _tokens(self) -> Iterator[re.Match[str]]:
@@ -215,7 +224,9 @@ class _Reader:
         while at < end:
             token = _TOKEN.match(self.text, at)
             if token is None:  # the one thing that is no token is a quotation mark without its partner
-                raise SearchError("A quotation mark is not closed. Add one at the end.", suggestion=f'{self.text}"')
+                raise SearchError(
+                    gettext("A quotation mark is not closed. Add one at the end."), suggestion=f'{self.text}"'
+                )
             yield token
             at = token.end()
 
@@ -265,10 +276,12 @@ class _Reader:
     def _group(self) -> Query:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise SearchError(f"Brackets may be nested {DEEPEST} deep. Take some away.")
+            raise SearchError(
+                gettext("Brackets may be nested %(deepest)s deep. Take some away.") % {"deepest": DEEPEST}
+            )
         inside = self._any()
         if not self._next("close"):
-            raise SearchError('A bracket is not closed. Add ")" at the end.', suggestion=f"{self.text})")
+            raise SearchError(gettext('A bracket is not closed. Add ")" at the end.'), suggestion=f"{self.text})")
         self.depth -= 1
         return inside
 
@@ -282,7 +295,10 @@ class _Reader:
             field = FIELDS.get(name)
             example = _EXAMPLES.get(field.kind) if field else "H4-2231"
             example = example or next(iter(field.choices if field else ()), "") or "quality"
-            raise SearchError(f'Give a value after "{name}:", as in {name}:{example}.')
+            raise SearchError(
+                gettext('Give a value after "%(name)s:", as in %(name)s:%(example)s.')
+                % {"name": name, "example": example}
+            )
         return Where(name, tuple(dict.fromkeys(values)))
 
     def _field(self, token: re.Match[str]) -> str:
@@ -294,9 +310,11 @@ class _Reader:
         name = ALIASES.get(typed.lower(), typed.lower())
         if name not in FIELDS:
             near = difflib.get_close_matches(name, [*FIELDS, *ALIASES], n=1)
-            meant = f' Did you mean "{near[0]}:"?' if near else ""
+            unknown = gettext('There is no field "%(name)s".') % {"name": typed}
+            meant = gettext('Did you mean "%(near)s:"?') % {"near": near[0]} if near else ""
+            quote = gettext("To find the words themselves, put them in quotation marks.")
             raise SearchError(
-                f'There is no field "{typed}".{meant} To find the words themselves, put them in quotation marks.',
+                " ".join(filter(None, (unknown, meant, quote))),
                 suggestion=self._corrected(*token.span("field"))(near[0]) if near else "",
             )
         return name
@@ -328,7 +346,7 @@ def _pieces(values: str) -> Iterator[re.Match[str]]:
             yield piece
             at = piece.end()
             if at < len(values) and values[at] != ",":
-                raise SearchError("Put a comma between two values, as in team:quality,none.")
+                raise SearchError(gettext("Put a comma between two values, as in team:quality,none."))
         at += 1
 
 
@@ -343,13 +361,22 @@ def _value(name: str, piece: re.Match[str], corrected: Callable[[str], str]) -> 
         return Is(text)
     if field.kind == "choice":
         near = difflib.get_close_matches(text.lower(), field.choices, n=1, cutoff=0.5)
-        meant = f' Did you mean "{near[0]}"?' if near else f" Use one of {', '.join(field.choices)}."
+        meant = (
+            gettext('Did you mean "%(near)s"?') % {"near": near[0]}
+            if near
+            else gettext("Use one of %(known)s.") % {"known": ", ".join(field.choices)}
+        )
         suggestion = corrected(near[0]) if near else ""
-        raise SearchError(f'"{name}:" does not know "{text}".{meant}', suggestion=suggestion)
+        raise SearchError(
+            gettext('"%(name)s:" does not know "%(text)s". %(meant)s') % {"name": name, "text": text, "meant": meant},
+            suggestion=suggestion,
+        )
     value = _amount(field.kind, text)
     if value is None:
-        choices = "".join(f" or {name}:{choice}" for choice in field.choices)
-        raise SearchError(f'"{name}:" cannot read "{text}". Write {name}:{_EXAMPLES[field.kind]}{choices}.')
+        ways = gettext(" or ").join(f"{name}:{way}" for way in (_EXAMPLES[field.kind], *field.choices))
+        raise SearchError(
+            gettext('"%(name)s:" cannot read "%(text)s". Write %(ways)s.') % {"name": name, "text": text, "ways": ways}
+        )
     return value
 
 

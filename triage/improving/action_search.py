@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
 from feedback_portal.codes import action_number, theme_number
@@ -52,12 +53,15 @@ def _where(term: Where, user: User | None, today: date) -> Q:
     read = _FIELDS.get(term.field)
     if read is None:
         raise SearchError(
-            f"Actions cannot be searched by {term.field}. Use one of {', '.join(FIELDS)}, or plain words."
+            gettext("Actions cannot be searched by %(field)s. Use one of %(known)s, or plain words.")
+            % {"field": term.field, "known": ", ".join(FIELDS)}
         )
     found = Q()
     for value in term.values:
         if not isinstance(value, Is):
-            raise SearchError(f"{term.field} of an action is one of several words; leave out < and >.")
+            raise SearchError(
+                gettext("%(field)s of an action is one of several words; leave out < and >.") % {"field": term.field}
+            )
         found |= read(str(value.value), user, today)
     return found
 
@@ -73,7 +77,7 @@ def _is(word: str, user: User | None, today: date) -> Q:
         "resolved": Q(withdrawn_at=None, shipped_at__isnull=False),
     }
     if word not in states:
-        raise SearchError(f"An action is one of {', '.join(states)}.")
+        raise SearchError(gettext("An action is one of %(known)s.") % {"known": ", ".join(states)})
     return states[word]
 
 

@@ -38,11 +38,13 @@ def publish(action: Action, *, by: Actor, at: datetime, title: str, version: int
     """Put it on the public page: only what its verdict says worked, in words reviewed for customers."""
     if action.verdict != Action.Outcome.WORKED or action.withdrawn_at is not None or not action.public_text:
         raise NotThisStep(
-            "Only an action whose verdict is “Worked”, with a text for customers, is published: the page promises evidence."
+            gettext(
+                "Only an action whose verdict is “Worked”, with a text for customers, is published: the page promises evidence."
+            )
         )
     clean = clean_line(title, longest=160)
     if not clean:
-        message = "Give it a headline that customers understand."
+        message = gettext("Give it a headline that customers understand.")
         raise BadInput(message, errors=(InputError("public_title", message),))
     with transaction.atomic():
         done = change_row(action, version, public_title=clean, published_at=action.published_at or at)
@@ -52,7 +54,7 @@ def publish(action: Action, *, by: Actor, at: datetime, title: str, version: int
 
 def unpublish(action: Action, *, by: Actor, at: datetime, version: int | None = None) -> Action:
     if action.published_at is None:
-        raise NotThisStep(f"{action.reference} is not on the public page.")
+        raise NotThisStep(gettext("%(reference)s is not on the public page.") % {"reference": action.reference})
     with transaction.atomic():
         done = change_row(action, version, published_at=None)
         tell(action, ActionEvent.Type.UNPUBLISHED, {}, by=by, at=at)

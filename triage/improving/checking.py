@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Role, User
 from feedback_portal.accounts.permissions import Actor
@@ -59,10 +60,13 @@ def close(
     """Keep it and put it away: on its verdict, or for a written reason where there is none. `standard` says what became the rule
     and where else it helps."""
     if action.step != Step.CHECK or action.withdrawn_at is not None:
-        raise NotThisStep(f"{action.reference} can be closed once it has shipped and while its effect is checked.")
+        raise NotThisStep(
+            gettext("%(reference)s can be closed once it has shipped and while its effect is checked.")
+            % {"reference": action.reference}
+        )
     why = clean_text(exception if isinstance(exception, str) else "", longest=improvements.LONGEST_TEXT)
     if not action.verdict and not why:
-        message = "There is no verdict yet. Wait for it, or write why this is closed without one."
+        message = gettext("There is no verdict yet. Wait for it, or write why this is closed without one.")
         raise BadInput(message, errors=(InputError("exception", message),))
     rule = clean_text(standard if isinstance(standard, str) else "", longest=improvements.LONGEST_TEXT)
     changes: dict[str, Any] = {"step": Step.ACT, "standard": rule}
@@ -78,7 +82,9 @@ def close(
 def reopen(action: Action, *, by: Actor, at: datetime, because: str, version: int | None = None) -> Action:
     """Take it up again: what was kept did not hold."""
     if action.step not in {Step.CHECK, Step.ACT} or action.withdrawn_at is not None:
-        raise NotThisStep(f"{action.reference} is not done, so there is nothing to reopen.")
+        raise NotThisStep(
+            gettext("%(reference)s is not done, so there is nothing to reopen.") % {"reference": action.reference}
+        )
     with transaction.atomic():
         opened = change_row(action, version, step=Step.DO, reopened_at=at)
         tell(action, ActionEvent.Type.REOPENED, {"because": because}, by=by, at=at)

@@ -12,10 +12,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_text
 from triage import decisions, inputs, journal
@@ -43,13 +45,13 @@ class StaleAction(Refused):
 
     status = 409
     code = "stale-action"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 class NotThisStep(Refused):
     status = 409
     code = "not-this-step"
-    title = "The action cannot take that step now"
+    title = marked("The action cannot take that step now")
 
 
 def find(reference: str, *, by: Actor) -> Action:
@@ -58,7 +60,9 @@ def find(reference: str, *, by: Actor) -> Action:
     rows = Action.objects.visible_to(by).select_related("team", "stage", "owner")
     action = rows.filter(pk=number).first() if number else None
     if action is None:
-        raise NotFound("There is no such action, or it belongs to a team you are not in. Its team can tell you more.")
+        raise NotFound(
+            gettext("There is no such action, or it belongs to a team you are not in. Its team can tell you more.")
+        )
     return action
 
 
@@ -93,13 +97,19 @@ def change(action: Action, *, by: Actor, at: datetime, version: int | None = Non
 def link(action: Action, ticket: Ticket, *, by: Actor, at: datetime) -> None:
     """Say that this action answers this ticket."""
     if action.withdrawn_at is not None:
-        raise NotThisStep(f"{action.reference} was withdrawn. Choose an action that is under way, or create one.")
+        raise NotThisStep(
+            gettext("%(reference)s was withdrawn. Choose an action that is under way, or create one.")
+            % {"reference": action.reference}
+        )
     try:
         with transaction.atomic():
             ActionLink.objects.create(action=action, ticket=ticket, person=by.user, linked_at=at)
             journal.touch(ticket, [(Event.Type.ACTION_LINKED, {"action": action.reference})], by=by, at=at)
     except IntegrityError:
-        raise NotThisStep(f"{ticket.reference} is linked to {action.reference} already.") from None
+        raise NotThisStep(
+            gettext("%(reference)s is linked to %(reference2)s already.")
+            % {"reference": ticket.reference, "reference2": action.reference}
+        ) from None
 
 
 def answer(
@@ -114,7 +124,7 @@ def answer(
             number = action_number(action)
             found = Action.objects.visible_to(by).filter(pk=number).first() if number else None
             if found is None:
-                message = "There is no such action. Write its code, as in A-118, or plan a new one."
+                message = gettext("There is no such action. Write its code, as in A-118, or plan a new one.")
                 raise BadInput(message, errors=(InputError("action", message),))
         else:
             found = create(by=by, at=at, title=title, team=ticket.team.slug)
@@ -128,7 +138,10 @@ def unlink(action: Action, ticket: Ticket, *, by: Actor, at: datetime) -> None:
     with transaction.atomic():
         standing = ActionLink.objects.filter(action=action, ticket=ticket, unlinked_at=None)
         if not standing.update(unlinked_at=at):
-            raise NotThisStep(f"{ticket.reference} is not linked to {action.reference}.")
+            raise NotThisStep(
+                gettext("%(reference)s is not linked to %(reference2)s.")
+                % {"reference": ticket.reference, "reference2": action.reference}
+            )
         journal.touch(ticket, [(Event.Type.ACTION_UNLINKED, {"action": action.reference})], by=by, at=at)
 
 
@@ -137,10 +150,13 @@ def move(action: Action, *, by: Actor, at: datetime, step: str, version: int | N
     if step not in STEPS[action.step]:
         usual = ", ".join(sorted(str(Step(each).label) for each in STEPS[action.step]))
         raise NotThisStep(
-            f"From {Step(action.step).label} it can go to {usual}. To reach Check, ship it; to reach Act, close it."
+            gettext("From %(label)s it can go to %(usual)s. To reach Check, ship it; to reach Act, close it.")
+            % {"label": Step(action.step).label, "usual": usual}
         )
     if action.withdrawn_at is not None:
-        raise NotThisStep(f"{action.reference} was withdrawn, so it takes no more steps.")
+        raise NotThisStep(
+            gettext("%(reference)s was withdrawn, so it takes no more steps.") % {"reference": action.reference}
+        )
     if step == Step.DO:
         approved(action)
     with transaction.atomic():
@@ -155,11 +171,13 @@ def ship(action: Action, *, by: Actor, at: datetime, public_text: str, version: 
     """It is in the world, on to Check, with what customers will read; `telling` tells them. The first time counts: what is changed
     again after a check keeps the day it first shipped."""
     if action.step not in {Step.PLAN, Step.DO} or action.withdrawn_at is not None:
-        raise NotThisStep(f"{action.reference} has shipped or was withdrawn already.")
+        raise NotThisStep(
+            gettext("%(reference)s has shipped or was withdrawn already.") % {"reference": action.reference}
+        )
     approved(action)
     text = clean_text(public_text, longest=LONGEST_TEXT)
     if not text:
-        message = "Write what was changed, in words customers can read."
+        message = gettext("Write what was changed, in words customers can read.")
         raise BadInput(message, errors=(InputError("public_text", message),))
     with transaction.atomic():
         shipped = change_row(
@@ -181,7 +199,7 @@ def ship(action: Action, *, by: Actor, at: datetime, public_text: str, version: 
 def withdraw(action: Action, *, by: Actor, at: datetime, version: int | None = None) -> Action:
     """It will not be done, or not be kept; its tickets are open questions again."""
     if action.withdrawn_at is not None:
-        raise NotThisStep(f"{action.reference} was withdrawn already.")
+        raise NotThisStep(gettext("%(reference)s was withdrawn already.") % {"reference": action.reference})
     with transaction.atomic():
         withdrawn = change_row(action, version, withdrawn_at=at, published_at=None)
         tell(action, ActionEvent.Type.WITHDRAWN, {}, by=by, at=at)
@@ -232,7 +250,8 @@ def change_row(action: Action, version: int | None, **changes: Any) -> Action:
     if not Action.objects.filter(pk=action.pk, version=seen).update(version=F("version") + 1, **changes):
         current = Action.objects.select_related("team", "stage", "owner").get(pk=action.pk)
         raise StaleAction(
-            f"Somebody changed {action.reference} while you looked. Look at it as it is now, and decide again.",
+            gettext("Somebody changed %(reference)s while you looked. Look at it as it is now, and decide again.")
+            % {"reference": action.reference},
             extra={"current": summary(current)},
         )
     return Action.objects.select_related("team", "stage", "owner").get(pk=action.pk)
@@ -247,7 +266,8 @@ def approved(action: Action) -> None:
     """Refuse what needs an approval and has none."""
     if action.needs_approval and action.approved_at is None:
         raise NotThisStep(
-            f"{action.reference} needs the approval of a lead first. Ask one of {action.team} to approve it."
+            gettext("%(reference)s needs the approval of a lead first. Ask one of %(team)s to approve it.")
+            % {"reference": action.reference, "team": action.team}
         )
 
 
@@ -280,14 +300,14 @@ def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
     def team(given: Any) -> Team:
         found = Team.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
         if found is None or not by.may_see(found):
-            raise ValueError("There is no such team, or you are not in it.")
+            raise ValueError(gettext("There is no such team, or you are not in it."))
         return found
 
     def contributors(given: Any) -> list[Team]:
         slugs = inputs.lines(30, 40)(given)
         found = list(Team.objects.filter(slug__in=slugs, is_active=True))
         if len(found) != len(slugs):
-            raise ValueError("One of these teams does not exist.")
+            raise ValueError(gettext("One of these teams does not exist."))
         return found
 
     return _FIELDS | {"team": team, "contributors": contributors}
@@ -298,7 +318,7 @@ def _stage(given: Any) -> Stage | None:
         return None
     stage = Stage.objects.filter(slug=given).first() if isinstance(given, str) else None
     if stage is None:
-        raise ValueError("There is no such stage.")
+        raise ValueError(gettext("There is no such stage."))
     return stage
 
 
@@ -309,7 +329,7 @@ def _owner(given: Any) -> User | None:
         User.objects.filter(email=given.strip().lower(), is_active=True).first() if isinstance(given, str) else None
     )
     if person is None:
-        raise ValueError("Nobody here has this address.")
+        raise ValueError(gettext("Nobody here has this address."))
     return person
 
 
@@ -328,12 +348,12 @@ def _causes(given: Any) -> list[dict[str, str]]:
             for bone, colon, text in parts
         ]
     if not isinstance(given, list) or len(given) > 60 or not all(isinstance(each, Mapping) for each in given):
-        raise ValueError("Write at most 60 causes, one a line.")
+        raise ValueError(gettext("Write at most 60 causes, one a line."))
     causes = []
     for each in given:
         bone, text = each.get("bone", ""), inputs.line(300)(each.get("text", ""))
         if bone and bone not in BONES:
-            raise ValueError(f"A cause hangs on one of {', '.join(BONES)}, or on none.")
+            raise ValueError(gettext("A cause hangs on one of %(known)s, or on none.") % {"known": ", ".join(BONES)})
         causes += [{"bone": bone, "text": text}] if text else []
     return causes
 
@@ -342,7 +362,7 @@ def _whys(given: Any) -> list[str]:
     """Up to ten answers in their order; one may be the same as another."""
     parts = given.splitlines() if isinstance(given, str) else given
     if not isinstance(parts, list) or len(parts) > 10:
-        raise ValueError("Ask why ten times at most.")
+        raise ValueError(gettext("Ask why ten times at most."))
     return [clean for part in parts if (clean := inputs.line(300)(part))]
 
 
@@ -352,11 +372,11 @@ def as_day(given: Any) -> date | None:
     try:
         return date.fromisoformat(given)
     except (TypeError, ValueError):
-        raise ValueError("Write the day as 2026-03-31.") from None
+        raise ValueError(gettext("Write the day as 2026-03-31.")) from None
 
 
 _FIELDS: dict[str, inputs.Reader] = {
-    "title": inputs.line(160, "Say in a few words what will be changed."),
+    "title": inputs.line(160, marked("Say in a few words what will be changed.")),
     "problem": inputs.prose(LONGEST_TEXT),
     "kind": inputs.choice(Action.Kind.values),
     "stage": _stage,

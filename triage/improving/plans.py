@@ -5,10 +5,13 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Role, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import theme_number
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
 from intake.exposures import KINDS
 from triage import inputs
@@ -23,22 +26,27 @@ def expect(action: Action, *, by: Actor, at: datetime, version: int | None = Non
     """Say what it should move: theme (code) or topic (slug), segment, product, measure, exposure, direction, by_percent, shape,
     lag_days, control (code of a theme). Once it has taken effect nothing of this may change any more: whoever chooses the
     question after seeing the answer finds what they look for."""
-    has_taken_effect = (
-        action.shipped_at is not None and action.effective_from is not None and action.effective_from <= at.date()
-    )
-    if has_taken_effect and Expectation.objects.filter(action=action).exclude(theme=None, topic=None).exists():
+    began = action.effective_from if action.shipped_at is not None else None
+    has_taken_effect = began is not None and began <= at.date()
+    if (
+        began is not None
+        and has_taken_effect
+        and Expectation.objects.filter(action=action).exclude(theme=None, topic=None).exists()
+    ):
         raise NotThisStep(
-            f"{action.reference} takes effect since {action.effective_from:%-d %B}. What it should move was said before, and"
-            " stays. To look at something else, plan another action."
+            gettext(
+                "%(reference)s takes effect since %(effective_from)s. What it should move was said before, and stays. To look at something else, plan another action."
+            )
+            % {"reference": action.reference, "effective_from": date_format(began, "LONG_DAY")}
         )
     values = inputs.read(details, _readers(by))
     theme, topic, control = values.get("theme"), values.get("topic"), values.get("control")
     if (theme is None) == (topic is None):
-        raise _wrong("theme", "Choose one theme or one topic that it should move.")
+        raise _wrong("theme", gettext("Choose one theme or one topic that it should move."))
     if control is not None and control == theme:
-        raise _wrong("control", "Compare with another theme, one that the action does not touch.")
+        raise _wrong("control", gettext("Compare with another theme, one that the action does not touch."))
     if values.get("measure") == Expectation.Measure.RATE and not values.get("exposure"):
-        raise _wrong("exposure", "Choose what the rate is taken per: units shipped, orders or visits.")
+        raise _wrong("exposure", gettext("Choose what the rate is taken per: units shipped, orders or visits."))
     with transaction.atomic():
         change_row(action, version)
         found, _ = Expectation.objects.update_or_create(action=action, defaults=values)
@@ -50,11 +58,14 @@ def expect(action: Action, *, by: Actor, at: datetime, version: int | None = Non
 def approve(action: Action, *, by: Actor, at: datetime, version: int | None = None) -> Action:
     """A lead of its team, a manager or an administrator agrees to the plan as it is. Nobody approves what they own."""
     if by.user is None or by.user.role not in {Role.LEAD, Role.MANAGER, Role.ADMIN} or not by.may_see(action.team_id):
-        raise NotAllowed(f"A lead of {action.team}, a manager or an administrator can approve it. Ask one of them.")
+        raise NotAllowed(
+            gettext("A lead of %(team)s, a manager or an administrator can approve it. Ask one of them.")
+            % {"team": action.team}
+        )
     if by.user.pk == action.owner_id:
-        raise NotAllowed("Whoever owns an action does not approve it. Ask another lead.")
+        raise NotAllowed(gettext("Whoever owns an action does not approve it. Ask another lead."))
     if action.approved_at is not None:
-        raise NotThisStep(f"{action.reference} was approved already.")
+        raise NotThisStep(gettext("%(reference)s was approved already.") % {"reference": action.reference})
     with transaction.atomic():
         done = change_row(action, version, approved_by=by.user, approved_at=at)
         tell(action, ActionEvent.Type.APPROVED, {}, by=by, at=at)
@@ -65,7 +76,7 @@ def comment(action: Action, *, by: Actor, at: datetime, text: str) -> None:
     """What colleagues should know; it stays."""
     clean = inputs.prose(improvements.LONGEST_TEXT)(text)
     if not clean:
-        raise _wrong("text", "Write something first.")
+        raise _wrong("text", gettext("Write something first."))
     tell(action, ActionEvent.Type.COMMENTED, {"text": clean}, by=by, at=at)
 
 
@@ -79,7 +90,10 @@ def add_step(
         # The action's row is the lock under which its steps are counted.
         Action.objects.select_for_update().get(pk=action.pk)
         if action.steps.count() >= MOST_STEPS:
-            raise NotThisStep(f"{action.reference} has {MOST_STEPS} steps. Plan a second action for the rest.")
+            raise NotThisStep(
+                gettext("%(reference)s has %(most_steps)s steps. Plan a second action for the rest.")
+                % {"reference": action.reference, "most_steps": MOST_STEPS}
+            )
         step = ActionStep.objects.create(action=action, **values)
         tell(action, ActionEvent.Type.STEPPED, {"added": step.text}, by=by, at=at)
     return step
@@ -105,13 +119,16 @@ def _step(action: Action, number: int) -> ActionStep:
     _open(action)
     found = ActionStep.objects.select_for_update().filter(action=action, pk=number).first()
     if found is None:
-        raise NotFound("There is no such step (any more). Reload the action.")
+        raise NotFound(gettext("There is no such step (any more). Reload the action."))
     return found
 
 
 def _open(action: Action) -> None:
     if action.withdrawn_at is not None or action.step == Action.Step.ACT:
-        raise NotThisStep(f"{action.reference} is closed, so its steps stand. Reopen it to change them.")
+        raise NotThisStep(
+            gettext("%(reference)s is closed, so its steps stand. Reopen it to change them.")
+            % {"reference": action.reference}
+        )
 
 
 def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
@@ -121,7 +138,9 @@ def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
         number = theme_number(given) if isinstance(given, str) else None
         found = Theme.objects.living().visible_to(by).filter(pk=number).first() if number else None
         if found is None:
-            raise ValueError("There is no such theme, or it was joined into another. Choose one from the list.")
+            raise ValueError(
+                gettext("There is no such theme, or it was joined into another. Choose one from the list.")
+            )
         return found
 
     return _EXPECTATION | {"theme": theme, "control": theme}
@@ -132,7 +151,7 @@ def _topic(given: Any) -> Topic | None:
         return None
     found = Topic.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
     if found is None:
-        raise ValueError("There is no such topic.")
+        raise ValueError(gettext("There is no such topic."))
     return found
 
 
@@ -153,7 +172,7 @@ def _person(given: Any) -> User | None:
         return None
     found = User.objects.filter(email=str(given).strip().lower(), is_active=True).first()
     if found is None:
-        raise ValueError("Nobody here has this address.")
+        raise ValueError(gettext("Nobody here has this address."))
     return found
 
 
@@ -169,7 +188,7 @@ _EXPECTATION: dict[str, inputs.Reader] = {
     "lag_days": _lag,
 }
 _STEP: dict[str, inputs.Reader] = {
-    "text": inputs.line(300, "Say what is to be done."),
+    "text": inputs.line(300, marked("Say what is to be done.")),
     "owner": _person,
     "due_at": improvements.as_day,
 }

@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db.models import Count, Q, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Stage, Team
 from feedback_portal.accounts.permissions import Actor
@@ -94,7 +95,7 @@ def draw(*, by: Actor, at: datetime) -> Map:
 def find(slug: str) -> Stage:
     stage = Stage.objects.filter(slug=slug).first()
     if stage is None:
-        raise NotFound("There is no such stage. Choose one from the map.")
+        raise NotFound(gettext("There is no such stage. Choose one from the map."))
     return stage
 
 

@@ -10,8 +10,10 @@ from django.db import transaction
 from django.db.models import IntegerField, Q, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Now
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.pending import Drained, drain
 from feedback_portal.refusals import BadInput, InputError, Refused
 from intake.cleaning import clean_text
@@ -27,13 +29,13 @@ PART: Final = 200
 ASK_AFTER: Final = timedelta(weeks=4)
 _LEASE: Final = timedelta(minutes=5)
 WHY: Final[Mapping[str, str]] = {
-    "told": "are written to",
-    "same_person": "said it more than once and get one mail",
-    "no_address": "left no address",
-    "no_consent": "did not ask to be written to",
-    "opted_out": "want no mails",
-    "too_many": f"had {notifications.CHANGES_A_DAY} such mails today",
-    "gone": "are gone",
+    "told": marked("are written to"),
+    "same_person": marked("said it more than once and get one mail"),
+    "no_address": marked("left no address"),
+    "no_consent": marked("did not ask to be written to"),
+    "opted_out": marked("want no mails"),
+    "too_many": marked("had 3 such mails today"),
+    "gone": marked("are gone"),
 }
 
 
@@ -72,17 +74,19 @@ def review(action: Action, *, most: int = 3) -> dict[str, Any]:
 def approve(action: Action, *, by: Actor, at: datetime, texts: Mapping[str, str]) -> Telling:
     """Send it on its way: the open tickets end as shipped, and each customer is written to once. `texts` by language, "" for others."""
     if action.shipped_at is None or action.withdrawn_at is not None:
-        raise NotThisStep(f"{action.reference} has not shipped, so there is nothing to tell yet.")
+        raise NotThisStep(
+            gettext("%(reference)s has not shipped, so there is nothing to tell yet.") % {"reference": action.reference}
+        )
     clean = {language: clean_text(text, longest=improvements.LONGEST_TEXT) for language, text in texts.items()}
     clean = {language: text for language, text in clean.items() if text and language in {"", *dict(settings.LANGUAGES)}}
     if not clean.get(""):
-        message = "Write what was changed, in words customers can read."
+        message = gettext("Write what was changed, in words customers can read.")
         raise BadInput(message, errors=(InputError("text", message),))
     with transaction.atomic():
         # Two who approve at once: the second finds the first.
         Action.objects.select_for_update().get(pk=action.pk)
         if TellingPart.objects.waiting().filter(telling__action=action, asks=False).exists():
-            raise NotThisStep("These customers are being told right now.")
+            raise NotThisStep(gettext("These customers are being told right now."))
         told = Telling.objects.create(action=action, texts=clean, person=by.user, key=by.key, approved_at=at)
         numbers = list(voices(action).values_list("pk", flat=True))
         _write_parts(told, numbers, asks=False)
@@ -140,7 +144,7 @@ def progress(action: Action) -> dict[str, Any] | None:
         "telling": telling,
         "waiting": parts.waiting().count(),
         "parked": parts.parked().count(),
-        "counts": [(sums[why], words) for why, words in WHY.items() if sums[why]],
+        "counts": [(sums[why], gettext(words)) for why, words in WHY.items() if sums[why]],
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
@@ -89,9 +90,9 @@ def answer(number: int, said: Said, *, by: Actor, at: datetime) -> AuditedItem:
         audited = _hold(number, by)
         given = list(audited.answers.exclude(seat=None).order_by("seat"))
         if audited.state == State.DISPUTED and not by.may_steer:
-            raise NotAllowed("Two people have answered this one. A lead or a manager settles it.")
+            raise NotAllowed(gettext("Two people have answered this one. A lead or a manager settles it."))
         if audited.state not in {State.OPEN, State.DISPUTED}:
-            raise NotNow("This one is done: others have answered it meanwhile. Go on with the next.")
+            raise NotNow(gettext("This one is done: others have answered it meanwhile. Go on with the next."))
         mine = AuditAnswer.objects.create(
             audited=audited,
             person=_person(by),
@@ -108,11 +109,13 @@ def answer(number: int, said: Said, *, by: Actor, at: datetime) -> AuditedItem:
 def skip(number: int, *, reason: str, by: Actor, at: datetime) -> None:
     """Leave it to others, and say why; what too many skip is given up."""
     if reason not in AuditAnswer.Skipped.values:
-        raise BadInput("Choose a reason from the list.", errors=(InputError("reason", "Choose a reason."),))
+        raise BadInput(
+            gettext("Choose a reason from the list."), errors=(InputError("reason", gettext("Choose a reason.")),)
+        )
     with transaction.atomic():
         audited = _hold(number, by)
         if audited.state == State.DISPUTED and not by.may_steer:
-            raise NotNow("This one is done: others have answered it meanwhile. Go on with the next.")
+            raise NotNow(gettext("This one is done: others have answered it meanwhile. Go on with the next."))
         AuditAnswer.objects.create(audited=audited, person=_person(by), skipped=reason, answered_at=at)
         skips = audited.answers.exclude(skipped="").exclude(skipped=AuditAnswer.Skipped.KNOWN).count()
         if skips >= MOST_SKIPS and audited.state in {State.OPEN, State.DISPUTED}:
@@ -185,34 +188,36 @@ def _hold(number: int, by: Actor) -> AuditedItem:
     rows = _visible(AuditedItem.objects.all(), by).select_for_update(of=("self",))
     audited = rows.filter(pk=number).first()
     if audited is None:
-        raise NotFound("This item is not, or no longer, in an audit for you. Go on with the next.")
+        raise NotFound(gettext("This item is not, or no longer, in an audit for you. Go on with the next."))
     # Asked once the row is ours: whoever closes the audit takes every row of it first.
     if not Audit.objects.filter(pk=audited.audit_id, closed_at=None).exists():
-        raise NotNow("This audit is closed. Go on with the next item.")
+        raise NotNow(gettext("This audit is closed. Go on with the next item."))
     if audited.answers.filter(person=by.user).exists():
-        raise NotNow("You have answered this one already. Go on with the next.")
+        raise NotNow(gettext("You have answered this one already. Go on with the next."))
     return audited
 
 
 def _person(by: Actor) -> User:
     if by.user is None:
-        raise NotAllowed("Only people label items for an audit.")
+        raise NotAllowed(gettext("Only people label items for an audit."))
     return by.user
 
 
 def _checked(said: Said, by: Actor) -> Said:
     topics = list(dict.fromkeys(said.topics))
     known = set(Topic.objects.filter(is_active=True, slug__in=topics).values_list("slug", flat=True))
-    errors = [] if known == set(topics) else [InputError("topic", "Choose topics from the list.")]
+    errors = [] if known == set(topics) else [InputError("topic", gettext("Choose topics from the list."))]
     if len(topics) > MOST_TOPICS:
-        errors.append(InputError("topic", f"Choose {MOST_TOPICS} topics at most."))
+        errors.append(
+            InputError("topic", gettext("Choose %(most_topics)s topics at most.") % {"most_topics": MOST_TOPICS})
+        )
     team = said.team if asks_team(by) else None
     if asks_team(by) and not Team.objects.filter(slug=team or "", is_active=True).exists():
-        errors.append(InputError("team", "Choose the team that should have it."))
+        errors.append(InputError("team", gettext("Choose the team that should have it.")))
     if said.sentiment and said.sentiment not in SENTIMENTS:
-        errors.append(InputError("sentiment", "Choose how it sounds from the list, or leave it open."))
+        errors.append(InputError("sentiment", gettext("Choose how it sounds from the list, or leave it open.")))
     if errors:
-        raise BadInput("Correct what is marked and save it again.", errors=tuple(errors))
+        raise BadInput(gettext("Correct what is marked and save it again."), errors=tuple(errors))
     return Said(topics, team, said.sentiment)
 
 

@@ -5,8 +5,10 @@ from datetime import datetime
 import structlog
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import NotAllowed, NotFound, Refused
 from triage import refining
 from triage.models import Artefact, ModelVersion, Training
@@ -23,7 +25,7 @@ class CannotUse(Refused):
 
     status = 409
     code = "cannot-use-model"
-    title = "This version cannot be used"
+    title = marked("This version cannot be used")
 
 
 def in_words() -> str:
@@ -47,13 +49,16 @@ def use(number: int, *, by: Actor, at: datetime) -> ModelVersion:
     with transaction.atomic():
         wanted = ModelVersion.objects.filter(pk=number).first()
         if wanted is None:
-            raise NotFound("There is no such version. Choose one from the list.")
+            raise NotFound(gettext("There is no such version. Choose one from the list."))
         current = locked(wanted.field)
         wanted.refresh_from_db(fields=["state", "artefact"])
         if wanted.state == ModelVersion.State.ACTIVE:
-            raise CannotUse("This version is in use already.")
+            raise CannotUse(gettext("This version is in use already."))
         if wanted.artefact_id is None and wanted.corrections:
-            raise CannotUse(f"Only the figures of this version are kept. Choose one of the newest {KEPT}.")
+            raise CannotUse(
+                gettext("Only the figures of this version are kept. Choose one of the newest %(kept)s.")
+                % {"kept": KEPT}
+            )
         back = current is not None and wanted.pk < current.pk
         why = Refinement.Why.ROLLED_BACK if back else Refinement.Why.PROMOTED
         take_over(wanted, current, at=at, why=why, by=by, pin=back)
@@ -66,7 +71,7 @@ def pin(number: int, *, by: Actor, at: datetime, pinned: bool) -> ModelVersion:
     _may(by)
     rows = ModelVersion.objects.active().filter(pk=number)
     if not rows.update(pinned_at=at if pinned else None):
-        raise CannotUse("This version is not in use (any more), so it cannot be pinned. Reload the page.")
+        raise CannotUse(gettext("This version is not in use (any more), so it cannot be pinned. Reload the page."))
     version = rows.get()
     if not pinned:
         train_now(version.field, by=by)
@@ -77,7 +82,7 @@ def train_now(field: str, *, by: Actor) -> None:
     """Train this field with the next free worker, instead of a minute after the next correction."""
     _may(by)
     if field not in Field.values:
-        raise NotFound("There is no such model. Choose one from the list.")
+        raise NotFound(gettext("There is no such model. Choose one from the list."))
     with transaction.atomic():
         mark_for_training([field], wait=0)
         Training.objects.waiting().filter(field=field, attempts=0).update(next_attempt_at=Now())
@@ -122,4 +127,4 @@ def forget_old(field: str) -> None:
 
 def _may(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may choose what the portal goes by. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may choose what the portal goes by. Ask one of them."))

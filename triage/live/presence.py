@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_number
@@ -32,7 +33,7 @@ SELECT doing FROM before
 def say(ticket: Ticket, doing: str, *, by: Actor, at: datetime) -> None:
     """This person is at the ticket and does this; colleagues are told when that is news."""
     if doing not in Presence.Doing.values:
-        message = f"Write one of {', '.join(Presence.Doing.values)}."
+        message = gettext("Write one of %(known)s.") % {"known": ", ".join(Presence.Doing.values)}
         raise BadInput(message, errors=(InputError("doing", message),))
     assert by.user is not None
     with transaction.atomic(), connection.cursor() as cursor:

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from feedback_portal.accounts.models import User
+from feedback_portal.languages import said
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
 
 
@@ -24,7 +25,7 @@ class Reevaluation(models.Model):
         indexes = [models.Index(fields=["-asked_at"], name="reevaluation_newest")]
 
     def __str__(self) -> str:
-        return f"{self.asked_at:%-d %B %Y}, because {self.because}"
+        return f"{self.asked_at:%-d %B %Y}, because {said(self.because)}"
 
 
 class ReevaluationBatch(PendingWork):

@@ -8,6 +8,7 @@ from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from feedback_portal.accounts.models import Team, User
+from feedback_portal.languages import said
 from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
 from intake.models import FeedbackItem
 from triage.models.topics import Topic
@@ -167,4 +168,4 @@ class RuleProposal(models.Model):
         indexes = [models.Index(fields=["-found_at"], name="rule_proposal_open", condition=Q(status="open"))]
 
     def __str__(self) -> str:
-        return self.says
+        return said(self.says)

@@ -8,8 +8,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake import erasure_ledger, privacy, traces
 from intake.cleaning import clean_line
@@ -21,12 +23,14 @@ RECTIFIABLE: Mapping[str, int] = {"name": 200, "email": 254, "language": 12}
 """What may be corrected, and how long it may be."""
 
 KEPT = (
-    "Ratings, topics and times stay, for they are counted; nothing says whose they were.",
-    "The sender's own id of each message and the hash of its bytes stay, so that it is not taken in again.",
-    "The company they belong to stays, since it is no person.",
-    "What colleagues wrote about improvements stays; look there yourself if somebody was named.",
-    "Issues that were made of their words in a tracker stay there, and so does what webhooks told other systems; erase it there.",
-    "Their address stays as a keyed hash, by which a restored backup is noticed.",
+    marked("Ratings, topics and times stay, for they are counted; nothing says whose they were."),
+    marked("The sender's own id of each message and the hash of its bytes stay, so that it is not taken in again."),
+    marked("The company they belong to stays, since it is no person."),
+    marked("What colleagues wrote about improvements stays; look there yourself if somebody was named."),
+    marked(
+        "Issues that were made of their words in a tracker stay there, and so does what webhooks told other systems; erase it there."
+    ),
+    marked("Their address stays as a keyed hash, by which a restored backup is noticed."),
 )
 _AT_ONCE = 200
 _ON_REQUEST = "The person was erased on request. It stays counted, without its words."
@@ -35,7 +39,7 @@ _ON_REQUEST = "The person was erased on request. It stays counted, without its w
 class AlreadyErased(Refused):
     status = 409
     code = "already-erased"
-    title = "Nobody is left here"
+    title = marked("Nobody is left here")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,10 @@ def find(word: str) -> list[Customer]:
     else:
         found = list(rows.filter(email__iexact=word).exclude(email="").order_by("pk"))
     if not found:
-        raise NotFound(f"Nobody is known by “{word[:254]}”. Look for an e-mail address or a customer's number.")
+        raise NotFound(
+            gettext("Nobody is known by “%(word)s”. Look for an e-mail address or a customer's number.")
+            % {"word": word[:254]}
+        )
     return found
 
 
@@ -71,7 +78,12 @@ def rectify(customer: Customer, given: Mapping[str, str], *, by: User | None, at
     errors, wanted = [], {}
     for name, text in given.items():
         if name not in RECTIFIABLE:
-            errors.append(InputError(name, f"This cannot be corrected. Correct one of: {', '.join(RECTIFIABLE)}."))
+            errors.append(
+                InputError(
+                    name,
+                    gettext("This cannot be corrected. Correct one of: %(known)s.") % {"known": ", ".join(RECTIFIABLE)},
+                )
+            )
             continue
         wanted[name] = clean_line(text, longest=RECTIFIABLE[name])
     if email := wanted.get("email"):
@@ -79,9 +91,9 @@ def rectify(customer: Customer, given: Mapping[str, str], *, by: User | None, at
         try:
             validate_email(email)
         except ValidationError:
-            errors.append(InputError("email", "Write an address like name@example.com, or leave it empty."))
+            errors.append(InputError("email", gettext("Write an address like name@example.com, or leave it empty.")))
     if errors:
-        raise BadInput("Correct what is marked and send it again.", errors=tuple(errors))
+        raise BadInput(gettext("Correct what is marked and send it again."), errors=tuple(errors))
     with transaction.atomic():
         row = Customer.objects.select_for_update().get(pk=customer.pk)
         changed = [name for name, text in wanted.items() if getattr(row, name) != text]
@@ -96,7 +108,7 @@ def rectify(customer: Customer, given: Mapping[str, str], *, by: User | None, at
             with transaction.atomic():
                 Customer.objects.filter(pk=row.pk).update(**{name: wanted[name] for name in changed})
         except IntegrityError:
-            message = "Another customer is known by this address alone. Look at both before you change one."
+            message = gettext("Another customer is known by this address alone. Look at both before you change one.")
             raise BadInput(message, errors=(InputError("email", message),)) from None
         DataRequest.objects.create(kind=DataRequest.Kind.RECTIFIED, customer=row, person=by, fields=changed, at=at)
     customer.refresh_from_db()
@@ -146,7 +158,7 @@ def erase_again(*, at: datetime) -> tuple[int, list[erasure_ledger.Returned]]:
 
 def _alive(customer: Customer) -> None:
     if customer.erased_at is not None:
-        raise AlreadyErased("This person was erased already; there is nothing left to give out or to change.")
+        raise AlreadyErased(gettext("This person was erased already; there is nothing left to give out or to change."))
 
 
 def _known(customers: Sequence[Customer]) -> traces.Person:

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from django.core.files.storage import default_storage
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import User
 from feedback_portal.sealing import Unsealable
@@ -26,7 +27,7 @@ def export(customers: Sequence[Customer], target: IO[bytes], *, by: User | None,
     they are is not in it."""
     for customer in customers:
         if customer.erased_at is not None:
-            raise persons.AlreadyErased("This person was erased already; there is nothing left to give out.")
+            raise persons.AlreadyErased(gettext("This person was erased already; there is nothing left to give out."))
     count = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         _write(archive, "person.json", [_person(each) for each in customers])

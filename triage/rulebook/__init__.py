@@ -6,9 +6,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max, Q
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound, Refused
 from triage import inputs, rules
 from triage.models import BackTest, Rule, RuleVersion, Topic
@@ -21,7 +23,7 @@ LAST_PLACE = 1_000_000
 class StaleRule(Refused):
     status = 409
     code = "stale-rule"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 def create_rule(given: Any, *, by: Actor, at: datetime, first: bool = False) -> Rule:
@@ -61,7 +63,7 @@ def change_rule(rule: Rule, given: Any, *, by: Actor, at: datetime, version: int
             raise _taken() from None
         if not changed:
             raise StaleRule(
-                "Somebody changed this rule while you looked. Look at it as it is now, and change it again."
+                gettext("Somebody changed this rule while you looked. Look at it as it is now, and change it again.")
             )
         rule.refresh_from_db()
         _remember(rule)
@@ -75,7 +77,7 @@ def move_rule(rule: Rule, *, up: bool, by: Actor, at: datetime) -> bool:
         ordered = sorted(_all_held(), key=lambda one: (one.position, one.pk))
         index = next((index for index, one in enumerate(ordered) if one.pk == rule.pk), None)
         if index is None:
-            raise NotFound("This rule is gone. Look at the list as it is now.")
+            raise NotFound(gettext("This rule is gone. Look at the list as it is now."))
         other = index - 1 if up else index + 1
         if not 0 <= other < len(ordered):
             return False
@@ -102,7 +104,7 @@ def restore_version(rule: Rule, number: int, *, by: Actor, at: datetime, version
     """Bring back what an earlier version said and did, as a new version; its place in the order stays as it is."""
     earlier = rule.versions.filter(number=number).first()
     if earlier is None:
-        raise NotFound("There is no such version of this rule.")
+        raise NotFound(gettext("There is no such version of this rule."))
     values = {"name": earlier.name, "definition": earlier.definition}
     return change_rule(rule, values, by=by, at=at, version=version)
 
@@ -114,7 +116,7 @@ def _all_held() -> list[Rule]:
 
 def may_write(by: Actor) -> None:
     if not by.may_set_up:
-        raise NotAllowed("Only administrators may change rules. Ask one of them.")
+        raise NotAllowed(gettext("Only administrators may change rules. Ask one of them."))
 
 
 def checked(given: Any) -> dict[str, Any]:
@@ -124,7 +126,10 @@ def checked(given: Any) -> dict[str, Any]:
         known = _KNOWN.get(act.verb)
         if known is not None and not known.filter(**{_KEY[act.verb]: act.argument}).exists():
             argument = rules.VERBS[act.verb]
-            raise rules.RuleError(f"then.{place}.{argument}", f'There is no {argument} "{act.argument}".')
+            raise rules.RuleError(
+                f"then.{place}.{argument}",
+                gettext(_UNKNOWN[argument]) % {"name": act.argument},
+            )
     return rules.dump(rule)
 
 
@@ -153,10 +158,15 @@ def _remember(rule: Rule) -> None:
 
 
 def _taken() -> BadInput:
-    message = "There is a rule with this name already. Choose another."
+    message = gettext("There is a rule with this name already. Choose another.")
     return BadInput(message, errors=(InputError("name", message),))
 
 
+_UNKNOWN: Mapping[str, str] = {
+    "team": marked('There is no team "%(name)s".'),
+    "topic": marked('There is no topic "%(name)s".'),
+    "person": marked('There is no person "%(name)s".'),
+}
 _KNOWN: Mapping[str, Any] = {
     "route": Team.objects.filter(is_active=True),
     "also": Team.objects.filter(is_active=True),
@@ -166,7 +176,7 @@ _KNOWN: Mapping[str, Any] = {
 _KEY = {"route": "slug", "also": "slug", "tag": "slug", "assign": "email__iexact"}
 
 _RULE: Mapping[str, inputs.Reader] = {
-    "name": inputs.line(120, "Give it a name."),
+    "name": inputs.line(120, marked("Give it a name.")),
     "position": inputs.number(0, LAST_PLACE),
     "definition": checked,
     "is_enabled": inputs.flag,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.pending import Drained, GiveUp, drain_outside
 from feedback_portal.refusals import BadInput, InputError
@@ -38,7 +40,7 @@ def ask(
     given up for it. `BadInput` names the first place that is wrong."""
     rulebook.may_write(by)
     if type(items) is not int or not 1 <= items <= MOST:
-        message = f"Try it on 1 to {MOST} items."
+        message = gettext("Try it on 1 to %(most)s items.") % {"most": MOST}
         raise BadInput(message, errors=(InputError("items", message),))
     checked = rulebook.checked(definition)
     if rule is not None:
@@ -130,7 +132,7 @@ def _run(back_test: BackTest) -> dict[str, Any] | None:
         edited = rule if rule is not None else Rule(name=back_test.name)
         new = standing(edited, back_test.definition, position=back_test.position)
     except BadInput as refused:
-        raise GiveUp(f"A rule cannot be read any more: {refused.message}") from refused
+        raise GiveUp(gettext("A rule cannot be read any more: %(message)s") % {"message": refused.message}) from refused
 
     def tell(looked_at: int) -> bool:
         mine = BackTest.objects.filter(pk=back_test.pk, cancelled_at=None, lease_token=back_test.lease_token)

@@ -4,7 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
+from django.utils.translation import gettext
+
 from feedback_portal.accounts.models import Team, User
+from feedback_portal.languages import language_name
+from feedback_portal.marking import marked
 from intake.connectors.base import SCALES
 from intake.models import Account, Channel
 from triage.models import Analysis, Pattern, Topic
@@ -16,45 +20,50 @@ Choice = tuple[str, str]
 """A value and how it is called."""
 
 GROUPS: Final[Sequence[tuple[str, Sequence[Choice]]]] = (
-    ("What was said", (("text", "Text"), ("title", "Title"), ("language", "Language"), ("sentiment", "Mood"), ("urgency", "Urgency"))),
-    ("What it is about", (
-        ("topic", "Topic"), ("theme", "Theme"), ("product", "Product"), ("product_version", "Version"), (ENTITY, "Found by the pattern …"),
-        ("spam", "Looks like spam"),
+    (marked("What was said"), (("text", marked("Text")), ("title", marked("Title")), ("language", marked("Language")), ("sentiment", marked("Mood")), ("urgency", marked("Urgency")))),
+    (marked("What it is about"), (
+        ("topic", marked("Topic")), ("theme", marked("Theme")), ("product", marked("Product")), ("product_version", marked("Version")), (ENTITY, marked("Found by the pattern …")),
+        ("spam", marked("Looks like spam")),
     )),
-    ("How it came", (
-        ("channel", "Channel"), ("connector", "Kind of channel"), ("country", "Country"), ("place", "Place"),
-        ("received_hour", "Hour it arrived (0 to 23)"), ("received_weekday", "Day it arrived"), (CONTEXT, "Detail that came with it …"),
+    (marked("How it came"), (
+        ("channel", marked("Channel")), ("connector", marked("Kind of channel")), ("country", marked("Country")), ("place", marked("Place")),
+        ("received_hour", marked("Hour it arrived (0 to 23)")), ("received_weekday", marked("Day it arrived")), (CONTEXT, marked("Detail that came with it …")),
     )),
-    ("Who said it", (
-        ("rating", "Rating"), ("rating_scale", "Scale of the rating"), ("customer_segment", "Customer's segment"),
-        ("customer_value", "Customer's value"), ("customer_account", "Customer's account"),
+    (marked("Who said it"), (
+        ("rating", marked("Rating")), ("rating_scale", marked("Scale of the rating")), ("customer_segment", marked("Customer's segment")),
+        ("customer_value", marked("Customer's value")), ("customer_account", marked("Customer's account")),
     )),
 )  # fmt: skip
 
 QUESTIONS: Final[Mapping[str, str]] = {
-    "mentions": "mentions one of (any form of a word)",
-    "contains": "contains exactly",
-    "matches": "matches the pattern (RE2)",
-    "is": "is",
-    "is_not": "is not",
-    "in": "is one of",
-    "lt": "is below",
-    "lte": "is at most",
-    "gt": "is above",
-    "gte": "is at least",
-    "between": "is between",
-    "exists": "is known",
-    UNKNOWN: "is not known",
+    "mentions": marked("mentions one of (any form of a word)"),
+    "contains": marked("contains exactly"),
+    "matches": marked("matches the pattern (RE2)"),
+    "is": marked("is"),
+    "is_not": marked("is not"),
+    "in": marked("is one of"),
+    "lt": marked("is below"),
+    "lte": marked("is at most"),
+    "gt": marked("is above"),
+    "gte": marked("is at least"),
+    "between": marked("is between"),
+    "exists": marked("is known"),
+    UNKNOWN: marked("is not known"),
 }
 VERBS: Final[Mapping[str, str]] = {
-    "route": "Route to",
-    "also": "Give a ticket of their own to",
-    "tag": "Tag",
-    "severity": "Set the severity to",
-    "assign": "Assign to",
+    "route": marked("Route to"),
+    "also": marked("Give a ticket of their own to"),
+    "tag": marked("Tag"),
+    "severity": marked("Set the severity to"),
+    "assign": marked("Assign to"),
 }
-_SEVERITIES: Final = (("1", "1, somebody may be harmed"), ("2", "2, high"), ("3", "3, normal"), ("4", "4, a wish"))
-_URGENCIES: Final = (("0", "Low"), ("1", "Normal"), ("2", "High"), ("3", "Safety"))
+_SEVERITIES: Final = (
+    ("1", marked("1, somebody may be harmed")),
+    ("2", marked("2, high")),
+    ("3", marked("3, normal")),
+    ("4", marked("4, a wish")),
+)
+_URGENCIES: Final = (("0", marked("Low")), ("1", marked("Normal")), ("2", marked("High")), ("3", marked("Safety")))
 _MOST: Final = 500
 
 
@@ -77,12 +86,12 @@ class Choices:
             values={
                 "channel": [(slug, name) for slug, name, _ in channels],
                 "connector": _same(sorted({kind for _, _, kind in channels})),
-                "language": sorted(language.names().items(), key=lambda one: one[1]),
+                "language": sorted(((code, language_name(code)) for code in language.names()), key=lambda one: one[1]),
                 "sentiment": [(value, str(label)) for value, label in Analysis.Sentiment.choices],
-                "urgency": _URGENCIES,
+                "urgency": [(value, gettext(label)) for value, label in _URGENCIES],
                 "topic": topics,
                 "customer_segment": _same(segments[:_MOST]),
-                "received_weekday": [(day, day.capitalize()) for day in WEEKDAYS],
+                "received_weekday": [(day, gettext(day.capitalize())) for day in WEEKDAYS],
                 "rating_scale": _same(SCALES),
                 ENTITY: _same(kinds[:_MOST]),
             },
@@ -90,7 +99,7 @@ class Choices:
                 "route": teams,
                 "also": teams,
                 "tag": topics,
-                "severity": _SEVERITIES,
+                "severity": [(value, gettext(label)) for value, label in _SEVERITIES],
                 "assign": [(email, f"{name} ({email})") for email, name in people],
             },
         )

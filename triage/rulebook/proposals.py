@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import said
+from feedback_portal.marking import marked, worded
 from feedback_portal.refusals import BadInput, InputError, Refused
 from intake.cleaning import clean_line
 from triage import organisation, rulebook, rules
@@ -37,7 +40,7 @@ _BOUNDS = {"lt": lambda seen, bound: seen < bound, "lte": lambda seen, bound: se
 class NotOpen(Refused):
     status = 409
     code = "not-open"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 def find(*, at: datetime) -> int:
@@ -72,26 +75,31 @@ def accept(proposal: RuleProposal, *, by: Actor, at: datetime) -> str:
     with transaction.atomic():
         _take(proposal, "accepted", by=by, at=at)
         if proposal.kind == RuleProposal.Kind.RULE:
-            given = {"name": _free_name(proposal.says), "definition": proposal.definition}
+            given = {"name": _free_name(said(proposal.says)), "definition": proposal.definition}
             made = rulebook.create_rule(given, by=by, at=at, first=True)
-            return f"The rule {made.name} is there, and is tried first."
+            return gettext("The rule %(name)s is there, and is tried first.") % {"name": made.name}
         if proposal.kind == RuleProposal.Kind.THRESHOLD:
             assert proposal.rule is not None
             changed = rulebook.change_rule(proposal.rule, {"definition": proposal.definition}, by=by, at=at)
-            return f"The rule {changed.name} is changed to version {changed.version}."
+            return gettext("The rule %(name)s is changed to version %(version)s.") % {
+                "name": changed.name,
+                "version": changed.version,
+            }
         assert proposal.topic is not None
         topic = Topic.objects.select_for_update().get(pk=proposal.topic.pk)
         rest = [word for word in topic.keywords if word != proposal.word]
         adds = proposal.kind == RuleProposal.Kind.KEYWORD
         organisation.change_topic(topic, {"keywords": [*rest, proposal.word] if adds else rest}, by=by)
-        return f"“{proposal.word}” {'speaks for' if adds else 'no longer speaks for'} the topic {topic.name}."
+        speaks = gettext("“%(word)s” speaks for the topic %(topic)s.")
+        silent = gettext("“%(word)s” no longer speaks for the topic %(topic)s.")
+        return (speaks if adds else silent) % {"word": proposal.word, "topic": topic.name}
 
 
 def dismiss(proposal: RuleProposal, *, reason: str, by: Actor, at: datetime) -> None:
     rulebook.may_write(by)
     why = clean_line(reason if isinstance(reason, str) else "", longest=_LONGEST_REASON)
     if not why:
-        message = "Say in a few words why not, for whoever wonders later."
+        message = gettext("Say in a few words why not, for whoever wonders later.")
         raise BadInput(message, errors=(InputError("reason", message),))
     _take(proposal, "dismissed", by=by, at=at, reason=why)
 
@@ -99,7 +107,7 @@ def dismiss(proposal: RuleProposal, *, reason: str, by: Actor, at: datetime) -> 
 def _take(proposal: RuleProposal, status: str, *, by: Actor, at: datetime, reason: str = "") -> None:
     mine = RuleProposal.objects.filter(pk=proposal.pk, status="open")
     if not mine.update(status=status, decided_by=by.user, decided_at=at, reason=reason):
-        raise NotOpen("Somebody decided on this proposal while you looked. Look at the rules as they are now.")
+        raise NotOpen(gettext("Somebody decided on this proposal while you looked. Look at the rules as they are now."))
 
 
 def _decided(router: Router) -> Iterator[Past]:
@@ -150,11 +158,13 @@ def _rules(
         says: dict[str, Any] = {"field": "text", "op": "mentions", "value": [word]}
         beside = [{"field": "topic", "op": "is", "value": one.topic}] if one.topic else []
         definition = {"version": 1, "when": {"all": [says, *beside]}, "then": [{"verb": "route", "team": one.team}]}
-        about = f" about {names.get(one.topic, one.topic)}" if one.topic else ""
+        slots = {"word": word, "topic": names.get(one.topic, one.topic), "team": router.teams[one.team].name}
         yield RuleProposal(
             kind=RuleProposal.Kind.RULE,
             key=_key("rule", one.word, one.topic, one.team),
-            says=f"“{word}”{about} goes to {router.teams[one.team].name}",
+            says=worded("“%(word)s” about %(topic)s goes to %(team)s", **slots)
+            if one.topic
+            else worded("“%(word)s” goes to %(team)s", **slots),
             definition=rules.dump(rules.parse(definition)),
             effect=_told(one.effect, router),
             found_at=at,
@@ -169,9 +179,9 @@ def _keywords(examples: Sequence[Example], surfaces: Mapping[str, str], at: date
         yield RuleProposal(
             kind=kind,
             key=_key(kind, one.word, one.topic),
-            says=f"“{word}” speaks for the topic {topic.name}"
+            says=worded("“%(word)s” speaks for the topic %(topic)s", word=word, topic=topic.name)
             if one.is_addition
-            else f"“{word}” does not speak for the topic {topic.name}",
+            else worded("“%(word)s” does not speak for the topic %(topic)s", word=word, topic=topic.name),
             topic=topic,
             word=word,
             effect=_told(one.effect, None),
@@ -215,7 +225,12 @@ def _thresholds(pasts: Sequence[Past], router: Router, at: datetime) -> Iterator
         yield RuleProposal(
             kind=RuleProposal.Kind.THRESHOLD,
             key=_key("threshold", stored.pk, stored.version, value),
-            says=f"In the rule {stored.name}: {better} (instead of {_number(bound.value)})",
+            says=worded(
+                "In the rule %(rule)s: %(better)s (instead of %(number)s)",
+                rule=stored.name,
+                better=better.kept(),
+                number=_number(bound.value),
+            ),
             rule=stored,
             definition=rules.dump(replace(rule, when=when)),
             effect=_told(Effect(found[1], decided, found[1], found[2], {}), router),

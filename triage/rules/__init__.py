@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
+from django.utils.translation import gettext, ngettext
+
+from feedback_portal.marking import marked
 from triage.rules.conditions import Condition, Outcome, RuleError, check_text, instead, quoted
 from triage.rules.facts import Facts
 
@@ -45,7 +48,7 @@ class All:
         return all(part.holds(facts) for part in self.parts)
 
     def __str__(self) -> str:
-        return " and ".join(map(_bracketed, self.parts))
+        return gettext(" and ").join(map(_bracketed, self.parts))
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class AnyOf:
         return any(part.holds(facts) for part in self.parts)
 
     def __str__(self) -> str:
-        return " or ".join(map(_bracketed, self.parts))
+        return gettext(" or ").join(map(_bracketed, self.parts))
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Not:
         return not self.part.holds(facts)
 
     def __str__(self) -> str:
-        return f"not ({self.part})"
+        return gettext("not (%(part)s)") % {"part": self.part}
 
 
 Node: TypeAlias = Condition | All | AnyOf | Not
@@ -89,14 +92,18 @@ class Act:
 
     def __post_init__(self) -> None:
         if self.verb not in VERBS:
-            raise RuleError("verb", f'A rule cannot "{str(self.verb)[:80]}".{instead(self.verb, VERBS)}')
+            raise RuleError(
+                "verb",
+                gettext('A rule cannot "%(verb)s". %(instead)s')
+                % {"verb": str(self.verb)[:80], "instead": instead(self.verb, VERBS)},
+            )
         if self.verb != "severity":
             check_text(self.argument, VERBS[self.verb])
         elif type(self.argument) is not int or not 1 <= self.argument <= 4:
-            raise RuleError("value", "A severity is a whole number from 1 to 4.")
+            raise RuleError("value", gettext("A severity is a whole number from 1 to 4."))
 
     def __str__(self) -> str:
-        return f"{_ACTS[self.verb]} {quoted(self.argument, 'or')}"
+        return gettext(_ACTS[self.verb]) % {"what": quoted(self.argument)}
 
 
 @dataclass(frozen=True)
@@ -108,24 +115,28 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.then) <= MOST_ACTS:
-            raise RuleError("then", f"A rule does at least one thing and at most {MOST_ACTS}.")
+            raise RuleError(
+                "then", gettext("A rule does at least one thing and at most %(most_acts)s.") % {"most_acts": MOST_ACTS}
+            )
         once = [str(act) if act.verb in REPEATABLE else act.verb for act in self.then]
         if len(set(once)) < len(once):
             raise RuleError(
                 "then",
-                "A rule may route, assign and set the severity once, and name each tag and each other team once.",
+                gettext(
+                    "A rule may route, assign and set the severity once, and name each tag and each other team once."
+                ),
             )
         if _depth(self.when) > DEEPEST:
-            raise RuleError("when", _TOO_DEEP)
+            raise RuleError("when", _too_deep())
         if sum(1 for _ in conditions(self)) > MOST_CONDITIONS:
-            raise RuleError("when", _TOO_MANY)
+            raise RuleError("when", _too_many())
 
     def act(self, verb: str) -> Act | None:
         """The first thing this rule does with that verb."""
         return next((act for act in self.then if act.verb == verb), None)
 
     def __str__(self) -> str:
-        return f"When {self.when}: {', '.join(map(str, self.then))}."
+        return gettext("When %(when)s: %(then)s.") % {"when": self.when, "then": ", ".join(map(str, self.then))}
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,9 @@ def parse(data: object) -> Rule:
     given = _object(data, ("version", "when", "then"), "")
     if type(given["version"]) is not int or given["version"] != VERSION:
         raise RuleError(
-            "version", f"Only rules of version {VERSION} are understood. Write this rule anew in that version."
+            "version",
+            gettext("Only rules of version %(version)s are understood. Write this rule anew in that version.")
+            % {"version": VERSION},
         )
     when = _node(given["when"], "when", DEEPEST)
     acts = [_act(act, f"then.{index}") for index, act in enumerate(_list(given["then"], "then", MOST_ACTS))]
@@ -161,10 +174,21 @@ def match(rule: Rule, facts: Facts) -> Match:
 
 def explain(result: Match) -> tuple[str, ...]:
     """Why the rule applied or did not, as sentences: the verdict first, then one for each condition."""
-    held = sum(outcome.holds for outcome in result.outcomes)
-    verdict = "This rule applies" if result.holds else "This rule does not apply"
-    verb = "holds" if held == 1 else "hold"
-    return (f"{verdict}: {held} of its {len(result.outcomes)} conditions {verb}.", *map(str, result.outcomes))
+    held, conditions = sum(outcome.holds for outcome in result.outcomes), len(result.outcomes)
+    verdict = (
+        ngettext(
+            "This rule applies: %(held)s of its %(conditions)s conditions holds.",
+            "This rule applies: %(held)s of its %(conditions)s conditions hold.",
+            held,
+        )
+        if result.holds
+        else ngettext(
+            "This rule does not apply: %(held)s of its %(conditions)s conditions holds.",
+            "This rule does not apply: %(held)s of its %(conditions)s conditions hold.",
+            held,
+        )
+    )
+    return (verdict % {"held": held, "conditions": conditions}, *map(str, result.outcomes))
 
 
 def conditions(rule: Rule) -> Iterator[Condition]:
@@ -174,18 +198,25 @@ def conditions(rule: Rule) -> Iterator[Condition]:
 
 # --- conditions in groups ---------------------------------------------------------------------------------------------
 
-_TOO_DEEP = f"Conditions may be nested {DEEPEST} deep. Split this into two rules."
-_TOO_MANY = f"A rule may have {MOST_CONDITIONS} conditions. Split this into two rules."
 _ACTS: Mapping[str, str] = {
-    "route": "route to", "also": "a ticket for", "tag": "tag", "severity": "set severity", "assign": "assign to",
+    "route": marked("route to %(what)s"), "also": marked("a ticket for %(what)s"), "tag": marked("tag %(what)s"),
+    "severity": marked("set severity %(what)s"), "assign": marked("assign to %(what)s"),
 }  # fmt: skip
+
+
+def _too_deep() -> str:
+    return gettext("Conditions may be nested %(deepest)s deep. Split this into two rules.") % {"deepest": DEEPEST}
+
+
+def _too_many() -> str:
+    return gettext("A rule may have %(most)s conditions. Split this into two rules.") % {"most": MOST_CONDITIONS}
 
 
 def _check_group(parts: Sequence[Node]) -> None:
     if not parts:
-        raise RuleError("", "Give at least one condition: a group without one would decide about every item.")
+        raise RuleError("", gettext("Give at least one condition: a group without one would decide about every item."))
     if len(parts) > MOST_CONDITIONS:
-        raise RuleError("", _TOO_MANY)
+        raise RuleError("", _too_many())
 
 
 def _leaves(node: Node) -> Iterator[Condition]:
@@ -213,10 +244,11 @@ def _bracketed(node: Node) -> str:
 
 def _node(data: object, path: str, levels: int) -> Node:
     if levels == 0:
-        raise RuleError(path, _TOO_DEEP)
+        raise RuleError(path, _too_deep())
     if not isinstance(data, dict):
         raise RuleError(
-            path, 'Give a condition {"field", "op", "value"} or a group {"all": […]}, {"any": […]} or {"not": …}.'
+            path,
+            gettext('Give a condition {"field", "op", "value"} or a group {"all": […]}, {"any": […]} or {"not": …}.'),
         )
     group = next((key for key in ("all", "any", "not") if key in data), None)
     if group is None:
@@ -234,7 +266,7 @@ def _node(data: object, path: str, levels: int) -> Node:
 
 def _act(data: object, path: str) -> Act:
     if not isinstance(data, dict) or not isinstance(data.get("verb"), str):
-        raise RuleError(path, 'Give what to do, as in {"verb": "route", "team": "quality"}.')
+        raise RuleError(path, gettext('Give what to do, as in {"verb": "route", "team": "quality"}.'))
     verb = data["verb"]
     given = _object(data, ("verb", VERBS[verb]), path) if verb in VERBS else {}
     return _build(path, lambda: Act(verb, given.get(VERBS.get(verb, ""), "")))
@@ -250,23 +282,28 @@ def _build(path: str, build: Callable[[], T]) -> T:
 def _object(data: object, keys: tuple[str, ...], path: str) -> dict[str, Any]:
     """The data as an object with exactly these keys."""
     if not isinstance(data, dict):
-        raise RuleError(path, f"Give an object with {quoted(keys, 'and')}.")
+        raise RuleError(path, gettext("Give an object with %(keys)s.") % {"keys": quoted(keys)})
     for key in data:
         if key not in keys:
             raise RuleError(
-                f"{path}.{key}".strip(".")[:200], f'"{str(key)[:80]}" does not belong here.{instead(key, keys)}'
+                f"{path}.{key}".strip(".")[:200],
+                gettext('"%(key)s" does not belong here. %(instead)s')
+                % {"key": str(key)[:80], "instead": instead(key, keys)},
             )
     for key in keys:
         if key not in data:
-            raise RuleError(f"{path}.{key}".strip("."), f'"{key}" is missing. Give {quoted(keys, "and")}.')
+            raise RuleError(
+                f"{path}.{key}".strip("."),
+                gettext('"%(key)s" is missing. Give %(keys)s.') % {"key": key, "keys": quoted(keys)},
+            )
     return data
 
 
 def _list(data: object, path: str, most: int) -> list[Any]:
     if not isinstance(data, list):
-        raise RuleError(path, "Give a list.")
+        raise RuleError(path, gettext("Give a list."))
     if len(data) > most:
-        raise RuleError(path, f"Give at most {most} here. Split this into two rules.")
+        raise RuleError(path, gettext("Give at most %(most)s here. Split this into two rules.") % {"most": most})
     return data
 
 

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from django.utils.translation import gettext
+
+from feedback_portal.languages import said
+from feedback_portal.marking import marked, worded
 from feedback_portal.refusals import BadInput, InputError
 from triage.expressions import BadExpression, compiled
 from triage.phrases import LONGEST_PHRASE
@@ -39,7 +43,7 @@ class RuleError(BadInput):
     """One place of a rule is wrong; `path` leads there, as in `when.all.0.value`."""
 
     code = "bad-rule"
-    title = "The rule is not right"
+    title = marked("The rule is not right")
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message, errors=(InputError(path, message),))
@@ -61,7 +65,11 @@ class Condition:
     def __post_init__(self) -> None:
         kind = _kind(self.field)
         if self.op not in OPS[kind]:
-            raise RuleError("op", f'"{self.field}" cannot be asked with "{self.op}".{instead(self.op, OPS[kind])}')
+            raise RuleError(
+                "op",
+                gettext('"%(field)s" cannot be asked with "%(op)s". %(instead)s')
+                % {"field": self.field, "op": self.op, "instead": instead(self.op, OPS[kind])},
+            )
         _CHECKS[self.op](kind, self.value)
         if self.field == "received_weekday" and self.op in ("is", "is_not", "in"):
             _check_weekdays(self.value)
@@ -85,8 +93,12 @@ class Condition:
         return Outcome(self, self.holds(facts), seen[:LONGEST_VALUE] if isinstance(seen, str) else seen)
 
     def __str__(self) -> str:
+        return said(self.kept())
+
+    def kept(self) -> str:
+        """The condition in words, to be stored and said to each reader in their language."""
         wording = _WORDING["exists" if self.value else "exists_not"] if self.op == "exists" else _WORDING[self.op]
-        return f"{_name(self.field)} {wording.format(quoted(self.value, 'and' if self.op == 'between' else 'or'))}"
+        return worded(wording, field=_name(self.field), value=quoted(self.value, is_choice=self.op != "between"))
 
 
 @dataclass(frozen=True)
@@ -100,37 +112,41 @@ class Outcome:
     def __str__(self) -> str:
         """The outcome as one sentence."""
         asked = str(self.condition)
+        asked = f"{asked[0].upper()}{asked[1:]}"
         if self.holds:
-            return f"{asked[0].upper()}{asked[1:]}: yes."
+            return gettext("%(asked)s: yes.") % {"asked": asked}
         if FIELDS.get(self.condition.field) == "prose":
-            return f"{asked[0].upper()}{asked[1:]}: no."
-        found = "it is not known" if self.seen is None else f"it is {quoted(self.seen, 'and')}"
-        return f"{asked[0].upper()}{asked[1:]}: no, {found}."
+            return gettext("%(asked)s: no.") % {"asked": asked}
+        if self.seen is None:
+            return gettext("%(asked)s: no, it is not known.") % {"asked": asked}
+        return gettext("%(asked)s: no, it is %(seen)s.") % {"asked": asked, "seen": quoted(self.seen)}
 
 
 def check_text(value: object, path: str) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise RuleError(path, "Give a text that is not empty.")
+        raise RuleError(path, gettext("Give a text that is not empty."))
     if len(value) > LONGEST_VALUE:
-        raise RuleError(path, f"Give at most {LONGEST_VALUE} characters.")
+        raise RuleError(path, gettext("Give at most %(longest_value)s characters.") % {"longest_value": LONGEST_VALUE})
     if any(character < " " or "\ud800" <= character <= "\udfff" for character in value):
-        raise RuleError(path, "Leave out control characters and broken characters.")
+        raise RuleError(path, gettext("Leave out control characters and broken characters."))
 
 
 def instead(given: object, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest known one, or all of them."""
     choices = tuple(known)
     near = difflib.get_close_matches(str(given)[:80], choices, n=1)
-    return f' Did you mean "{near[0]}"?' if near else f" Use {quoted(choices, 'or')}."
+    if near:
+        return gettext('Did you mean "%(near)s"?') % {"near": near[0]}
+    return gettext("Use %(known)s.") % {"known": quoted(choices, is_choice=True)}
 
 
-def quoted(value: object, last: str) -> str:
-    """A value as it stands in a sentence: "a", 7 or true."""
+def quoted(value: object, *, is_choice: bool = False) -> str:
+    """A value as it stands in a sentence: "a", 7 or true; of several all, or with `is_choice` one of them."""
     if isinstance(value, tuple):
-        shown = [quoted(one, last) for one in value]
-        return f" {last} ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+        shown, last = [quoted(one) for one in value], gettext(" or ") if is_choice else gettext(" and ")
+        return last.join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return gettext("true") if value else gettext("false")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return f'"{value}"' if isinstance(value, str) else str(value)
@@ -146,7 +162,11 @@ def _kind(name: object) -> str:
             return kind
     if not isinstance(name, str) or name not in FIELDS:
         known = [*FIELDS, "context.…", "entity.…"]
-        raise RuleError("field", f'There is no field "{str(name)[:80]}".{instead(name, known)}')
+        raise RuleError(
+            "field",
+            gettext('There is no field "%(name)s". %(instead)s')
+            % {"name": str(name)[:80], "instead": instead(name, known)},
+        )
     return FIELDS[name]
 
 
@@ -161,39 +181,47 @@ def _check_scalar(kind: str, value: object) -> None:
 
 def _check_number(_kind: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
-        raise RuleError("value", "Give a number.")
+        raise RuleError("value", gettext("Give a number."))
 
 
 def _check_choices(kind: str, value: object) -> None:
     if not isinstance(value, tuple) or not 1 <= len(value) <= MOST_CHOICES:
-        raise RuleError("value", f"Give a list of 1 to {MOST_CHOICES} values.")
+        raise RuleError(
+            "value", gettext("Give a list of 1 to %(most_choices)s values.") % {"most_choices": MOST_CHOICES}
+        )
     for choice in value:
         _check_scalar(kind, choice)
 
 
 def _check_pair(kind: str, value: object) -> None:
     if not isinstance(value, tuple) or len(value) != 2:
-        raise RuleError("value", "Give the lowest and the highest number, as in [1, 5].")
+        raise RuleError("value", gettext("Give the lowest and the highest number, as in [1, 5]."))
     for bound in value:
         _check_number(kind, bound)
     if value[0] > value[1]:
-        raise RuleError("value", "Give the lower number first.")
+        raise RuleError("value", gettext("Give the lower number first."))
 
 
 def _check_contained(_kind: str, value: object) -> None:
     check_text(value, "value")
     if not folded(str(value)):
-        raise RuleError("value", "Give at least one character that can be searched for.")
+        raise RuleError("value", gettext("Give at least one character that can be searched for."))
 
 
 def _check_mentions(_kind: str, value: object) -> None:
     given = value if isinstance(value, tuple) else (value,)
     if not 1 <= len(given) <= MOST_CHOICES:
-        raise RuleError("value", f"Give a list of 1 to {MOST_CHOICES} words or phrases.")
+        raise RuleError(
+            "value", gettext("Give a list of 1 to %(most_choices)s words or phrases.") % {"most_choices": MOST_CHOICES}
+        )
     for phrase in given:
         check_text(phrase, "value")
         if not 1 <= len(as_phrase(str(phrase))) <= LONGEST_PHRASE:
-            raise RuleError("value", f"Give words that can be searched for, at most {LONGEST_PHRASE} in a row.")
+            raise RuleError(
+                "value",
+                gettext("Give words that can be searched for, at most %(longest_phrase)s in a row.")
+                % {"longest_phrase": LONGEST_PHRASE},
+            )
 
 
 def _check_pattern(_kind: str, value: object) -> None:
@@ -204,12 +232,14 @@ def _check_pattern(_kind: str, value: object) -> None:
 def _check_weekdays(value: Value) -> None:
     for day in value if isinstance(value, tuple) else (value,):
         if index_key(day) not in WEEKDAYS:
-            raise RuleError("value", f"Give a day of the week.{instead(day, WEEKDAYS)}")
+            raise RuleError(
+                "value", gettext("Give a day of the week. %(instead)s") % {"instead": instead(day, WEEKDAYS)}
+            )
 
 
 def _check_flag(_kind: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise RuleError("value", "Give true or false.")
+        raise RuleError("value", gettext("Give true or false."))
 
 
 _CHECKS: Mapping[str, Callable[[str, object], None]] = {
@@ -330,19 +360,19 @@ _QUESTIONS: Mapping[str, Callable[[Value], Callable[[object], bool]]] = {
     "exists": _exists,
 }
 _WORDING: Mapping[str, str] = {
-    "is": "is {}",
-    "is_not": "is not {}",
-    "in": "is {}",
-    "contains": "contains {}",
-    "mentions": "mentions {}",
-    "matches": "matches the pattern {}",
-    "lt": "is below {}",
-    "lte": "is at most {}",
-    "gt": "is above {}",
-    "gte": "is at least {}",
-    "between": "is between {}",
-    "exists": "is known",
-    "exists_not": "is not known",
+    "is": marked("%(field)s is %(value)s"),
+    "is_not": marked("%(field)s is not %(value)s"),
+    "in": marked("%(field)s is %(value)s"),
+    "contains": marked("%(field)s contains %(value)s"),
+    "mentions": marked("%(field)s mentions %(value)s"),
+    "matches": marked("%(field)s matches the pattern %(value)s"),
+    "lt": marked("%(field)s is below %(value)s"),
+    "lte": marked("%(field)s is at most %(value)s"),
+    "gt": marked("%(field)s is above %(value)s"),
+    "gte": marked("%(field)s is at least %(value)s"),
+    "between": marked("%(field)s is between %(value)s"),
+    "exists": marked("%(field)s is known"),
+    "exists_not": marked("%(field)s is not known"),
 }
 
 
@@ -360,12 +390,10 @@ def _utf8(text: str) -> bytes:
 
 def _name(name: str) -> str:
     if name.startswith(CONTEXT):
-        return f'the context "{name.removeprefix(CONTEXT)}"'
+        return worded('the context "%(name)s"', name=name.removeprefix(CONTEXT))
     if name.startswith(ENTITY):
-        return f'what was found as "{name.removeprefix(ENTITY)}"'
-    if name in _NAMES:
-        return _NAMES[name]
-    return f"the {name.replace('_', ' ')}"
+        return worded('what was found as "%(name)s"', name=name.removeprefix(ENTITY))
+    return worded(_NAMES[name])
 
 
 def as_phrase(said: str) -> tuple[str, ...]:
@@ -374,10 +402,25 @@ def as_phrase(said: str) -> tuple[str, ...]:
 
 
 _NAMES: Mapping[str, str] = {
-    "customer_segment": "the customer's segment",
-    "customer_value": "the customer's value",
-    "customer_account": "the customer's account",
-    "spam": "whether it is spam",
-    "received_hour": "the hour it arrived",
-    "received_weekday": "the day it arrived",
+    "channel": marked("the channel"),
+    "connector": marked("the connector"),
+    "language": marked("the language"),
+    "sentiment": marked("the sentiment"),
+    "urgency": marked("the urgency"),
+    "topic": marked("the topic"),
+    "theme": marked("the theme"),
+    "product": marked("the product"),
+    "product_version": marked("the product version"),
+    "rating": marked("the rating"),
+    "rating_scale": marked("the rating scale"),
+    "title": marked("the title"),
+    "text": marked("the text"),
+    "customer_segment": marked("the customer's segment"),
+    "customer_value": marked("the customer's value"),
+    "customer_account": marked("the customer's account"),
+    "country": marked("the country"),
+    "place": marked("the place"),
+    "spam": marked("whether it is spam"),
+    "received_hour": marked("the hour it arrived"),
+    "received_weekday": marked("the day it arrived"),
 }

@@ -122,7 +122,7 @@ def read(number: int, *, person: User, at: datetime) -> Notice:
     """The notice, which has now been read."""
     notice = of(person).filter(pk=number).first()
     if notice is None:
-        raise NotFound("There is no such notice, or what it was about is not with your teams any more.")
+        raise NotFound(gettext("There is no such notice, or what it was about is not with your teams any more."))
     Notice.objects.filter(pk=notice.pk, read_at=None).update(read_at=at)
     return notice
 

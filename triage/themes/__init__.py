@@ -10,9 +10,11 @@ from typing import Any, Final
 import numpy as np
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import theme_number, ticket_number
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_line, clean_text
 from triage.alike import clusters
@@ -30,13 +32,13 @@ class StaleTheme(Refused):
 
     status = 409
     code = "stale-theme"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 class NotThisTheme(Refused):
     status = 409
     code = "not-this-theme"
-    title = "This theme cannot take that decision now"
+    title = marked("This theme cannot take that decision now")
 
 
 def find(reference: str, *, by: Actor) -> Theme:
@@ -48,7 +50,9 @@ def find(reference: str, *, by: Actor) -> Theme:
         theme = rows.filter(pk=theme.joined_into_id).first()
     if theme is None or not Theme.objects.visible_to(by).filter(pk=theme.pk).exists():
         raise NotFound(
-            "There is no such theme, or nothing in it was said to a team you are in. Its team can tell you more."
+            gettext(
+                "There is no such theme, or nothing in it was said to a team you are in. Its team can tell you more."
+            )
         )
     return theme
 
@@ -63,7 +67,9 @@ def decide(
     function = VERBS.get(verb)
     if function is None:
         raise BadInput(
-            f'There is no verb "{verb[:40]}". Use one of {", ".join(VERBS)}.', errors=(_wrong("verb", "Unknown verb."),)
+            gettext('There is no verb "%(verb)s". Use one of %(known)s.')
+            % {"verb": verb[:40], "known": ", ".join(VERBS)},
+            errors=(_wrong("verb", gettext("Unknown verb.")),),
         )
     theme = find(reference, by=by)
     if version is not None and version != theme.version:
@@ -74,7 +80,9 @@ def decide(
     except TypeError as error:
         if "argument" not in str(error):
             raise
-        raise BadInput(f'The verb "{verb}" takes other arguments: {error}.') from None
+        raise BadInput(
+            gettext('The verb "%(verb)s" takes other arguments: %(error)s.') % {"verb": verb, "error": error}
+        ) from None
     return find((result if isinstance(result, Theme) else theme).reference, by=by)
 
 
@@ -82,7 +90,7 @@ def rename(theme: Theme, *, by: Actor, at: datetime, name: str) -> None:
     """Give it a name of one's own; no machine replaces it."""
     clean = _name(name)
     if clean == theme.name and theme.is_named:
-        raise NotThisTheme("It is called that already.")
+        raise NotThisTheme(gettext("It is called that already."))
     _set(theme, ThemeEvent.Type.RENAMED, {"name": clean, "from": theme.name}, by=by, at=at, name=clean, is_named=True)
 
 
@@ -94,26 +102,26 @@ def describe(theme: Theme, *, by: Actor, at: datetime, description: str) -> None
 def freeze(theme: Theme, *, by: Actor, at: datetime) -> None:
     """No machine moves its members or its centre any more; new items that say the same still join it."""
     if theme.is_frozen:
-        raise NotThisTheme("It is frozen already.")
+        raise NotThisTheme(gettext("It is frozen already."))
     _set(theme, ThemeEvent.Type.FROZEN, {}, by=by, at=at, is_frozen=True)
 
 
 def thaw(theme: Theme, *, by: Actor, at: datetime) -> None:
     if not theme.is_frozen:
-        raise NotThisTheme("It is not frozen.")
+        raise NotThisTheme(gettext("It is not frozen."))
     _set(theme, ThemeEvent.Type.THAWED, {}, by=by, at=at, is_frozen=False)
 
 
 def rest(theme: Theme, *, by: Actor, at: datetime) -> None:
     """Quiet until it grows: it returns by itself when more is said than was to be expected."""
     if theme.state == Theme.State.RESTING:
-        raise NotThisTheme("It rests already.")
+        raise NotThisTheme(gettext("It rests already."))
     _set(theme, ThemeEvent.Type.RESTED, {}, by=by, at=at, state=Theme.State.RESTING, state_at=at, rested_at=at)
 
 
 def wake(theme: Theme, *, by: Actor, at: datetime) -> None:
     if theme.state != Theme.State.RESTING:
-        raise NotThisTheme("It does not rest.")
+        raise NotThisTheme(gettext("It does not rest."))
     _set(theme, ThemeEvent.Type.WOKE, {}, by=by, at=at, state=Theme.State.STEADY, state_at=at, rested_at=None)
 
 
@@ -122,7 +130,7 @@ def split(theme: Theme, *, by: Actor, at: datetime, items: Sequence[str], name: 
     clean = _name(name)
     chosen = sorted(_items(items, by=by) & set(theme.members.values_list("item", flat=True)))
     if not chosen or len(chosen) == theme.size:
-        message = "Choose some of its items, but not all of them."
+        message = gettext("Choose some of its items, but not all of them.")
         raise BadInput(message, errors=(_wrong("items", message),))
     other = Theme.objects.create(
         name=clean,
@@ -147,11 +155,13 @@ def join(theme: Theme, *, by: Actor, at: datetime, into: str) -> Theme:
     """Put all of it into another theme, which is returned; its old number leads there from now on."""
     other = find(into, by=by)
     if other.pk == theme.pk:
-        raise BadInput("A theme cannot be joined into itself.", errors=(_wrong("into", "Choose another theme."),))
+        raise BadInput(
+            gettext("A theme cannot be joined into itself."), errors=(_wrong("into", gettext("Choose another theme.")),)
+        )
     # In the order of their numbers, so that two who join each other's themes wait and do not lock each other out.
     list(Theme.objects.select_for_update().filter(pk__in=[theme.pk, other.pk]).order_by("pk"))
     if not Theme.objects.living().filter(pk=other.pk).exists():
-        raise NotThisTheme("The other theme was joined into a third meanwhile. Look at it again.")
+        raise NotThisTheme(gettext("The other theme was joined into a third meanwhile. Look at it again."))
     _set(
         theme, ThemeEvent.Type.JOINED, {"into": other.reference, "items": theme.size}, by=by, at=at, joined_into=other,
         state=Theme.State.STEADY, rested_at=None,
@@ -172,11 +182,13 @@ def move(theme: Theme, *, by: Actor, at: datetime, items: Sequence[str], to: str
     """Put the items of these tickets into another theme, or with an empty `to` into none. They stay there."""
     chosen = sorted(_items(items, by=by) & set(theme.members.values_list("item", flat=True)))
     if not chosen:
-        message = "Choose at least one of its items."
+        message = gettext("Choose at least one of its items.")
         raise BadInput(message, errors=(_wrong("items", message),))
     target = find(to, by=by) if to else None
     if target is not None and target.pk == theme.pk:
-        raise BadInput("They are in this theme already.", errors=(_wrong("to", "Choose another theme."),))
+        raise BadInput(
+            gettext("They are in this theme already."), errors=(_wrong("to", gettext("Choose another theme.")),)
+        )
     told = {"to": target.reference if target else None, "items": len(chosen)}
     _set(theme, ThemeEvent.Type.MOVED, told, by=by, at=at)
     _put(chosen, target, by=by, at=at)
@@ -194,14 +206,14 @@ def link(theme: Theme, *, by: Actor, at: datetime, action: str = "", title: str 
         with transaction.atomic():
             ThemeAction.objects.create(theme=theme, action=found, person=by.user, linked_at=at)
     except IntegrityError:
-        raise NotThisTheme(f"It is linked to {found.reference} already.") from None
+        raise NotThisTheme(gettext("It is linked to %(reference)s already.") % {"reference": found.reference}) from None
     _set(theme, ThemeEvent.Type.LINKED, {"action": found.reference}, by=by, at=at)
 
 
 def unlink(theme: Theme, *, by: Actor, at: datetime, action: str) -> None:
     found = improvements.find(action, by=by)
     if not ThemeAction.objects.filter(theme=theme, action=found, unlinked_at=None).update(unlinked_at=at):
-        raise NotThisTheme(f"It is not linked to {found.reference}.")
+        raise NotThisTheme(gettext("It is not linked to %(reference)s.") % {"reference": found.reference})
     _set(theme, ThemeEvent.Type.UNLINKED, {"action": found.reference}, by=by, at=at)
 
 
@@ -254,7 +266,8 @@ def _stale(theme: Theme) -> StaleTheme:
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in summary(current).items()
     }
     return StaleTheme(
-        f"Somebody changed {theme.reference} while you looked. Look at it as it is now, and decide again.",
+        gettext("Somebody changed %(reference)s while you looked. Look at it as it is now, and decide again.")
+        % {"reference": theme.reference},
         extra={"current": told},
     )
 
@@ -275,7 +288,9 @@ def _items(references: Sequence[str], *, by: Actor) -> set[int]:
     """The items of these tickets, as far as `by` may see them."""
     given = [references] if isinstance(references, str) else list(references)
     if len(given) > MOST_CHOSEN or not all(isinstance(one, str) for one in given):
-        message = f"Choose at most {MOST_CHOSEN} items, each by the reference of its ticket."
+        message = gettext("Choose at most %(most_chosen)s items, each by the reference of its ticket.") % {
+            "most_chosen": MOST_CHOSEN
+        }
         raise BadInput(message, errors=(_wrong("items", message),))
     numbers = [number for one in given if (number := ticket_number(one))]
     return set(Ticket.objects.visible_to(by).filter(pk__in=numbers).values_list("item", flat=True))
@@ -284,7 +299,7 @@ def _items(references: Sequence[str], *, by: Actor) -> set[int]:
 def _name(given: object) -> str:
     clean = clean_line(given if isinstance(given, str) else "", longest=LONGEST_NAME)
     if not clean:
-        message = "Give it a name, in a few words."
+        message = gettext("Give it a name, in a few words.")
         raise BadInput(message, errors=(_wrong("name", message),))
     return clean
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError
@@ -61,12 +62,14 @@ def decide(
     """
     theme = themes.find(reference, by=by)
     if choice not in ThemeDecision.Choice.values:
-        raise _wrong("choice", "Choose to act, to decline, or to wait.")
+        raise _wrong("choice", gettext("Choose to act, to decline, or to wait."))
     values = inputs.read({"reason": reason, "until_customers": until_customers, "until_day": until_day}, _DECISION)
     if choice == ThemeDecision.Choice.DECLINE and not values["reason"]:
-        raise _wrong("reason", "Write a reason that customers can read.")
+        raise _wrong("reason", gettext("Write a reason that customers can read."))
     if choice == ThemeDecision.Choice.WAIT and not (values["until_customers"] or values["until_day"]):
-        raise _wrong("until_customers", "Say how many customers it takes, or on which day it is looked at again.")
+        raise _wrong(
+            "until_customers", gettext("Say how many customers it takes, or on which day it is looked at again.")
+        )
     with transaction.atomic():
         if choice == ThemeDecision.Choice.ACT:
             if action or title:
@@ -74,7 +77,7 @@ def decide(
             elif (
                 not Action.objects.under_way().filter(theme_links__theme=theme, theme_links__unlinked_at=None).exists()
             ):
-                raise _wrong("title", "Link the action that answers it, or plan a new one.")
+                raise _wrong("title", gettext("Link the action that answers it, or plan a new one."))
         made = ThemeDecision.objects.create(
             theme=theme,
             choice=choice,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import NotAllowed
@@ -81,7 +82,7 @@ def weights() -> dict[str, float]:
 def weigh(*, by: Actor, at: datetime, **given: Any) -> None:
     """How much each part weighs, in tenths from 0 to 30; for the whole organisation."""
     if not by.may_steer or by.user is None:
-        raise NotAllowed("Leads, managers and administrators set what a priority is made of. Ask one of them.")
+        raise NotAllowed(gettext("Leads, managers and administrators set what a priority is made of. Ask one of them."))
     values = inputs.read(given, {name: inputs.number(0, 30) for name in PARTS})
     Weights.objects.update_or_create(only=True, defaults=values | {"person": by.user, "changed_at": at})
 

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, NotFound, Refused
 from triage import inputs
 from triage.lifecycle import Status
@@ -23,13 +25,13 @@ _SOON: Final = timedelta(days=2)
 class StaleNote(Refused):
     status = 409
     code = "stale-note"
-    title = "Somebody wrote meanwhile"
+    title = marked("Somebody wrote meanwhile")
 
 
 def find(slug: str, *, by: Actor) -> Team:
     team = Team.objects.filter(slug=slug, is_active=True).first()
     if team is None or not by.may_see(team):
-        raise NotFound("There is no such team, or you are not in it.")
+        raise NotFound(gettext("There is no such team, or you are not in it."))
     return team
 
 
@@ -38,7 +40,7 @@ def monday(given: str, *, at: datetime) -> date:
     try:
         day = date.fromisoformat(given) if given else timezone.localtime(at, timezone.get_default_timezone()).date()
     except ValueError:
-        raise BadInput("Write the week by one of its days, as in 2026-03-31.") from None
+        raise BadInput(gettext("Write the week by one of its days, as in 2026-03-31.")) from None
     return day - timedelta(days=day.weekday())
 
 
@@ -105,4 +107,6 @@ def write(team: Team, week: date, *, by: Actor, at: datetime, text: str, version
     else:
         _, is_kept = WeeklyNote.objects.get_or_create(team=team, week=week, defaults=values)
     if not is_kept:
-        raise StaleNote("Somebody changed the notes while you wrote. Copy what you wrote, and reload the page.")
+        raise StaleNote(
+            gettext("Somebody changed the notes while you wrote. Copy what you wrote, and reload the page.")
+        )

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from feedback_portal.accounts.permissions import actor_of
@@ -34,7 +35,7 @@ def review(request: HttpRequest, reference: str) -> HttpResponse:
     told: dict[str, Any] = telling.review(found)
     context = {
         "action": found,
-        "counts": [(told["counts"][why], words) for why, words in telling.WHY.items() if told["counts"][why]],
+        "counts": [(told["counts"][why], gettext(words)) for why, words in telling.WHY.items() if told["counts"][why]],
         "will_hear": told["counts"]["told"],
         "text": texts[""],
         "languages": [

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from intake.connectors.base import Answer, Call, Request, Setting
 from intake.connectors.documents import text_at
 from intake.connectors.signatures import check
@@ -23,7 +26,13 @@ class GitHub(Tracker):
     name = "GitHub"
     asks = (
         Setting("repository", "Repository", help='Owner and name, as in "acme/kettle".', is_required=True),
-        Setting("token", "Access token", help="It may read and write issues.", is_secret=True, is_required=True),
+        Setting(
+            "token",
+            "Access token",
+            help="It may read and write issues.",
+            is_secret=True,
+            is_required=True,
+        ),
         Setting("hook_secret", "Secret of the webhook", help="As entered on GitHub's page.", is_secret=True),
         Setting("api", "Address of its API", default="https://api.github.com", is_required=True, is_called=True),
     )
@@ -33,7 +42,7 @@ class GitHub(Tracker):
         Standing.DONE: "completed",
         Standing.DROPPED: "not_planned",
     }
-    hook_help = (
+    hook_help = marked(
         "Under Settings, Webhooks of the repository; content type application/json, events Issues and Issue comments."
     )
 
@@ -51,9 +60,11 @@ class GitHub(Tracker):
     def key_of(self, given: str, settings: Mapping[str, str]) -> str:
         found = _NAMED.match(given.strip())
         if found is None:
-            raise ValueError('Write the number of an issue, as in "#12", or copy its address.')
+            raise ValueError(gettext('Write the number of an issue, as in "#12", or copy its address.'))
         if found[1] and found[1].casefold() != settings.get("repository", "").casefold():
-            raise ValueError(f"That issue is of {found[1][:100]}. Choose the project it belongs to.")
+            raise ValueError(
+                gettext("That issue is of %(project)s. Choose the project it belongs to.") % {"project": found[1][:100]}
+            )
         return found[2]
 
     def read(self, desk: Desk, key: str) -> Issue:

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from intake.connectors.base import Answer, Call, Forged, Request, Setting
 from intake.connectors.documents import at as value_at
 from intake.connectors.documents import text_at
@@ -23,7 +26,12 @@ class GitLab(Tracker):
     asks = (
         Setting("project", "Project", help='Its path, as in "acme/devices/kettle".', is_required=True),
         Setting("token", "Access token", help="Of the scope api.", is_secret=True, is_required=True),
-        Setting("hook_secret", "Secret token of the webhook", help="As entered on GitLab's page.", is_secret=True),
+        Setting(
+            "hook_secret",
+            "Secret token of the webhook",
+            help="As entered on GitLab's page.",
+            is_secret=True,
+        ),
         Setting("site", "Address", default="https://gitlab.com", is_required=True, is_called=True),
     )
     statuses = {
@@ -32,7 +40,7 @@ class GitLab(Tracker):
         Standing.DONE: "closed",
         Standing.DROPPED: "closed",
     }
-    hook_help = "Under Settings, Webhooks of the project; triggers Issues events and Comments."
+    hook_help = marked("Under Settings, Webhooks of the project; triggers Issues events and Comments.")
 
     def desk(self, settings: Mapping[str, str], secrets: Mapping[str, str], ask: Callable[[Request], Answer]) -> Desk:
         headers = {"PRIVATE-TOKEN": secrets.get("token", "")}
@@ -44,9 +52,11 @@ class GitLab(Tracker):
     def key_of(self, given: str, settings: Mapping[str, str]) -> str:
         found = _NAMED.match(given.strip())
         if found is None:
-            raise ValueError('Write the number of an issue, as in "#12", or copy its address.')
+            raise ValueError(gettext('Write the number of an issue, as in "#12", or copy its address.'))
         if found[1] and found[1].casefold() != settings.get("project", "").casefold():
-            raise ValueError(f"That issue is of {found[1][:100]}. Choose the project it belongs to.")
+            raise ValueError(
+                gettext("That issue is of %(project)s. Choose the project it belongs to.") % {"project": found[1][:100]}
+            )
         return found[2]
 
     def read(self, desk: Desk, key: str) -> Issue:
@@ -81,7 +91,7 @@ class GitLab(Tracker):
     def verify(self, call: Call, secret: str) -> None:
         """GitLab sends the secret itself; an unset one proves nothing."""
         if not secret or not same(call.headers.get("x-gitlab-token", ""), secret):
-            raise Forged("The token is not the one of this project.")
+            raise Forged(gettext("The token is not the one of this project."))
 
     def told_of(self, found: Any, settings: Mapping[str, str]) -> str:
         named = text_at(found, "project", "path_with_namespace")

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext
+
+from feedback_portal.marking import marked
 from intake.connectors.adf import is_adf, text_of_adf
 from intake.connectors.base import Answer, Call, Request, Setting
 from intake.connectors.documents import at as value_at
@@ -36,10 +39,20 @@ class Jira(Tracker):
     slug = "jira"
     name = "Jira"
     asks = (
-        Setting("site", "Address", help='As in "https://acme.atlassian.net".', is_required=True, is_called=True),
+        Setting(
+            "site",
+            "Address",
+            help='As in "https://acme.atlassian.net".',
+            is_required=True,
+            is_called=True,
+        ),
         Setting("project", "Project", help='Its key, as in "KET".', is_required=True),
         Setting("kind", "Kind of new issues", default="Task", is_required=True),
-        Setting("email", "E-mail of the account", help="In the cloud; leave it empty for a personal access token."),
+        Setting(
+            "email",
+            "E-mail of the account",
+            help="In the cloud; leave it empty for a personal access token.",
+        ),
         Setting("token", "API token", is_secret=True, is_required=True),
         Setting("hook_secret", "Secret of the webhook", help="As entered on Jira's page.", is_secret=True),
     )
@@ -49,7 +62,7 @@ class Jira(Tracker):
         Standing.DONE: "Done",
         Standing.DROPPED: "Done",
     }
-    hook_help = "Under System, WebHooks; events Issue updated and deleted, Comment created, with a secret."
+    hook_help = marked("Under System, WebHooks; events Issue updated and deleted, Comment created, with a secret.")
 
     def desk(self, settings: Mapping[str, str], secrets: Mapping[str, str], ask: Callable[[Request], Answer]) -> Desk:
         email, token = settings.get("email", ""), secrets.get("token", "")
@@ -61,9 +74,15 @@ class Jira(Tracker):
         found = _NAMED.match(given.strip())
         project = settings.get("project", "").upper()
         if found is None:
-            raise ValueError(f'Write the key of an issue, as in "{project}-12", or copy its address.')
+            raise ValueError(
+                gettext('Write the key of an issue, as in "%(project)s-12", or copy its address.')
+                % {"project": project}
+            )
         if found[1].upper() != project:
-            raise ValueError(f"That issue is of {found[1].upper()}. Choose the project it belongs to.")
+            raise ValueError(
+                gettext("That issue is of %(project)s. Choose the project it belongs to.")
+                % {"project": found[1].upper()}
+            )
         return f"{project}-{found[2]}"
 
     def read(self, desk: Desk, key: str) -> Issue:
@@ -107,7 +126,10 @@ class Jira(Tracker):
             if text_at(way, "to", "name").casefold() == status.casefold():
                 desk.tell("POST", f"/issue/{key}/transitions", {"transition": {"id": text_at(way, "id")}})
                 return
-        raise Unwilling(f'No transition leads to "{status[:80]}" from where the issue stands. Move it in Jira.')
+        raise Unwilling(
+            gettext('No transition leads to "%(status)s" from where the issue stands. Move it in Jira.')
+            % {"status": status[:80]}
+        )
 
     def changed(self, desk: Desk, *, since: datetime, at: datetime) -> Sequence[Changed]:
         # Jira reads times in its account's zone, and minutes ago everywhere alike.

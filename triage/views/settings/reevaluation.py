@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback_portal.accounts.permissions import actor_of, require_set_up, set_up_page
+from feedback_portal.languages import said
 from triage import reevaluating
 from triage.models import Reevaluation
 from triage.views.answering import done
@@ -35,7 +36,7 @@ def reevaluation(request: HttpRequest) -> HttpResponse:
     context = {
         "preview": found,
         "moves": [(here, there, count) for (here, there), count in found.moves.items()][:_MOST_MOVES],
-        "because": reevaluating.changed_since_last(),
+        "because": said(reevaluating.changed_since_last()),
         "runs": [{"run": run, "progress": far[run.pk]} for run in runs],
         "places": PLACES,
     }

@@ -92,8 +92,10 @@ def _edit(request: HttpRequest, stored: Rule | None) -> HttpResponse:
         "modes": MODES,
         "version": posted.get("version", "") if posted is not None else stored.version if stored else "",
         "items": request.POST.get("items", back_testing.USUAL),
-        "field_groups": GROUPS,
-        "verbs": VERBS.items(),
+        "field_groups": [
+            (gettext(group), [(value, gettext(label)) for value, label in fields]) for group, fields in GROUPS
+        ],
+        "verbs": [(verb, gettext(label)) for verb, label in VERBS.items()],
         "focus": _focus(act, draft),
         "watched": shadowing.watched(stored) if stored and stored.is_shadow else None,
         "places": PLACES,
@@ -211,7 +213,7 @@ def _drawn(node: Node, number: str, choices: Choices, placed: Mapping[str, list[
         "has_name": node.field in drafts.PREFIXES,
         "names": choices.values.get(node.field, ()) if node.field in drafts.PREFIXES else (),
         "op": node.op,
-        "questions": [(op, QUESTIONS[op]) for op in drafts.questions(node)],
+        "questions": [(op, gettext(QUESTIONS[op])) for op in drafts.questions(node)],
         "widget": widget(node, known),
         "known": known,
         "values": values,
