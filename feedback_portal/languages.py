@@ -1,8 +1,6 @@
 """Which language and which clock a reader gets: their own, else the one they asked for, else what their browser asks for."""
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +12,7 @@ from django.utils import timezone, translation
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext, pgettext
 
-from feedback_portal.marking import KEPT
+from feedback_portal.marking import filled
 from feedback_portal.refusals import wants_json
 
 ASKED = "lang"
@@ -25,7 +23,6 @@ _REMEMBERED = 365 * 24 * 3600
 # Forms, kiosks and the previews of both say in their addresses which language they speak. That sets no cookie: in other people's
 # pages it may not, and whoever looks at a preview did not ask for their own pages in that language.
 _SET_NO_COOKIE = ("/f/", "/k/", "/settings/")
-_SLOT = re.compile(r"%\((\w+)\)s|%%")
 
 
 def nearest(code: str) -> str:
@@ -47,22 +44,7 @@ def speaking(*codes: str) -> Iterator[str]:
 
 def said(stored: str) -> str:
     """A stored sentence (`marking.worded`) in the language that is spoken now; any other text as it is."""
-    if not stored.startswith(KEPT):
-        return stored
-    try:
-        kept = json.loads(stored)
-        words, slots = gettext(kept["words"]), dict(kept["slots"])
-    except (KeyError, TypeError, ValueError):
-        return stored
-    # What is stored may have been cut or made by others: slots are filled in, and nothing else is formatted.
-    return _SLOT.sub(lambda slot: _filled(slots, slot[1]) if slot[1] else "%", words)
-
-
-def _filled(slots: Mapping[str, Any], name: str) -> str:
-    value = slots.get(name, "")
-    if isinstance(value, list):
-        return pgettext("list", ", ").join(said(str(one)) for one in value)
-    return said(str(value))
+    return filled(stored, gettext, pgettext("list", ", "))
 
 
 def within(words: object) -> str:

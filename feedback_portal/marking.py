@@ -1,10 +1,13 @@
 """Marks for words that are translated where they are shown: for code that knows no Django, and for sentences that are stored."""
 
 import json
-from typing import Final
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 KEPT: Final = '{"words": '
 """How a kept sentence begins."""
+_SLOT: Final = re.compile(r"%\((\w+)\)s|%%")
 
 
 def marked(words: str) -> str:
@@ -22,3 +25,21 @@ def worded(words: str, /, **slots: object) -> str:
         + json.dumps(slots, ensure_ascii=False, default=str)
         + "}"
     )
+
+
+def filled(stored: str, say: Callable[[str], str] = str, comma: str = ", ") -> str:
+    """A stored sentence with its slots filled in, each of its texts said by `say`; any other text as it is."""
+    if not stored.startswith(KEPT):
+        return stored
+    try:
+        kept = json.loads(stored)
+        words, slots = say(kept["words"]), dict(kept["slots"])
+    except (KeyError, TypeError, ValueError):
+        return stored
+    # What is stored may have been cut or made by others: slots are filled in, and nothing else is formatted.
+    return _SLOT.sub(lambda slot: _slot(slots, slot[1], say, comma) if slot[1] else "%", words)
+
+
+def _slot(slots: Mapping[str, Any], name: str, say: Callable[[str], str], comma: str) -> str:
+    value = slots.get(name, "")
+    return comma.join(filled(str(one), say, comma) for one in (value if isinstance(value, list) else [value]))

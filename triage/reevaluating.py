@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.marking import worded
+from feedback_portal.marking import filled, worded
 from feedback_portal.pending import Drained, drain
 from feedback_portal.refusals import NotAllowed
 from triage.journal import NotNow
@@ -304,6 +304,8 @@ def _event(change: Change, run: Reevaluation, at: datetime) -> Event:
     ticket, routing = change.ticket, change.routing
     before = {name: getattr(ticket, name) for name in _CHANGED} | {"explanation": ticket.explanation}
     moved = routing.team.pk != ticket.team_id
+    sentence = worded("Looked at again because %(because)s.", because=run.because)
+    reason = {"reason": filled(sentence), "worded": sentence}
     said = {"team": routing.team.slug, "from": ticket.team.slug} if moved else {"value": routing.severity}
     return Event(
         item_id=ticket.item_id,
@@ -317,7 +319,7 @@ def _event(change: Change, run: Reevaluation, at: datetime) -> Event:
             "rule": routing.explanation["rule"],
             "topic": routing.explanation["topic"],
             "run": run.pk,
-            "reason": worded("Looked at again because %(because)s.", because=run.because),
+            **reason,
             "before": before | {"due_at": ticket.due_at.isoformat()},
         },
         occurred_at=at,

@@ -9,7 +9,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from feedback_portal.languages import said
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import NotAllowed, Refused
@@ -76,7 +75,7 @@ def test_untouched_tickets_move_to_where_todays_rules_put_them_and_say_why(
     assert ticket.explanation["reason"] == "The rule “Boxes” sends it to Logistics."
     event = ticket.events.get()
     assert (event.type, event.source, event.person, event.data["from"]) == ("routed", "rule", None, "quality")
-    assert said(event.data["reason"]) == "Looked at again because the rule “Boxes” was changed."
+    assert event.data["reason"] == "Looked at again because the rule “Boxes” was changed."
     stays.refresh_from_db()
     assert stays.version == before
     done = reevaluating.progress([started])[started.pk]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from feedback_portal.marking import filled
 from feedback_portal.registry import Registry
 from triage.words import LONGEST_TEXT, Words, words
 
@@ -118,6 +119,13 @@ class Suggestion:
     score: float | None = None
     grounds: Mapping[str, object] = field(default_factory=dict, compare=False)
     """What else is known of how it came about, as JSON: the parts of a learned model, the nearest examples, the runners-up."""
+    worded: str = field(default="", init=False, compare=False)
+    """The reason as it is stored, to be said to each reader in their language (`marking.worded`); empty where a tagger gave a text."""
+
+    def __post_init__(self) -> None:
+        if (reason := filled(self.reason)) != self.reason:
+            object.__setattr__(self, "worded", self.reason)
+            object.__setattr__(self, "reason", reason)
 
 
 @dataclass(frozen=True)

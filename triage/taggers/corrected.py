@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from feedback_portal.marking import worded
 from triage.blend import Prediction
 from triage.taggers.base import Suggestion, Taxonomy, Text
 from triage.taggers.topics import grounds_of
@@ -42,8 +43,12 @@ def _together(
         return [replace(mine, confidence=sure)]
     if label == usual or label not in names:
         return []
-    quoted = ", ".join(f"“{one.says}”" for one in prediction.words[:3])
-    reason = f"It reads like what people have called {names[label]}" + (f": {quoted}." if quoted else ".")
+    quoted = [f"“{one.says}”" for one in prediction.words[:3]]
+    reason = (
+        worded("It reads like what people have called %(label)s: %(words)s.", label=names[label], words=quoted)
+        if quoted
+        else worded("It reads like what people have called %(label)s.", label=names[label])
+    )
     shares = dict(prediction.probabilities)
     return [
         Suggestion(

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from feedback_portal.marking import worded
 from triage.taggers.base import Evidence, Suggestion, Tagger, Taxonomy, Text, taggers
 
 UNKNOWN: Final = "und"
@@ -86,7 +87,7 @@ def _suggest(text: Text) -> Iterator[Suggestion]:
         kind="language",
         value=guess.language,
         confidence=guess.confidence,
-        reason=f"The text is written in {_NAMES.get(guess.language, guess.language)}.",
+        reason=worded("The text is written in %(language)s.", language=_NAMES.get(guess.language, guess.language)),
         evidence=tuple(
             Evidence(says=said[place], weight=weight, span=text.span(place, place + 1))
             for place, weight in guess.telling

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from feedback_portal.marking import marked
+from feedback_portal.marking import marked, worded
 from intake import personal_data
 from triage.taggers.base import Evidence, Span, Suggestion, Taxonomy, Text, Told
 
@@ -229,12 +229,14 @@ def merged(given: Sequence[Suggestion], told: Told, text: Text, kind: Kind) -> l
 
 def _suggestion(label: str, quotes: Sequence[str], told: Told, text: Text, kind: Kind) -> Suggestion:
     evidence = tuple(Evidence(quote, told.confidence, span) for quote in quotes if (span := _place(quote, text)))
-    said = ", ".join(f"“{each.says}”" for each in evidence)
+    said = [f"“{each.says}”" for each in evidence]
     return Suggestion(
         kind=kind.suggests,
         value=int(label) if label.isdecimal() and kind.suggests == "urgency" else label,
         confidence=told.confidence,
-        reason=f"{told.model} says so" + (f", by {said}." if said else "."),
+        reason=worded("%(model)s says so, by %(words)s.", model=told.model, words=said)
+        if said
+        else worded("%(model)s says so.", model=told.model),
         evidence=evidence,
         score=_SCORES.get(label) if kind.suggests == "sentiment" else None,
         grounds={"outside": {"model": told.model, "server": told.server, "prompt": told.prompt}},

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from feedback_portal.marking import marked, worded
 from triage import lexicon
 from triage.blend.beginnings import begin
 from triage.phrases import Phrases
@@ -79,16 +80,14 @@ def _suggest(text: Text) -> list[Suggestion]:
     evidence.sort(
         key=lambda each: -each.weight if value == "pos" else each.weight if value == "neg" else -abs(each.weight)
     )
-    told = (
-        ", ".join(f'"{each.says}"' if each.span else each.says for each in evidence[:3]) or "no word of praise or blame"
-    )
-    sound = {"pos": "positive", "neg": "negative", "neu": "mixed" if evidence else "neutral"}[value]
+    told: object = [f'"{each.says}"' if each.span else each.says for each in evidence[:3]]
+    sounds = _SOUNDS["mixed" if value == "neu" and evidence else value]
     return [
         Suggestion(
             kind="sentiment",
             value=value,
             confidence=sure,
-            reason=f"It sounds {sound}: {told}.",
+            reason=worded(sounds, told=told or worded("no word of praise or blame")),
             evidence=tuple(evidence[:MOST_EVIDENCE]) or (Evidence("the whole text", 0.0),),
             score=round(score, 4),
         )
@@ -317,6 +316,12 @@ def _head() -> _Head:
 
 # --- ratings ----------------------------------------------------------------------------------------------------------
 
+_SOUNDS: Mapping[str, str] = {
+    "pos": marked("It sounds positive: %(told)s."),
+    "neg": marked("It sounds negative: %(told)s."),
+    "neu": marked("It sounds neutral: %(told)s."),
+    "mixed": marked("It sounds mixed: %(told)s."),
+}
 _SCALES: Mapping[str, tuple[float, float]] = {"nps": (0, 10), "thumbs": (0, 1)}
 
 

@@ -19,6 +19,7 @@ from zlib import crc32
 
 import re2
 
+from feedback_portal.marking import worded
 from triage import lexicon
 from triage.blend.beginnings import begin
 from triage.phrases import Phrases
@@ -83,7 +84,7 @@ def _suggest(text: Text) -> list[Suggestion]:
             kind="spam",
             value="spam",
             confidence=sure,
-            reason=f"It looks like spam: {', '.join(said)}.",
+            reason=worded("It looks like spam: %(signs)s.", signs=said),
             evidence=tuple(
                 Evidence(sign.says, sign.weight + weights.get(sign.family, 0.0), sign.span)
                 for sign in told[:MOST_EVIDENCE]

@@ -4,6 +4,7 @@ learned from people's corrections once there are some."""
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from feedback_portal.marking import marked, worded
 from triage import blend
 from triage.blend import keywords
 from triage.taggers.base import Evidence, Suggestion, Tagger, Taxonomy, Text, taggers
@@ -42,18 +43,21 @@ def rank(text: Text, taxonomy: Taxonomy) -> list[tuple[str, float]]:
     return [(index.topics[topic].slug, confidence) for topic, confidence in index.confidences(index.features(text))]
 
 
+_SPEAKS = marked("The text speaks of %(topic)s: %(said)s.")
+
+
 def _by_words(text: Text, index: keywords.TopicIndex) -> Iterator[Suggestion]:
     features = index.features(text)
     for topic, confidence in index.confidences(features, most=MOST_SUGGESTIONS):
         if confidence < LEAST_CONFIDENCE:
             return
         evidence = tuple(keywords.evidence(text, index.speaking(features, topic)))
-        said = _quoted(evidence) or "words of its branch"
+        said = _quoted(evidence) or worded("words of its branch")
         yield Suggestion(
             kind="topic",
             value=index.topics[topic].slug,
             confidence=confidence,
-            reason=f"The text speaks of {index.topics[topic].name}: {said}.",
+            reason=worded(_SPEAKS, topic=index.topics[topic].name, said=said),
             evidence=evidence,
         )
 
@@ -83,13 +87,18 @@ def _blended(text: Text, prediction: blend.Prediction, index: keywords.TopicInde
 
 def _reason(name: str, label: str, evidence: Sequence[Evidence], prediction: blend.Prediction) -> str:
     if said := _quoted(evidence):
-        return f"The text speaks of {name}: {said}."
+        return worded(_SPEAKS, topic=name, said=said)
     alike = sum(each.label == label for each in prediction.neighbours)
     if alike:
-        return f"Of the {len(prediction.neighbours)} nearest items that people have placed, {alike} went to {name}."
+        return worded(
+            "Of the %(nearest)s nearest items that people have placed, %(alike)s went to %(topic)s.",
+            nearest=len(prediction.neighbours),
+            alike=alike,
+            topic=name,
+        )
     if label == prediction.label:
-        return f"Its meaning is closest to {name}."
-    return f"What people have placed so far makes {name} the next likeliest."
+        return worded("Its meaning is closest to %(topic)s.", topic=name)
+    return worded("What people have placed so far makes %(topic)s the next likeliest.", topic=name)
 
 
 def grounds_of(prediction: blend.Prediction) -> Mapping[str, object]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
+from feedback_portal.marking import marked, worded
 from triage import lexicon
 from triage.blend.beginnings import begin
 from triage.phrases import Hit, Phrases
@@ -31,17 +32,18 @@ class Kind:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "safety": Kind(SAFETY, 1.0, "Somebody may be in danger"),
-    "harm": Kind(SAFETY, 0.5, "Somebody may have come to harm"),
-    "blocked": Kind(HIGH, 1.0, "The customer cannot go on"),
-    "legal": Kind(HIGH, 1.0, "The customer speaks of lawyers or authorities"),
-    "press": Kind(HIGH, 1.0, "The customer speaks of the press"),
-    "leaving": Kind(HIGH, 1.0, "The customer speaks of leaving"),
-    "repeated": Kind(HIGH, 0.6, "It was not the first time"),
-    "urgent": Kind(HIGH, 0.7, "The customer calls it urgent"),
-    "calm": Kind(LOW, 1.0, "The customer is in no hurry"),
+    "safety": Kind(SAFETY, 1.0, marked("Somebody may be in danger")),
+    "harm": Kind(SAFETY, 0.5, marked("Somebody may have come to harm")),
+    "blocked": Kind(HIGH, 1.0, marked("The customer cannot go on")),
+    "legal": Kind(HIGH, 1.0, marked("The customer speaks of lawyers or authorities")),
+    "press": Kind(HIGH, 1.0, marked("The customer speaks of the press")),
+    "leaving": Kind(HIGH, 1.0, marked("The customer speaks of leaving")),
+    "repeated": Kind(HIGH, 0.6, marked("It was not the first time")),
+    "urgent": Kind(HIGH, 0.7, marked("The customer calls it urgent")),
+    "calm": Kind(LOW, 1.0, marked("The customer is in no hurry")),
 }
 _NAMES: Final[Mapping[str, str]] = {"0": "no hurry", "1": "normal", "2": "pressing", "3": "dangerous"}
+_SAID = marked('%(kind)s: "%(words)s"')
 _USUALLY = 0.85  # of what no word speaks of
 _HIDING = "nothing"
 _REACH = 3
@@ -85,12 +87,15 @@ def _suggest(text: Text) -> list[Suggestion]:
 def _suggestion(text: Text, level: int, weight: float, speaking: Sequence["_Found"]) -> Suggestion:
     kinds = dict.fromkeys(one.kind for one in speaking)
     said = {kind: next(one.says for one in speaking if one.kind == kind) for kind in kinds}
-    reason = ". ".join(f'{KINDS[kind].says}: "{said[kind]}"' for kind in kinds)
+    reasons = [worded(_SAID, kind=worded(KINDS[kind].says), words=said[kind]) for kind in kinds]
+    reason = reasons[0]
+    for more in reasons[1:]:
+        reason = worded("%(first)s. %(second)s", first=reason, second=more)
     return Suggestion(
         kind="urgency",
         value=level,
         confidence=1 - 0.4 / max(weight, 1.0),
-        reason=f"{reason}.",
+        reason=worded("%(reason)s.", reason=reason),
         evidence=tuple(
             Evidence(one.says, KINDS[one.kind].weight, text.span(one.start, one.end))
             for one in speaking[:MOST_EVIDENCE]

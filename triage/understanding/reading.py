@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from feedback_portal.marking import worded
 from intake.models import FeedbackItem
 from triage.models import Analysis, Mention, Tagging
 from triage.routing import Clues, Foreseen
@@ -115,7 +116,10 @@ def taggings_of(
                 item=item,
                 topic_id=topics[topic_slug],
                 source="rule",
-                evidence={"reason": f"The rule “{rule}” tags it."},
+                evidence={
+                    "reason": f"The rule “{rule}” tags it.",
+                    "worded": worded("The rule “%(rule)s” tags it.", rule=rule),
+                },
                 made_by=rule[:80],
             )
     return made.values()
@@ -139,7 +143,7 @@ def clues_of(each: Understanding, foretold: Foreseen | None, known: Mapping[str,
     return Clues(
         topics=sorted(topics, key=lambda pair: -pair[1]),
         foreseen=foretold,
-        spam=spam.reason if spam is not None and is_spam else "",
+        spam=(spam.worded or spam.reason) if spam is not None and is_spam else "",
     )
 
 
@@ -177,6 +181,7 @@ def _stored(one: Suggestion) -> dict[str, Any]:
         "value": one.value,
         "confidence": round(one.confidence, 4),
         "reason": one.reason,
+        **({"worded": one.worded} if one.worded else {}),
         "evidence": [
             {"says": each.says, "weight": round(each.weight, 4), "span": list(each.span) if each.span else None}
             for each in one.evidence[:_MOST_EVIDENCE]

@@ -26,6 +26,7 @@ from triage.finding.mentioned import MOST_COUNTED, named_by
 from triage.lifecycle import Resolution, Status, Verb, WhyNot, WhyRouted
 from triage.models import Action, ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
+from triage.routing.reasons import reason_of
 from triage.routing.why import Why, why
 from triage.telling.notices import handle, mentionable
 from triage.views.because import because
@@ -389,7 +390,7 @@ def _note(event: Event) -> str:
     because = event.data.get("because")
     if chosen is not None and because in chosen.values:
         return f"{chosen(because).label}."
-    return str(event.data.get("text") or event.data.get("reason") or "")
+    return str(event.data.get("text") or "") or reason_of(event.data)
 
 
 def _worded(name: str, value: Any) -> str:

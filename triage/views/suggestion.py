@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
-from feedback_portal.languages import in_a_line, within
+from feedback_portal.languages import in_a_line, said, within
 from triage.lifecycle import Resolution, Status, WhyNot
 from triage.models import Analysis, Tagging, Ticket
 from triage.proposals import Kind, Proposal, placing
@@ -32,7 +32,7 @@ def suggestion(
         sentence, reasons = _keep(ticket, named(taggings, poor=not_worth_proposing(at=at)), analysis)
         accept = [("verb", "accept")]
     elif proposed.kind == Kind.SPAM:
-        sentence, reasons = gettext("Close it as spam"), [str(ticket.explanation.get("spam", ""))]
+        sentence, reasons = gettext("Close it as spam"), [said(str(ticket.explanation.get("spam", "")))]
         accept = [("verb", "resolve"), ("resolution", Resolution.SPAM.value)]
     else:
         sentence = gettext("Send it to %(team)s") % {"team": proposed.of}
@@ -76,7 +76,7 @@ def _keep(ticket: Ticket, taggings: Sequence[Tagging], analysis: Analysis | None
         quoted = in_a_line(*(gettext("“%(topic)s”") % {"topic": tag} for tag in tags))
         sentence = gettext("Keep it with %(team)s, tagged %(topics)s") % {"team": ticket.team, "topics": quoted}
     reasons = [reason_of(ticket.explanation)]
-    reasons += [str(tagging.evidence.get("reason", "")) for tagging in taggings[:1]]
+    reasons += [reason_of(tagging.evidence) for tagging in taggings[:1]]
     if analysis is not None and analysis.urgency >= 2:
-        reasons += [each["reason"] for each in analysis.evidence.get("urgency", [])[:1]]
+        reasons += [reason_of(each) for each in analysis.evidence.get("urgency", [])[:1]]
     return sentence, [reason for reason in reasons if reason]
