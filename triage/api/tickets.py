@@ -23,6 +23,7 @@ from triage.api.shapes import EVENT, PAGING, PROBLEMS, QUERY, TICKET, event_told
 from triage.finding import search
 from triage.lifecycle import WhyNot, WhyRouted
 from triage.models import Analysis, Event, Mention, Tagging, Ticket
+from triage.routing import told
 from triage.routing.reasons import reason_of
 from triage.routing.why import why
 
@@ -208,7 +209,7 @@ def _explanation(ticket: Ticket, *, by: Actor, at: datetime) -> dict[str, Any]:
         "would_change": list(found.changes) if found else [],
         "today": found.today if found else "",
         "rules_as_of": time_told(at),
-        "rules": [told | {"is_winner": told["rule"] == found.rule} for told in found.rules] if found else [],
+        "rules": [told(*tried) | {"is_winner": tried[0].name == found.rule} for tried in found.rules] if found else [],
     }
 
 

@@ -184,10 +184,9 @@ class Router:
         facts = self.seen(facts)
         return [(self.stored[position], rule) for position, rule in self.rules.matching(facts)]
 
-    def trace(self, facts: Facts) -> list[dict[str, Any]]:
-        """Every rule as it stands now, tried on this item, each condition answered; for the "why here" panel."""
-        facts = self.seen(facts)
-        return [told(stored, match) for stored, match in zip(self.stored, self.rules.trace(facts), strict=True)]
+    def trace(self, facts: Facts) -> list[tuple[Rule, rules.Match]]:
+        """Every rule as it stands now, tried on this item, each condition answered; `told` says one of them in words."""
+        return list(zip(self.stored, self.rules.trace(self.seen(facts)), strict=True))
 
     def place(self, held: Sequence[tuple[Rule, rules.Rule]], facts: Facts, clues: Clues) -> Placed:
         """The team, by the rules that hold (of which some may be left out, to see what would be without them) and the clues."""

@@ -17,7 +17,7 @@ from triage.models import Analysis, Event, Rule, Tagging, Ticket
 from triage.models.themes import themes_of
 from triage.routing import SURE_ENOUGH, Clues, Foreseen, Placed, Router, facts_of
 from triage.routing.reasons import reason_of
-from triage.rules import AnyOf, Condition, Node, Not
+from triage.rules import AnyOf, Condition, Match, Node, Not
 from triage.rules import Rule as Meaning
 from triage.rules.facts import Facts
 from triage.rules.places import Place, places
@@ -58,7 +58,8 @@ class Why:
     """What would have changed it, each a sentence."""
     today: str
     """Where today's rules would send it, if that is elsewhere."""
-    rules: tuple[dict[str, Any], ...]
+    rules: tuple[tuple[Rule, Match], ...]
+    """Every rule of today, tried."""
     as_of: datetime
 
 

@@ -6,7 +6,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from feedback_portal.languages import in_a_line
+from triage.routing import told
 from triage.routing.why import Why
+from triage.rules import Match
 
 MOST_RULES = 25
 """So many rules stand on the page, those that hold first; the API gives all of them."""
@@ -14,8 +16,9 @@ MOST_RULES = 25
 
 def because(found: Why) -> dict[str, Any]:
     """The context of `_explanation.html`."""
-    ranked = sorted(found.rules, key=lambda told: (told["rule"] != found.rule, not told["matched"], _failed(told)))
-    shown = ranked[:MOST_RULES]
+    # Told in words are only those that are shown: there may be two thousand.
+    ranked = sorted(found.rules, key=lambda tried: (tried[0].name != found.rule, not tried[1].holds, _failed(tried[1])))
+    shown = [told(*tried) for tried in ranked[:MOST_RULES]]
     return {
         "sentence": found.reason,
         "given": found.given,
@@ -41,15 +44,15 @@ def because(found: Why) -> dict[str, Any]:
         "more": len(ranked) - len(shown),
         "rules": [
             {
-                "name": told["rule"],
-                "is_winner": told["rule"] == found.rule and found.by == "rule",
-                "holds": told["matched"],
-                "conditions": [{"text": each["sentence"], "holds": each["held"]} for each in told["conditions"]],
+                "name": rule["rule"],
+                "is_winner": rule["rule"] == found.rule and found.by == "rule",
+                "holds": rule["matched"],
+                "conditions": [{"text": each["sentence"], "holds": each["held"]} for each in rule["conditions"]],
             }
-            for told in shown
+            for rule in shown
         ],
     }
 
 
-def _failed(told: dict[str, Any]) -> int:
-    return sum(not each["held"] for each in told["conditions"])
+def _failed(match: Match) -> int:
+    return sum(not outcome.holds for outcome in match.outcomes)
