@@ -84,7 +84,7 @@ class StaleTicket(Refused):
 
     status = 409
     code = "stale-ticket"
-    title = "Somebody was quicker"
+    title = marked("Somebody was quicker")
 
 
 class NotNow(Refused):
@@ -92,7 +92,7 @@ class NotNow(Refused):
 
     status = 409
     code = "not-now"
-    title = "This ticket cannot take that decision now"
+    title = marked("This ticket cannot take that decision now")
 
 
 Said = Sequence[tuple[str, dict[str, Any]]]

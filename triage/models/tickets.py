@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
@@ -44,7 +45,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         ticket = self.for_deciding().visible_to(by).filter(pk=number).first() if number else None
         if ticket is None:
             raise NotFound(
-                "There is no such ticket, or it belongs to a team you are not in. Its team can tell you more."
+                gettext("There is no such ticket, or it belongs to a team you are not in. Its team can tell you more.")
             )
         return ticket
 

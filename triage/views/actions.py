@@ -9,10 +9,13 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor, actor_of
+from feedback_portal.languages import in_a_line, said
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, NotFound
 from triage import decisions, themes
 from triage.connecting import issues
@@ -23,16 +26,48 @@ from triage.lifecycle import DONE
 from triage.models import Action, ActionEvent, Expectation, Theme, Topic
 from triage.themes import answering
 from triage.views.answering import done, errors_of
+from triage.views.deeds import shown
 
 MOST_IN_COLUMN = 50
 MOST_LISTED = 200
 MOST_TICKETS = 200
 MOST_EVENTS = 100
 _ABOUT = {
-    Step.PLAN: "What should change, and what it should move",
-    Step.DO: "Being changed now",
-    Step.CHECK: "Shipped; does it help?",
-    Step.ACT: "Kept, and made the standard",
+    Step.PLAN: gettext_lazy("What should change, and what it should move"),
+    Step.DO: gettext_lazy("Being changed now"),
+    Step.CHECK: gettext_lazy("Shipped; does it help?"),
+    Step.ACT: gettext_lazy("Kept, and made the standard"),
+}
+_FIELD_WORDS = {
+    "title": marked("title"),
+    "problem": marked("problem"),
+    "kind": marked("kind"),
+    "team": marked("team"),
+    "stage": marked("stage"),
+    "owner": marked("owner"),
+    "contributors": marked("contributors"),
+    "due_at": marked("due at"),
+    "effective_from": marked("effective from"),
+    "check_at": marked("check at"),
+    "plan": marked("plan"),
+    "causes": marked("causes"),
+    "whys": marked("whys"),
+    "root_cause": marked("root cause"),
+    "needs_approval": marked("needs approval"),
+}
+_STEP_WORDS = {
+    "added": marked("added"),
+    "done": marked("done"),
+    "undone": marked("undone"),
+    "removed": marked("removed"),
+}
+_BONE_WORDS = {
+    "people": marked("People"),
+    "method": marked("Method"),
+    "machine": marked("Machine"),
+    "material": marked("Material"),
+    "measurement": marked("Measurement"),
+    "environment": marked("Environment"),
 }
 _FIELDS = (
     "title", "problem", "kind", "team", "stage", "owner", "contributors", "due_at", "effective_from", "check_at", "plan", "causes",
@@ -108,7 +143,7 @@ def record(request: HttpRequest, reference: str) -> HttpResponse:
 def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     """One verb of an action; its page again, with what was wrong or what was done."""
     if verb not in _VERBS:
-        raise NotFound("There is no such form. Go back to the action.")
+        raise NotFound(gettext("There is no such form. Go back to the action."))
     actor = actor_of(request)
     found = improvements.find(reference, by=actor)
     try:
@@ -126,7 +161,12 @@ def _plan(request: HttpRequest, actor: Actor) -> HttpResponse:
         made = answering.begin(by=actor, at=timezone.now(), **details)
     except BadInput as refused:
         return _form(request, actor, given, errors=errors_of(refused), status=422)
-    return done(request, f"{made.reference} is planned. Say what it should move.", "triage:action", made.reference)
+    return done(
+        request,
+        gettext("%(reference)s is planned. Say what it should move.") % {"reference": made.reference},
+        "triage:action",
+        made.reference,
+    )
 
 
 def _form(
@@ -221,7 +261,7 @@ def _inside(found: Action, actor: Actor) -> dict[str, Any]:
         ],
         "todo": found.steps.select_related("owner").order_by("done_at", "due_at", "id"),
         "bones": [
-            (bone.capitalize(), hanging)
+            (gettext(_BONE_WORDS.get(bone, bone.capitalize())) if bone else "", hanging)
             for bone in (*BONES, "")
             if (hanging := [each["text"] for each in found.causes if each.get("bone", "") == bone])
         ],
@@ -286,21 +326,30 @@ def _events(found: Action) -> QuerySet[ActionEvent]:
 
 def _event(event: ActionEvent) -> dict[str, Any]:
     told = event.data
-    says: dict[str, Callable[[], str]] = {
-        ActionEvent.Type.MOVED: lambda: f"moved it to {Step(told['to']).label}",
-        ActionEvent.Type.CHANGED: lambda: f"changed {', '.join(told['fields']).replace('_', ' ')}",
-        ActionEvent.Type.STEPPED: lambda: "; ".join(f"{done}: {text}" for done, text in told.items()),
-        ActionEvent.Type.REOPENED: lambda: f"reopened it. {told.get('because', '')}",
-        ActionEvent.Type.JUDGED: lambda: f"judged: {Action.Outcome(told['outcome']).label}. {told.get('sentence', '')}",
-        ActionEvent.Type.TOLD: lambda: f"told those behind {told.get('tickets', 0)} tickets",
-    }
-    phrase = says.get(event.type, lambda: str(event.get_type_display()))
-    return {
-        "actor": str(event.person or event.key or "The portal"),
-        "phrase": phrase(),
-        "text": told.get("text", ""),
-        "at": event.occurred_at,
-    }
+    who = str(event.person or event.key or gettext("The portal"))
+    deed, slots = gettext("%(who)s %(deed)s"), {"deed": str(event.get_type_display())}
+    match event.type:
+        case ActionEvent.Type.MOVED:
+            deed, slots = gettext("%(who)s moved it to %(step)s"), {"step": str(Step(told["to"]).label)}
+        case ActionEvent.Type.CHANGED:
+            fields = in_a_line(*(gettext(_FIELD_WORDS.get(name, name.replace("_", " "))) for name in told["fields"]))
+            deed, slots = gettext("%(who)s changed %(fields)s"), {"fields": fields}
+        case ActionEvent.Type.STEPPED:
+            steps = "; ".join(f"{gettext(_STEP_WORDS.get(verb, verb))}: {text}" for verb, text in told.items())
+            deed, slots = gettext("%(who)s %(deed)s"), {"deed": steps}
+        case ActionEvent.Type.REOPENED:
+            deed, slots = gettext("%(who)s reopened it. %(because)s"), {"because": said(str(told.get("because", "")))}
+        case ActionEvent.Type.JUDGED:
+            deed = gettext("%(who)s judged: %(outcome)s. %(sentence)s")
+            outcome = str(Action.Outcome(told["outcome"]).label)
+            slots = {"outcome": outcome, "sentence": said(str(told.get("sentence", "")))}
+        case ActionEvent.Type.TOLD:
+            number = int(told.get("tickets", 0))
+            deed = ngettext(
+                "%(who)s told those behind %(tickets)s ticket", "%(who)s told those behind %(tickets)s tickets", number
+            )
+            slots = {"tickets": str(number)}
+    return {"sentence": shown(deed, who, slots), "text": told.get("text", ""), "at": event.occurred_at}
 
 
 def _cards(found: QuerySet[Action], *, most: int = MOST_IN_COLUMN) -> list[Action]:
@@ -346,14 +395,17 @@ def _number(request: HttpRequest, name: str) -> int:
 def _change(found: Action, request: HttpRequest, actor: Actor) -> str:
     details = {name: value for name, value in _given(request).items() if name in _FIELDS}
     improvements.change(found, by=actor, at=timezone.now(), version=_version(request), **details)
-    return "Saved."
+    return gettext("Saved.")
 
 
 def _move(found: Action, request: HttpRequest, actor: Actor) -> str:
     moved = improvements.move(
         found, by=actor, at=timezone.now(), step=request.POST.get("step", ""), version=_version(request)
     )
-    return f"{found.reference} is in the step {Step(moved.step).label}."
+    return gettext("%(reference)s is in the step %(step)s.") % {
+        "reference": found.reference,
+        "step": Step(moved.step).label,
+    }
 
 
 def _ship(found: Action, request: HttpRequest, actor: Actor) -> str:
@@ -364,7 +416,9 @@ def _ship(found: Action, request: HttpRequest, actor: Actor) -> str:
         public_text=request.POST.get("public_text", ""),
         version=_version(request),
     )
-    return f"{found.reference} has shipped. Tell those who told us, and look in a while whether it helps."
+    return gettext("%(reference)s has shipped. Tell those who told us, and look in a while whether it helps.") % {
+        "reference": found.reference
+    }
 
 
 def _close(found: Action, request: HttpRequest, actor: Actor) -> str:
@@ -376,23 +430,23 @@ def _close(found: Action, request: HttpRequest, actor: Actor) -> str:
         exception=request.POST.get("exception", ""),
         version=_version(request),
     )
-    return f"{found.reference} is closed."
+    return gettext("%(reference)s is closed.") % {"reference": found.reference}
 
 
 def _reopen(found: Action, request: HttpRequest, actor: Actor) -> str:
     because = request.POST.get("because", "").strip()[:1000]
     checking.reopen(found, by=actor, at=timezone.now(), because=because, version=_version(request))
-    return f"{found.reference} is open again."
+    return gettext("%(reference)s is open again.") % {"reference": found.reference}
 
 
 def _approve(found: Action, request: HttpRequest, actor: Actor) -> str:
     plans.approve(found, by=actor, at=timezone.now(), version=_version(request))
-    return f"{found.reference} is approved."
+    return gettext("%(reference)s is approved.") % {"reference": found.reference}
 
 
 def _withdraw(found: Action, request: HttpRequest, actor: Actor) -> str:
     improvements.withdraw(found, by=actor, at=timezone.now(), version=_version(request))
-    return f"{found.reference} is withdrawn."
+    return gettext("%(reference)s is withdrawn.") % {"reference": found.reference}
 
 
 def _expect(found: Action, request: HttpRequest, actor: Actor) -> str:
@@ -411,51 +465,51 @@ def _expect(found: Action, request: HttpRequest, actor: Actor) -> str:
     )
     details = {name: request.POST[name] for name in names if name in request.POST}
     plans.expect(found, by=actor, at=timezone.now(), version=_version(request), **details)
-    return "Saved. The portal looks for this change once it has taken effect."
+    return gettext("Saved. The portal looks for this change once it has taken effect.")
 
 
 def _comment(found: Action, request: HttpRequest, actor: Actor) -> str:
     plans.comment(found, by=actor, at=timezone.now(), text=request.POST.get("text", ""))
-    return "Written down."
+    return gettext("Written down.")
 
 
 def _add_step(found: Action, request: HttpRequest, actor: Actor) -> str:
     given = {name: request.POST.get(f"step_{name}", "") for name in ("text", "owner", "due_at")}
     plans.add_step(found, by=actor, at=timezone.now(), **given)
-    return "The step is there."
+    return gettext("The step is there.")
 
 
 def _tick_step(found: Action, request: HttpRequest, actor: Actor) -> str:
     plans.tick_step(found, by=actor, at=timezone.now(), step=_number(request, "step"))
-    return "Saved."
+    return gettext("Saved.")
 
 
 def _remove_step(found: Action, request: HttpRequest, actor: Actor) -> str:
     plans.remove_step(found, by=actor, at=timezone.now(), step=_number(request, "step"))
-    return "The step is gone."
+    return gettext("The step is gone.")
 
 
 def _publish(found: Action, request: HttpRequest, actor: Actor) -> str:
     title = request.POST.get("public_title", "")
     changes.publish(found, by=actor, at=timezone.now(), title=title, version=_version(request))
-    return "It stands on the public page."
+    return gettext("It stands on the public page.")
 
 
 def _unpublish(found: Action, request: HttpRequest, actor: Actor) -> str:
     changes.unpublish(found, by=actor, at=timezone.now(), version=_version(request))
-    return "It is off the public page."
+    return gettext("It is off the public page.")
 
 
 def _link(found: Action, request: HttpRequest, actor: Actor) -> str:
     ticket = decisions.find(request.POST.get("ticket", ""), by=actor)
     improvements.link(found, ticket, by=actor, at=timezone.now())
-    return f"{ticket.reference} is linked."
+    return gettext("%(reference)s is linked.") % {"reference": ticket.reference}
 
 
 def _unlink(found: Action, request: HttpRequest, actor: Actor) -> str:
     ticket = decisions.find(request.POST.get("ticket", ""), by=actor)
     improvements.unlink(found, ticket, by=actor, at=timezone.now())
-    return f"{ticket.reference} is no longer linked."
+    return gettext("%(reference)s is no longer linked.") % {"reference": ticket.reference}
 
 
 _VERBS: Mapping[str, Callable[[Action, HttpRequest, Actor], str]] = {

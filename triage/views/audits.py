@@ -7,11 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
+from feedback_portal.languages import in_a_line
 from feedback_portal.refusals import BadInput, NotAllowed
 from triage.learning import audits
 from triage.learning.audits import Said
@@ -36,7 +38,9 @@ def settle(request: HttpRequest) -> HttpResponse:
     """The next item on which two people differ, for leads and managers who are neither."""
     actor = actor_of(request)
     if not actor.may_steer:
-        raise NotAllowed("Leads and managers settle what two people see differently. Go on with your own items.")
+        raise NotAllowed(
+            gettext("Leads and managers settle what two people see differently. Go on with your own items.")
+        )
     return _page(request, audits.next_to_settle(actor), actor, is_settling=True)
 
 
@@ -133,7 +137,7 @@ def _said(audited: AuditedItem) -> list[dict[str, Any]]:
     teams = dict(Team.objects.values_list("slug", "name"))
     return [
         {
-            "topics": ", ".join(sorted(topics.get(slug, slug) for slug in each.topics)) or "no topic",
+            "topics": in_a_line(*sorted(topics.get(slug, slug) for slug in each.topics)) or gettext("no topic"),
             "team": teams.get(each.team, each.team) if each.team else "",
         }
         for each in audited.answers.exclude(seat=None).order_by("seat")

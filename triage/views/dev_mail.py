@@ -14,6 +14,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from feedback_portal.accounts.permissions import require_set_up
@@ -65,7 +66,7 @@ def _shown(name: str) -> dict[str, Any]:
     assert found is not None
     return {
         "url": reverse("triage:dev_mail_message", args=[name]),
-        "subject": str(message.get("Subject") or "No subject"),
+        "subject": str(message.get("Subject") or gettext("No subject")),
         "sender": str(message.get("From") or ""),
         "to": str(message.get("To") or message.get("X-Envelope-To") or ""),
         "at": datetime.strptime(found[1], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC),

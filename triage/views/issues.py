@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from feedback_portal.accounts.permissions import actor_of
@@ -56,12 +57,14 @@ def _act(request: HttpRequest, about: issues.About) -> str:
     given = {name: request.POST[name] for name in ("project", "issue", "title", "text") if name in request.POST}
     if verb == "link":
         made = issues.link(about, given, by=by, at=at)
-        return f"The issue {made.key} is linked. What stands there is here in a moment."
+        linked = gettext("The issue %(key)s is linked. What stands there is here in a moment.")
+        return linked % {"key": made.key}
     if verb == "create":
         made = issues.create(about, given, by=by, at=at)
-        return f"The issue is made in {made.project}. Reload this page to see its number."
+        created = gettext("The issue is made in %(project)s. Reload this page to see its number.")
+        return created % {"project": made.project}
     if verb == "unlink":
         typed = request.POST.get("number", "")
         issues.unlink(about, int(typed) if typed.isdecimal() and len(typed) < 19 else 0, at=at)
-        return "The issue is let go. It stays as it is there."
-    raise NotFound("There is no such form. Go back to the issues.")
+        return gettext("The issue is let go. It stays as it is there.")
+    raise NotFound(gettext("There is no such form. Go back to the issues."))

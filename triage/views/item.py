@@ -10,8 +10,6 @@ from urllib.parse import urlencode
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
-from django.utils.html import conditional_escape, format_html
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from feedback_portal.accounts.models import User
@@ -31,6 +29,7 @@ from triage.routing.why import Why, why
 from triage.telling.notices import handle, mentionable
 from triage.views.because import because
 from triage.views.beside import FOR_EVERY_TEAM, beside
+from triage.views.deeds import plain, shown
 from triage.views.queue import due
 from triage.views.suggestion import suggestion
 
@@ -238,7 +237,7 @@ def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, 
     if hidden:
         events = events.exclude(~Q(type__in=FOR_EVERY_TEAM), ticket__in=hidden)
     found = [entry(event) for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS])]
-    return [told | {"sentence": shown(told)} for told in found]
+    return [told | {"sentence": shown(told["deed"], told["actor"], told["words"])} for told in found]
 
 
 def entry(event: Event) -> dict[str, Any]:
@@ -268,14 +267,7 @@ def entry(event: Event) -> dict[str, Any]:
 
 def said(told: dict[str, Any]) -> str:
     """An entry as one plain sentence without its full stop."""
-    return str(told["deed"] % _Words(told["words"], who=told["actor"])).strip()
-
-
-def shown(told: dict[str, Any]) -> SafeString:
-    """An entry as a page shows it: whoever did it stands out, and names keep their own direction."""
-    words = {name: format_html("<bdi>{}</bdi>", value) for name, value in told["words"].items() if value}
-    who = format_html('<b dir="auto">{}</b>', told["actor"])
-    return mark_safe(conditional_escape(told["deed"]) % _Words(words, who=who))  # noqa: S308 - every slot is escaped
+    return plain(told["deed"], told["actor"], told["words"])
 
 
 def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list[tuple[int, int]]:
@@ -397,13 +389,6 @@ def _worded(name: str, value: Any) -> str:
     if name == "resolution" and value in Resolution.values:
         return within(Resolution(value).label)
     return str(value).replace("_", " ").replace("-", " ") if isinstance(value, str) and value.islower() else str(value)
-
-
-class _Words(dict[str, str]):
-    """What an older event did not record is left out of its sentence."""
-
-    def __missing__(self, key: str) -> str:
-        return ""
 
 
 def _face(person: User | None) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from feedback_portal.accounts.models import Team
@@ -17,6 +18,7 @@ from triage.models import Action, Theme, ThemeDecision
 from triage.themes import answering, ranking, week
 from triage.themes.priority import PARTS
 from triage.views.answering import done, errors_of
+from triage.views.themes import said_by
 
 SHOWN = 100
 
@@ -33,7 +35,7 @@ def priority(request: HttpRequest) -> HttpResponse:
         except BadInput as refused:
             errors = errors_of(refused)
         else:
-            return done(request, "The order is made with these weights now.", "triage:priority")
+            return done(request, gettext("The order is made with these weights now."), "triage:priority")
     living = Theme.objects.living().visible_to(actor).filter(size__gt=0).select_related("topic__team")
     team = request.GET.get("team", "")[:40]
     if team:
@@ -64,7 +66,7 @@ def estimate(request: HttpRequest, reference: str) -> HttpResponse:
         fit=request.POST.get("fit", ""),
         effort=request.POST.get("effort", ""),
     )
-    return done(request, "Saved. The order is made with it now.", "triage:priority")
+    return done(request, gettext("Saved. The order is made with it now."), "triage:priority")
 
 
 @login_required
@@ -86,11 +88,12 @@ def decision(request: HttpRequest, reference: str) -> HttpResponse:
         else:
             waiting = answering.open_tickets(theme, by=actor)
             if made.choice == ThemeDecision.Choice.DECLINE and "decline_open" in request.POST and waiting.exists():
-                label = f"Decline {theme.reference}"
+                label = gettext("Decline %(theme)s") % {"theme": theme.reference}
                 bulk.start(waiting, "resolve", label=label, by=actor, at=at, resolution="declined", reason=made.reason)
-            return done(request, "It is decided.", "triage:theme", theme.reference)
+            return done(request, gettext("It is decided."), "triage:theme", theme.reference)
     context = {
         "theme": theme,
+        "said_by": said_by(theme),
         "decisions": theme.decisions.select_related("person", "key").order_by("-pk")[:20],
         "choices": ThemeDecision.Choice.choices,
         "actions": Action.objects.visible_to(actor).under_way().select_related("team").order_by("-id")[:50],

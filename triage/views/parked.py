@@ -10,11 +10,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.permissions import require_set_up
 from feedback_portal.api import after, cursor_of
 from feedback_portal.celery import PIPELINE, Stage
+from feedback_portal.languages import in_a_line
 from feedback_portal.pending import PendingQuerySet, PendingWork
 from feedback_portal.refusals import BadInput
 from triage.views.rail import MOST_COUNTED, capped
@@ -80,17 +83,19 @@ def replay(request: HttpRequest) -> HttpResponse:
         rows = _rows(stage)
         if number:
             if not number.isdecimal() or len(number) > 18:
-                raise BadInput("There is no such row. Reload the page and try again.")
+                raise BadInput(gettext("There is no such row. Reload the page and try again."))
             rows = rows.filter(pk=int(number))
         count += rows.replay()
-    messages.success(request, f"{count} row{'' if count == 1 else 's'} will be tried again.")
+    told = ngettext("%(count)s row will be tried again.", "%(count)s rows will be tried again.", count)
+    messages.success(request, told % {"count": count})
     return redirect(reverse("triage:parked") + (f"?stage={name}" if name else ""))
 
 
 def _stage(name: str) -> Stage:
     stage = next((stage for stage in PIPELINE if stage.name == name), None)
     if stage is None:
-        raise BadInput(f"There is no such stage of work. Choose one of {', '.join(each.name for each in PIPELINE)}.")
+        known = gettext("There is no such stage of work. Choose one of %(stages)s.")
+        raise BadInput(known % {"stages": in_a_line(*(each.name for each in PIPELINE))})
     return stage
 
 
@@ -111,10 +116,13 @@ _SHOWN: Mapping[str, tuple[tuple[str, ...], Callable[[Any], str]]] = {
         lambda row: f"{row.reference}, {row.channel.slug} {row.external_id}",
     ),
     "understand": (("item__received_at",), lambda row: row.item.reference),
-    "deliver": (("kind", "recipient"), lambda row: f"{row.get_kind_display()} to {row.recipient}"),
+    "deliver": (
+        ("kind", "recipient"),
+        lambda row: gettext("%(kind)s to %(recipient)s") % {"kind": row.get_kind_display(), "recipient": row.recipient},
+    ),
     "announce": (("kind", "log", "number", "subscriber__name"), lambda row: f"{row.subscriber}, {row.public_id}"),
     "sync issues": (("key", "project__name"), lambda row: f"{row.project} {row.key}"),
     "refine": (("item__received_at",), lambda row: row.item.reference),
     "learn": (("field",), lambda row: row.get_field_display()),
-    "measure": (("day",), lambda row: f"{row.day:%-d %B %Y}"),
+    "measure": (("day",), lambda row: date_format(row.day, "LONG_DAY_YEAR")),
 }

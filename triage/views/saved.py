@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -20,14 +21,22 @@ from triage.models.saved_views import COLUMNS
 from triage.views.queue import TABS
 
 _COLUMN_WORDS = {
-    "excerpt": "First words",
-    "suggestion": "Team or proposal",
-    "tags": "Tags",
-    "language": "Language",
-    "assignee": "Who has it",
-    "due": "Time left",
+    "excerpt": gettext_lazy("First words"),
+    "suggestion": gettext_lazy("Team or proposal"),
+    "tags": gettext_lazy("Tags"),
+    "language": gettext_lazy("Language"),
+    "assignee": gettext_lazy("Who has it"),
+    "due": gettext_lazy("Time left"),
 }
-_COLOURS = ("Grey", "Blue", "Vermilion", "Green", "Amber", "Pink", "Sky")
+_COLOURS = (
+    gettext_lazy("Grey"),
+    gettext_lazy("Blue"),
+    gettext_lazy("Vermilion"),
+    gettext_lazy("Green"),
+    gettext_lazy("Amber"),
+    gettext_lazy("Pink"),
+    gettext_lazy("Sky"),
+)
 
 
 @login_required
@@ -51,12 +60,12 @@ def saved_view(request: HttpRequest, number: int) -> HttpResponse:
     verb = request.POST.get("verb", "")
     if verb == "delete":
         saved.delete(view, by=actor)
-        messages.success(request, f"Deleted the view {view.name}.")
+        messages.success(request, gettext("Deleted the view %(name)s.") % {"name": view.name})
         return redirect("triage:saved_views")
     if verb == "subscribe":
         every = request.POST.get("every", "")
         saved.subscribe(view, every, by=actor)
-        told = "You are sent what it finds." if every else "You are not sent this any more."
+        told = gettext("You are sent what it finds.") if every else gettext("You are not sent this any more.")
         messages.success(request, told)
         return redirect("triage:saved_view", number=view.pk)
     return _save(request, view, actor)
@@ -91,7 +100,7 @@ def _save(request: HttpRequest, view: SavedView | None, actor: Actor) -> HttpRes
     except BadInput as refused:
         errors = {error.path: error.message for error in refused.errors} or {"name": refused.message}
         return _page(request, view, actor, values=given, errors=errors, status=422)
-    messages.success(request, f"Kept as {kept.name}. It stands in the rail.")
+    messages.success(request, gettext("Kept as %(name)s. It stands in the rail.") % {"name": kept.name})
     return redirect(saved.address(kept))
 
 

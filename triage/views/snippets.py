@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
@@ -40,12 +41,18 @@ def keep(request: HttpRequest) -> HttpResponse:
         try:
             if request.POST.get("delete", "").isdecimal():
                 words.delete(int(request.POST["delete"][:18]), by=actor)
-                messages.success(request, "Deleted the snippet.")
+                messages.success(request, gettext("Deleted the snippet."))
             else:
                 kept = words.keep(given, by=actor)
-                messages.success(request, f"Kept “{kept.name}”. Press ; beside an item of {kept.team} to use it.")
+                told = gettext("Kept “%(name)s”. Press ; beside an item of %(team)s to use it.")
+                messages.success(request, told % {"name": kept.name, "team": kept.team})
             return redirect("triage:keep_snippets")
         except BadInput as refused:
             errors = [error.message for error in refused.errors] or [refused.message]
-    context = {"teams": words.teams(by=actor), "slots": words.SLOTS.items(), "values": given, "errors": errors}
+    context = {
+        "teams": words.teams(by=actor),
+        "slots": [(slot, gettext(meaning)) for slot, meaning in words.SLOTS.items()],
+        "values": given,
+        "errors": errors,
+    }
     return render(request, "triage/keep_snippets.html", context, status=422 if errors else 200)

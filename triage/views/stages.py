@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from feedback_portal.accounts.permissions import actor_of
@@ -28,7 +29,7 @@ def gate(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         since = date.fromisoformat(given) if given else timezone.localdate() - timedelta(days=14)
     except ValueError:
-        raise BadInput("Write the day of the last gate as 2026-03-31.") from None
+        raise BadInput(gettext("Write the day of the last gate as 2026-03-31.")) from None
     tickets = stages.gate(stage, since=since, by=actor_of(request))
     return render(
         request, "triage/gate.html", {"stage": stage, "since": since, "tickets": tickets, "most": stages.MOST_LISTED}

@@ -31,7 +31,7 @@ def review(request: HttpRequest, reference: str) -> HttpResponse:
         except BadInput as refused:
             errors = errors_of(refused)
         else:
-            return done(request, "They are being told.", "triage:tell", found.reference)
+            return done(request, gettext("They are being told."), "triage:tell", found.reference)
     told: dict[str, Any] = telling.review(found)
     context = {
         "action": found,

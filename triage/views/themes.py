@@ -12,57 +12,63 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.api import after, cursor_of
+from feedback_portal.languages import within
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, NotFound
 from triage import themes
 from triage.alike import clusters
 from triage.alike.growth import NEEDS_DAYS
-from triage.models import Action, Theme, ThemeEvent, Ticket, Topic
+from triage.models import Action, Theme, ThemeDecision, ThemeEvent, Ticket, Topic
 from triage.models.themes import ThemeQuerySet
 from triage.models.tickets import TicketQuerySet
 from triage.themes import life
 from triage.understanding import embeddings
 from triage.views.answering import done, errors_of
+from triage.views.deeds import shown
 
 PAGE = 50
 _WEEKS = 12
 _MOST_EVENTS = 60
 _ORDER = ("-size", "-id")
 _LOOKS = {"growing": "is-bad", "regressed": "is-bad", "new": "is-vio", "resting": "", "steady": ""}
-_SENTENCES = {
-    "found": "found it with {items} items",
-    "renamed": "renamed it from “{from}” to “{name}”",
-    "described": "described it",
-    "split": "split {items} items off into {into}",
-    "joined": "joined {items} items: {from}{into}",
-    "frozen": "froze it",
-    "thawed": "let it move again",
-    "rested": "put it to rest until it grows",
-    "woke": "woke it",
-    "moved": "moved {items} items to {to}",
-    "linked": "linked it to {action}",
-    "unlinked": "unlinked it from {action}",
-    "grew": "said that it grows: {count} in {window} days where {expected} were to be expected",
-    "regressed": "said that it is back after a fix: {count} in {window} days where {expected} were to be expected",
-    "decided": "decided: {choice}",
-    "retired": "gave it up, for nobody is in it any more",
+_DEEDS = {
+    "found": marked("%(who)s found it with %(items)s items"),
+    "renamed": marked("%(who)s renamed it from “%(from)s” to “%(name)s”"),
+    "described": marked("%(who)s described it"),
+    "split": marked("%(who)s split %(items)s items off into %(into)s"),
+    "joined": marked("%(who)s joined %(items)s items: %(from)s%(into)s"),
+    "frozen": marked("%(who)s froze it"),
+    "thawed": marked("%(who)s let it move again"),
+    "rested": marked("%(who)s put it to rest until it grows"),
+    "woke": marked("%(who)s woke it"),
+    "moved": marked("%(who)s moved %(items)s items to %(to)s"),
+    "linked": marked("%(who)s linked it to %(action)s"),
+    "unlinked": marked("%(who)s unlinked it from %(action)s"),
+    "grew": marked("%(who)s said that it grows: %(count)s in %(window)s days where %(expected)s were to be expected"),
+    "regressed": marked(
+        "%(who)s said that it is back after a fix: %(count)s in %(window)s days where %(expected)s were to be expected"
+    ),
+    "decided": marked("%(who)s decided: %(choice)s"),
+    "retired": marked("%(who)s gave it up, for nobody is in it any more"),
 }
 _DONE = {
-    "rename": "It has its new name.",
-    "describe": "Saved.",
-    "freeze": "It is frozen: the portal moves nobody in it.",
-    "thaw": "The portal may move its members again.",
-    "rest": "It is quiet until it grows.",
-    "wake": "It is back among the others.",
-    "split": "Split. This is the new theme.",
-    "join": "Joined. This is the theme they are in now.",
-    "move": "Moved.",
-    "link": "Linked.",
-    "unlink": "No longer linked.",
+    "rename": marked("It has its new name."),
+    "describe": marked("Saved."),
+    "freeze": marked("It is frozen: the portal moves nobody in it."),
+    "thaw": marked("The portal may move its members again."),
+    "rest": marked("It is quiet until it grows."),
+    "wake": marked("It is back among the others."),
+    "split": marked("Split. This is the new theme."),
+    "join": marked("Joined. This is the theme they are in now."),
+    "move": marked("Moved."),
+    "link": marked("Linked."),
+    "unlink": marked("No longer linked."),
 }
 
 
@@ -115,7 +121,7 @@ def theme(request: HttpRequest, reference: str) -> HttpResponse:
 def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     """One verb of a theme; its page again, with what was wrong or what was done."""
     if verb not in themes.VERBS:
-        raise NotFound("There is no such form. Go back to the theme.")
+        raise NotFound(gettext("There is no such form. Go back to the theme."))
     actor = actor_of(request)
     found = themes.find(reference, by=actor)
     try:
@@ -124,7 +130,7 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
         )
     except BadInput as refused:
         return _page(request, found, actor, values=request.POST.dict(), errors=errors_of(refused), status=422)
-    return done(request, _DONE[verb], "triage:theme", after_it.reference)
+    return done(request, gettext(_DONE[verb]), "triage:theme", after_it.reference)
 
 
 def _page(
@@ -144,6 +150,7 @@ def _page(
     teams = Team.objects.filter(is_active=True).order_by("name")
     context = {
         "theme": found,
+        "said_by": said_by(found),
         "row": _row(found, life.daily([found.pk], days=7 * _WEEKS, at=at)),
         "members": tickets,
         "hidden": max(0, hidden),
@@ -200,7 +207,8 @@ def _row(found: Theme, trends: dict[int, list[int]]) -> dict[str, Any]:
         "url": reverse("triage:theme", args=[found.reference]),
         "look": _LOOKS.get(found.state, ""),
         "trend": trend(weeks),
-        "trend_says": f"{weeks[-1]} in the last 7 days, {weeks[-2]} in the 7 days before",
+        "trend_says": gettext("%(last)s in the last 7 days, %(before)s in the 7 days before")
+        % {"last": weeks[-1], "before": weeks[-2]},
         "team": str(team or ""),
         "stage": str(team.stage or "") if team else "",
         "growth": found.growth if found.state in {"growing", "regressed"} else None,
@@ -222,18 +230,21 @@ def trend(weeks: Sequence[int]) -> SafeString:
 
 
 def _event(event: ThemeEvent) -> dict[str, Any]:
-    told = {name: "" if value is None else value for name, value in event.data.items()}
+    told = {name: "" if value is None else str(value) for name, value in event.data.items()}
     if event.type == ThemeEvent.Type.MOVED and not event.data.get("to"):
-        told["to"] = "no theme"
-    sentence = _SENTENCES.get(event.type, event.get_type_display()).format_map(_Told(told))
-    return {"actor": str(event.person or event.key or "The portal"), "phrase": sentence, "at": event.occurred_at}
+        told["to"] = gettext("no theme")
+    if told.get("choice") in ThemeDecision.Choice.values:
+        told["choice"] = within(ThemeDecision.Choice(told["choice"]).label)
+    who = str(event.person or event.key or gettext("The portal"))
+    deed = gettext(_DEEDS.get(event.type, marked("%(who)s did something to it")))
+    return {"sentence": shown(deed, who, told), "at": event.occurred_at}
 
 
-class _Told(dict[str, Any]):
-    """What an event did not record is left out of its sentence."""
-
-    def __missing__(self, key: str) -> str:
-        return ""
+def said_by(found: Theme) -> str:
+    """How many items it has, and by how many known customers."""
+    items = ngettext("%(count)s item", "%(count)s items", found.size) % {"count": found.size}
+    customers = ngettext("%(count)s known customer", "%(count)s known customers", found.customers)
+    return gettext("%(items)s by %(customers)s") % {"items": items, "customers": customers % {"count": found.customers}}
 
 
 def _arguments(verb: str, request: HttpRequest) -> dict[str, Any]:
