@@ -29,22 +29,23 @@ FINISHED = (
     "templates/*.html",
     "templates/accounts/*.html",
     "templates/intake/**/*.html",
-    "templates/triage/changes.html",
-    "templates/triage/notices.html",
-    "templates/triage/preferences.html",
-    "templates/triage/tracking.html",
-    "templates/triage/erased.html",
-    "templates/triage/whole_mail.html",
+    "templates/triage/*.html",
     "templates/triage/settings/**/*.html",
     "feedback_portal/*.py",
     "feedback_portal/accounts/*.py",
     "intake/*.py",
     "intake/models/*.py",
     "intake/views/*.py",
+    "triage/duplicates.py",
+    "triage/journal.py",
+    "triage/lifecycle.py",
+    "triage/models/*.py",
     "triage/notifications.py",
+    "triage/proposals.py",
+    "triage/track_record.py",
     "triage/tracking.py",
     "triage/views/settings/*.py",
-    "triage/views/tracking.py",
+    "triage/views/*.py",
 )
 # Read by programs, by whoever runs the portal, or by its developers, in English.
 FOR_PROGRAMS = {
@@ -62,6 +63,7 @@ FOR_PROGRAMS = {
         "intake/views/hooks.py",
     ),
     *("intake/relation_api.py", "intake/relation_shapes.py", "intake/relations.py", "intake/wire.py"),
+    "triage/views/tracker_hooks.py",
 }
 # Reasons that are stored as sentences, in the language of whatever wrote them. To be stored as codes and slots.
 STORED = {
