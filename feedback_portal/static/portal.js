@@ -49,11 +49,13 @@
   document.addEventListener("change", (event) => {
     if (!event.target.closest(".pick")) return;
     const rows = all(".pick :checked");
-    $("[data-chosen]").textContent = rows.length + " chosen";
+    const chosen = $("[data-chosen]"), accept = $("[data-shared]");
+    chosen.textContent = chosen.dataset.chosen.replace("{count}", rows.length);
     // What is proposed for all of them alike is named on the button that accepts it.
     const proposed = new Set(rows.map((box) => $(".chip:not(.chip-set) span", box.closest(".row"))?.lastChild.textContent.trim()));
     const [shared] = proposed;
-    $("[data-shared]").textContent = proposed.size === 1 && shared ? "Accept: " + shared : "Accept";
+    accept.dataset.usual ??= accept.textContent;
+    accept.textContent = proposed.size === 1 && shared ? accept.dataset.shared.replace("{what}", () => shared) : accept.dataset.usual;
   });
 
   /* Keys. An element says which key presses it: data-key="r". */
@@ -322,7 +324,7 @@
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(byId(button.dataset.copies).textContent.trim());
       const said = $("[data-copied]", button.parentElement);
-      said.textContent = said.dataset.copied || "Copied.";
+      said.textContent = said.dataset.copied;
     });
   }
 

@@ -133,16 +133,14 @@ def item(request: HttpRequest, reference: str | None) -> dict[str, Any] | None:
         "timeline": [
             {
                 "icon": "mail",
-                "actor": "Receipt",
-                "phrase": "sent with the link",
+                "sentence": "Receipt sent with the link",
                 "at": AT,
                 "note": "",
                 "is_internal": False,
             },
             {
                 "icon": "note",
-                "actor": "Mina",
-                "phrase": "wrote a note",
+                "sentence": "Mina wrote a note",
                 "at": AT,
                 "note": HOSTILE,
                 "is_internal": True,
@@ -150,6 +148,9 @@ def item(request: HttpRequest, reference: str | None) -> dict[str, Any] | None:
         ],
         "explanation": {
             "sentence": "The rule “Leaks to Quality” sent it here.",
+            "routed_at": AT,
+            "as_of": AT,
+            "tried": 1,
             "rules": [
                 {
                     "name": "Leaks to Quality",
