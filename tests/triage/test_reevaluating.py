@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.languages import said
 from feedback_portal.refusals import NotAllowed, Refused
 from tests.makers import AT, actor, make_person, make_team, make_ticket
 from triage import reevaluating
