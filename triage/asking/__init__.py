@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from feedback_portal import outgoing
 from feedback_portal.pending import Drained, drain_outside
@@ -151,7 +152,7 @@ class _Desk:
         try:
             headers = _headers(provider)
         except Unsealable:
-            trouble = "Its key cannot be read any more. Enter it again."
+            trouble = gettext("Its key cannot be read any more. Enter it again.")
             return _Outcome(provider, trouble=trouble, rest=providers.LONGEST_REST)
         if not providers.spend(provider, cost, at=self._at):
             return _Outcome(provider, until=providers.tomorrow(self._at))
@@ -176,11 +177,20 @@ class _Desk:
         host = urlsplit(provider.base_url).netloc
         if answer.status == 429:
             pause = polling.come_back_in(answer.headers, self._at) or _PAUSE
-            return _Outcome(provider, trouble=f"{host} says that we ask too often.", rest=pause)
+            return _Outcome(
+                provider, trouble=gettext("%(host)s says that we ask too often.") % {"host": host}, rest=pause
+            )
         if answer.status in (401, 403):
-            trouble = f"{host} refuses our key (status {answer.status}). Enter a new one."
+            trouble = gettext("%(host)s refuses our key (status %(status)s). Enter a new one.") % {
+                "host": host,
+                "status": answer.status,
+            }
             return _Outcome(provider, trouble=trouble, rest=providers.LONGEST_REST)
-        return _Outcome(provider, trouble=f"{host} did not answer as it should (status {answer.status}).")
+        return _Outcome(
+            provider,
+            trouble=gettext("%(host)s did not answer as it should (status %(status)s).")
+            % {"host": host, "status": answer.status},
+        )
 
     def _prompt(self, tagger: str) -> Prompt | None:
         if tagger not in self._prompts:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 
 from feedback_portal import outgoing
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import said
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
 from intake.cleaning import clean_line
 from triage.learning import corrections
@@ -200,7 +201,7 @@ def _standing(kind: Kind, provider: Provider | None, *, at: datetime) -> Standin
     elif provider.rests_until is not None and provider.rests_until > at:
         state, sentence = (
             "resting",
-            gettext("It rests, since it failed: %(last_error)s") % {"last_error": provider.last_error},
+            gettext("It rests, since it failed: %(last_error)s") % {"last_error": said(provider.last_error)},
         )
     elif today.requests >= provider.daily_requests or today.tokens >= provider.daily_tokens:
         state, sentence = "resting", gettext("What it may cost a day is spent. It is asked again tomorrow.")

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback_portal import outgoing
 from feedback_portal.lanes import drain_in_lanes
@@ -86,7 +87,7 @@ def _begin(rows: list[Announcement], at: Callable[[], datetime]) -> Callable[[],
     try:
         secrets = subscriber.secrets
     except Unsealable as reason:
-        trouble = f"Its secrets cannot be read. {reason}"
+        trouble = gettext("Its secrets cannot be read. %(reason)s") % {"reason": reason}
         return lambda: [Tried(trouble=trouble, took=timedelta(0))]
     bodies = messages.written(rows, subscriber=subscriber)
     return lambda: _send(rows, bodies, url=subscriber.url, secrets=secrets, at=at)
@@ -134,10 +135,12 @@ def _why(status: int) -> str:
     if status < 300:
         return ""
     if status == 410:
-        return "The receiver says that nobody is there any more (410)."
+        return gettext("The receiver says that nobody is there any more (410).")
     if status < 400:
-        return f"The receiver sends us on to another address ({status}), which is not followed."
-    return f"The receiver did not take it ({status})."
+        return gettext("The receiver sends us on to another address (%(status)s), which is not followed.") % {
+            "status": status
+        }
+    return gettext("The receiver did not take it (%(status)s).") % {"status": status}
 
 
 def _record(row: Announcement, tried: Tried) -> None:
@@ -170,7 +173,11 @@ def _record(row: Announcement, tried: Tried) -> None:
     elif tried.status == 410:
         switch_off(subscriber, because=tried.trouble)
     elif in_a_row >= OFF_AFTER:
-        switch_off(subscriber, because=f"It did not take {in_a_row} calls in a row. {tried.trouble}")
+        switch_off(
+            subscriber,
+            because=gettext("It did not take %(in_a_row)s calls in a row. %(trouble)s")
+            % {"in_a_row": in_a_row, "trouble": tried.trouble},
+        )
     elif in_a_row >= PAUSED_AFTER:
         _pause(subscriber, timedelta(minutes=1) * 2 ** min(in_a_row - PAUSED_AFTER, 20))
 
@@ -207,7 +214,9 @@ def switch_off(subscriber: Subscriber, *, because: str = "") -> None:
 
 def park_waiting(subscriber: Subscriber) -> None:
     waiting = Announcement.objects.waiting().filter(subscriber=subscriber, lease_token=None)
-    waiting.update(parked_at=Now(), last_error="The webhook was switched off. Switch it on and send this again.")
+    waiting.update(
+        parked_at=Now(), last_error=gettext("The webhook was switched off. Switch it on and send this again.")
+    )
 
 
 def _write_to_maker(subscriber: Subscriber, because: str) -> None:

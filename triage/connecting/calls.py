@@ -3,6 +3,7 @@
 import json
 
 import structlog
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import hashed
 from feedback_portal.refusals import NotFound
@@ -26,16 +27,20 @@ def take(key: str, call: Call) -> int:
     """
     project = TrackerProject.objects.filter(hook_hash=hashed(key), is_enabled=True).first()
     if project is None or project.kind not in trackers:
-        raise NotFound("There is nothing at this address. Copy the address from the tracker's page.")
+        raise NotFound(gettext("There is nothing at this address. Copy the address from the tracker's page."))
     tracker = trackers.get(project.kind)
     try:
         tracker.verify(call, project.secrets.get("hook_secret", ""))
     except Forged as reason:
         log.warning("forged call", project=project.pk, kind=project.kind, reason=str(reason))
-        raise NotGenuine("Sign the call with the secret of this project, and send it when it is signed.") from None
+        raise NotGenuine(
+            gettext("Sign the call with the secret of this project, and send it when it is signed.")
+        ) from None
     except Unsealable:
         log.exception("secrets cannot be read", project=project.pk)
-        raise CannotVerify("Try it again later. Whoever runs the portal finds the reason in its log.") from None
+        raise CannotVerify(
+            gettext("Try it again later. Whoever runs the portal finds the reason in its log.")
+        ) from None
     try:
         about = tracker.told_of(json.loads(call.body), project.settings)
     except (ValueError, RecursionError):

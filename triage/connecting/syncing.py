@@ -19,6 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest, Now
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext
 
 from feedback_portal import outgoing
 from feedback_portal.accounts.permissions import Actor
@@ -184,7 +185,10 @@ def _create(issue: LinkedIssue, tracker: Tracker, desk: Desk, *, at: datetime) -
     try:
         key = tracker.key_of(key, issue.project.settings)
     except ValueError as wrong:
-        raise Later(f"{issue.project.name} did not say what the new issue is called. {wrong}") from None
+        raise Later(
+            gettext("%(name)s did not say what the new issue is called. %(wrong)s")
+            % {"name": issue.project.name, "wrong": wrong}
+        ) from None
     row.update(key=key, draft={})
     return key
 
@@ -379,9 +383,22 @@ def _trouble(answer: outgoing.Answer, project: TrackerProject, at: datetime) -> 
     if status == 429 or (
         status == 403 and (pause is not None and answer.headers.get("x-ratelimit-remaining") in (None, "0"))
     ):
-        return Later(f"{project.name} says that we ask too often. It is asked again by itself.", pause)
+        return Later(
+            gettext("%(name)s says that we ask too often. It is asked again by itself.") % {"name": project.name}, pause
+        )
     if status in (401, 403):
-        return Later(f"{project.name} refuses our key ({status}). Enter a new one.", LONGEST_PAUSE)
+        return Later(
+            gettext("%(name)s refuses our key (%(status)s). Enter a new one.")
+            % {"name": project.name, "status": status},
+            LONGEST_PAUSE,
+        )
     if status < 400:
-        return Later(f"{project.name} sends us on to another address, which is not followed. Correct its address.")
-    return Later(f"{project.name} does not work at the moment ({status}). It is asked again by itself.", pause)
+        return Later(
+            gettext("%(name)s sends us on to another address, which is not followed. Correct its address.")
+            % {"name": project.name}
+        )
+    return Later(
+        gettext("%(name)s does not work at the moment (%(status)s). It is asked again by itself.")
+        % {"name": project.name, "status": status},
+        pause,
+    )

@@ -93,14 +93,14 @@ def merge(ticket: Ticket, *, by: Actor, at: datetime, original: str) -> None:
     if first.pk == ticket.pk:
         raise BadInput(
             gettext("A ticket cannot be its own duplicate. Choose another original."),
-            errors=(InputError("original", "Same ticket."),),
+            errors=(InputError("original", gettext("Same ticket.")),),
         )
     if first.item_id == ticket.item_id:
         raise BadInput(
             gettext(
                 "Both are work on the same item, so neither is a duplicate of the other. Resolve this one instead."
             ),
-            errors=(InputError("original", "Same item."),),
+            errors=(InputError("original", gettext("Same item.")),),
         )
     is_machine = by.user is None and by.key is None
     if is_machine and duplicates.told_apart(ticket.item_id, [first.item_id]):
@@ -133,7 +133,7 @@ def unmerge(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     """A voice of its own again, as it was before the merge, with what had been merged into it; and no machine merges or suggests
     the two again."""
     if ticket.merged_into is None:
-        raise NotNow(f"{ticket.reference} is no duplicate.")
+        raise NotNow(gettext("%(reference)s is no duplicate.") % {"reference": ticket.reference})
     merging.hold()
     first = ticket.merged_into
     proposed = proposals.of_duplicate(ticket.item_id, first.item_id)

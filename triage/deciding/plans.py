@@ -134,7 +134,8 @@ def severity(tickets: Sequence[Ticket], *, by: Actor, at: datetime, value: int |
     number = int(value) if str(value).isdecimal() and len(str(value)) == 1 else 0
     if not 1 <= number <= 4:
         raise BadInput(
-            gettext("A severity is a number from 1 to 4."), errors=(InputError("value", "Write 1, 2, 3 or 4."),)
+            gettext("A severity is a number from 1 to 4."),
+            errors=(InputError("value", gettext("Write 1, 2, 3 or 4.")),),
         )
     deadlines, there = Deadlines.load(), standing(tickets)
 

@@ -82,11 +82,11 @@ def start(
 ) -> BulkAct:
     """Ask for one decision on all these tickets. Wrong arguments are refused before anything is decided."""
     if by.user is None:
-        raise BadInput("Only a person can ask for this. A program decides ticket by ticket.")
+        raise BadInput(gettext("Only a person can ask for this. A program decides ticket by ticket."))
     _check(verb, by=by, at=at, **arguments)
     seen = list(tickets.order_by(*QUEUE_ORDER).values_list("pk", "version")[:MOST])
     if not seen:
-        raise NotNow("Nothing matches any more, so there is nothing to decide.")
+        raise NotNow(gettext("Nothing matches any more, so there is nothing to decide."))
     act = BulkAct.objects.create(
         person=by.user, verb=verb, arguments=arguments, query=query, label=label[:160], asked_at=at
     )
@@ -110,7 +110,7 @@ def find(number: int, *, by: Actor) -> BulkAct:
     """A bulk of one's own, or of somebody whose work one answers for."""
     act = BulkAct.objects.select_related("person", "undone_by").filter(pk=number).first()
     if act is None or by.user is None or not (act.person_id == by.user.pk or by.answers_for(act.person_id)):
-        raise NotFound("There is no such bulk decision, or somebody else asked for it.")
+        raise NotFound(gettext("There is no such bulk decision, or somebody else asked for it."))
     return act
 
 
@@ -118,14 +118,14 @@ def find(number: int, *, by: Actor) -> BulkAct:
 def pause(act: BulkAct, *, by: Actor, at: datetime) -> None:
     """Stop after the parts that are being done now; `resume` goes on."""
     if not BulkAct.objects.filter(pk=act.pk, undone_at=None, paused_at=None).update(paused_at=at):
-        raise NotNow("This rests or was taken back already.")
+        raise NotNow(gettext("This rests or was taken back already."))
     _shift(act, f"statement_timestamp() + interval '{_PAUSED}'")
 
 
 @transaction.atomic
 def resume(act: BulkAct, *, by: Actor, at: datetime) -> None:
     if not BulkAct.objects.filter(pk=act.pk).exclude(paused_at=None).update(paused_at=None):
-        raise NotNow("This does not rest.")
+        raise NotNow(gettext("This does not rest."))
     _shift(act, "statement_timestamp()")
 
 
@@ -135,9 +135,9 @@ def undo(act: BulkAct, *, by: Actor, at: datetime) -> None:
     # Waits for parts at work, so that what they did is known; those that come later see that it is undone.
     locked = BulkAct.objects.select_for_update().get(pk=act.pk)
     if locked.undone_at is not None:
-        raise NotNow("This was taken back already.")
+        raise NotNow(gettext("This was taken back already."))
     if locked.asked_at < at - undoing.WITHIN:
-        raise NotNow("This was decided more than a day ago. Decide anew instead of taking back.")
+        raise NotNow(gettext("This was decided more than a day ago. Decide anew instead of taking back."))
     BulkAct.objects.filter(pk=act.pk).update(undone_at=at, undone_by=by.user, paused_at=None)
     done = list(BulkPart.objects.filter(act=act, is_undo=False).exclude(done=[]).order_by("pk"))
     BulkPart.objects.filter(act=act, completed_at=None, lease_token=None).update(next_attempt_at=Now())
@@ -234,14 +234,18 @@ def _check(verb: str, *, by: Actor, at: datetime, **arguments: Any) -> None:
     elif verb == "resolve":
         resolution = arguments.get("resolution")
         if resolution not in Resolution.values or resolution == Resolution.DUPLICATE:
-            raise BadInput("Choose an outcome.", errors=(InputError("resolution", "Unknown outcome."),))
+            raise BadInput(
+                gettext("Choose an outcome."), errors=(InputError("resolution", gettext("Unknown outcome.")),)
+            )
         if resolution in lifecycle.NEEDS_REASON and not str(arguments.get("reason", "")).strip():
-            message = "Write a reason that the customers can read."
+            message = gettext("Write a reason that the customers can read.")
             raise BadInput(message, errors=(InputError("reason", message),))
     elif verb == "merge":
         decisions.find(str(arguments.get("original", "")), by=by)
     else:
-        raise BadInput(f'"{verb[:20]}" cannot be decided for many tickets at once. Open one of them.')
+        raise BadInput(
+            gettext('"%(verb)s" cannot be decided for many tickets at once. Open one of them.') % {"verb": verb[:20]}
+        )
 
 
 def _decide(part: BulkPart, *, at: datetime) -> None:

@@ -12,10 +12,12 @@ from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.languages import speaking
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound
 from triage import inputs
 from triage.finding import in_tab, matching, mentions_status, search
@@ -53,7 +55,7 @@ def shown(*, by: Actor, at: datetime) -> list[tuple[SavedView, int | None]]:
 def find(number: int, *, by: Actor) -> SavedView:
     view = SavedView.objects.visible_to(by).select_related("owner", "team").filter(pk=number).first()
     if view is None:
-        raise NotFound("There is no such view, or it is not shared with you.")
+        raise NotFound(gettext("There is no such view, or it is not shared with you."))
     return view
 
 
@@ -63,12 +65,12 @@ def save(view: SavedView | None, given: Mapping[str, Any], *, by: Actor) -> Save
     if view is not None:
         _own(view, by)
     elif SavedView.objects.filter(owner=by.user).count() >= MOST:
-        raise BadInput(f"You keep {MOST} views already. Delete one of them first.")
+        raise BadInput(gettext("You keep %(most)s views already. Delete one of them first.") % {"most": MOST})
     values = inputs.read(given, _readers(by), required=("name",))
     if values.get("sharing") != SavedView.Sharing.TEAM:
         values["team"] = None
     elif values.get("team") is None:
-        message = "Choose the team that shares it."
+        message = gettext("Choose the team that shares it.")
         raise BadInput(message, errors=(InputError("team", message),))
     row = view or SavedView(owner=by.user)
     for name, value in values.items():
@@ -77,7 +79,7 @@ def save(view: SavedView | None, given: Mapping[str, Any], *, by: Actor) -> Save
         with transaction.atomic():
             row.save()
     except IntegrityError:
-        message = "You have a view of this name. Choose another."
+        message = gettext("You have a view of this name. Choose another.")
         raise BadInput(message, errors=(InputError("name", message),)) from None
     return row
 
@@ -94,7 +96,7 @@ def subscribe(view: SavedView, every: str, *, by: Actor) -> None:
         Subscription.objects.filter(view=view, person=by.user).delete()
         return
     if every not in Subscription.Every.values:
-        raise BadInput("Choose every morning or Mondays.", errors=(InputError("every", "Unknown."),))
+        raise BadInput(gettext("Choose every morning or Mondays."), errors=(InputError("every", gettext("Unknown.")),))
     Subscription.objects.update_or_create(view=view, person=by.user, defaults={"every": every})
 
 
@@ -103,10 +105,10 @@ def unsubscribe(token: str, *, confirmed: bool) -> str:
     try:
         number = int(signing.loads(token, salt=_SALT))
     except (signing.BadSignature, ValueError):
-        raise NotFound("There is nothing here.") from None
+        raise NotFound(gettext("There is nothing here.")) from None
     row = Subscription.objects.select_related("view").filter(pk=number).first()
     if row is None:
-        raise NotFound("This digest was ended already.")
+        raise NotFound(gettext("This digest was ended already."))
     if confirmed:
         row.delete()
     return row.view.name
@@ -193,7 +195,7 @@ def orders(view: SavedView | None, otherwise: tuple[str, ...]) -> tuple[str, ...
 
 def _own(view: SavedView, by: Actor) -> None:
     if not SavedView.objects.changeable_by(by).filter(pk=view.pk).exists():
-        raise NotFound("This view is somebody else's. Keep the search under a name of your own.")
+        raise NotFound(gettext("This view is somebody else's. Keep the search under a name of your own."))
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -206,7 +208,7 @@ def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
             return None
         found = Team.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
         if found is None or not by.may_see(found):
-            raise ValueError("There is no such team, or you are not in it.")
+            raise ValueError(gettext("There is no such team, or you are not in it."))
         return found
 
     def query(given: Any) -> str:
@@ -218,7 +220,7 @@ def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
         return [name for name in inputs.lines(len(COLUMNS), 12)(given) if name in COLUMNS]
 
     return {
-        "name": inputs.line(60, "Give it a name."),
+        "name": inputs.line(60, marked("Give it a name.")),
         "query": query,
         "tab": inputs.choice(_TABS),
         "colour": inputs.number(0, 6),

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Absence, Membership, Role, User
 from feedback_portal.accounts.permissions import Actor
@@ -43,17 +44,17 @@ def enter(given: Any, *, by: Actor, today: date) -> Absence:
     values = inputs.read(given, {"person": str, "first_day": _day, "last_day": _day, "stand_in": str})
     person = _among(people_of(by), values.get("person") or (by.user.email if by.user else ""))
     if person is None:
-        raise _wrong("person", "Choose one of the people on the list.")
+        raise _wrong("person", gettext("Choose one of the people on the list."))
     first, last = values.get("first_day") or today, values.get("last_day")
     if last is not None and last < first:
-        raise _wrong("last_day", "The last day away comes before the first. Correct one of them.")
+        raise _wrong("last_day", gettext("The last day away comes before the first. Correct one of them."))
     if last is not None and last < today:
-        raise _wrong("last_day", "This is over already. Choose a day that is still to come.")
+        raise _wrong("last_day", gettext("This is over already. Choose a day that is still to come."))
     stand_in = None
     if values.get("stand_in"):
         stand_in = _among(colleagues_of(by), values["stand_in"])
         if stand_in is None or stand_in.pk == person.pk:
-            raise _wrong("stand_in", "Choose a colleague who shares a team with them.")
+            raise _wrong("stand_in", gettext("Choose a colleague who shares a team with them."))
     return Absence.objects.create(person=person, first_day=first, last_day=last, stand_in=stand_in, set_by=by.user)
 
 
@@ -62,7 +63,7 @@ def remove(number: int, *, by: Actor) -> Absence:
     rows = Absence.objects.select_related("person").filter(person__in=people_of(by).order_by().values("pk"))
     absence = rows.filter(pk=number).first()
     if absence is None:
-        raise NotFound("There is no such absence, or it is not yours to change.")
+        raise NotFound(gettext("There is no such absence, or it is not yours to change."))
     Absence.objects.filter(pk=absence.pk).delete()
     return absence
 
@@ -77,7 +78,7 @@ def _day(given: Any) -> date | None:
     try:
         return date.fromisoformat(str(given))
     except ValueError:
-        raise ValueError("Choose a day.") from None
+        raise ValueError(gettext("Choose a day.")) from None
 
 
 def _wrong(path: str, message: str) -> BadInput:

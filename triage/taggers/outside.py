@@ -175,7 +175,7 @@ def estimated(asked: bytes) -> int:
 
 def read(answer: bytes, prompt: Prompt, given: Sent, *, cost: int) -> Read:
     """What holds of an answer; `cost` counts where the server does not say what it took. Raises `Unusable`."""
-    whole = _object(answer, "It answered with something that is not the JSON of this kind of server.")
+    whole = _object(answer, worded("It answered with something that is not the JSON of this kind of server."))
     usage = whole.get("usage")
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
     tokens = tokens if type(tokens) is int and 0 <= tokens < 10_000_000 else cost
@@ -183,11 +183,11 @@ def read(answer: bytes, prompt: Prompt, given: Sent, *, cost: int) -> Read:
     message = choices[0].get("message") if isinstance(choices, list) and choices and _is(choices[0]) else None
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, str) or len(content) > _LONGEST_ANSWER:
-        raise Unusable("There was no answer in what came back, or an endless one.")
-    said = _object(content.encode(errors="replace"), "The model did not keep to the form that was asked for.")
+        raise Unusable(worded("There was no answer in what came back, or an endless one."))
+    said = _object(content.encode(errors="replace"), worded("The model did not keep to the form that was asked for."))
     offered = said.get("labels")
     if not isinstance(offered, list):
-        raise Unusable("The model did not keep to the form that was asked for.")
+        raise Unusable(worded("The model did not keep to the form that was asked for."))
     named: dict[str, tuple[str, ...]] = {}
     dropped = 0
     for one in offered:

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
+from django.utils.translation import gettext
+
 from intake.connectors.base import Answer, Call, Request, Setting
 from intake.connectors.documents import text_at
 from intake.connectors.moments import Unclear, exact_moment
@@ -89,10 +91,17 @@ class Desk:
         found = _json(answer.body)
         if answer.status in (404, 410):
             raise NotThere(
-                "The tracker does not know this issue, or our key may not see it. Look there, and correct the link."
+                gettext(
+                    "The tracker does not know this issue, or our key may not see it. Look there, and correct the link."
+                )
             )
         if answer.status >= 400:
-            raise Unwilling(f"The tracker refused it ({answer.status}). {_reason(found)}".strip())
+            raise Unwilling(
+                (
+                    gettext("The tracker refused it (%(status)s). %(reason)s")
+                    % {"status": answer.status, "reason": _reason(found)}
+                ).strip()
+            )
         return found
 
     def pages(self, path: str) -> Iterator[Any]:
@@ -182,7 +191,7 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body) if body.strip() else None
     except (ValueError, RecursionError):
-        raise Unwilling("The tracker answered with something that is no JSON. Check the address.") from None
+        raise Unwilling(gettext("The tracker answered with something that is no JSON. Check the address.")) from None
 
 
 def _reason(found: Any) -> str:
