@@ -12,6 +12,7 @@ compared row by row.
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "feedback_portal.settings")
 
 _FROM = """
 SELECT {counts} FROM intake_feedbackitem AS item

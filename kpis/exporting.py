@@ -31,7 +31,7 @@ from triage.models import Ticket
 
 CHUNK: Final = 64 * 1024
 # A cell that begins so is a formula to a spreadsheet.
-_FORMULA: Final = r"^[=+\-@\t\r\n]"
+FORMULA: Final = r"^[=+\-@\t\r\n]"
 
 # Each holds a connection of its own.
 _AT_ONCE = threading.BoundedSemaphore(4)
@@ -114,7 +114,7 @@ def _write(sql: str, parameters: tuple[object, ...], sink: int) -> None:
 def _plain(name: str) -> Expression:
     """A text that no spreadsheet takes for a formula."""
     return Case(
-        When(**{f"{name}__regex": _FORMULA}, then=Concat(Value("'"), F(name), output_field=TextField())),
+        When(**{f"{name}__regex": FORMULA}, then=Concat(Value("'"), F(name), output_field=TextField())),
         default=Cast(F(name), TextField()),
         output_field=TextField(),
     )

@@ -5,12 +5,15 @@ from datetime import date
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from feedback_portal.accounts.permissions import actor_of
 from feedback_portal.refusals import NotFound
 from kpis import effect_page, effects
 from kpis.charts import draw
+from kpis.dashboard import Card
+from kpis.views import tables
 from triage.improving import improvements
 from triage.models import Ticket, Verdict
 
@@ -21,8 +24,8 @@ MOST_ITEMS = 500
 @require_safe
 def show_effects(request: HttpRequest) -> HttpResponse:
     chart = effect_page.forest(by=actor_of(request))
-    card = {"title": "Did it work?", "about": chart.sentence, "picture": draw(chart), "table": chart.table()}
-    return render(request, "kpis/effects.html", {"card": card, "has_any": bool(chart.effects)})
+    card = Card(gettext("Did it work?"), chart.sentence, draw(chart), chart.table())
+    return tables.page(request, "kpis/effects.html", {"card": card, "has_any": bool(chart.effects)}, chart=card)
 
 
 @login_required

@@ -1,6 +1,6 @@
 """KPI pages: the dashboard, one KPI with its definition, and exactly the items behind a number."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,8 @@ from kpis.periods import Period, weeks_around
 from kpis.questions import Question, ask, in_order, kpi_called, side_asked
 from kpis.recording import Dimension, Reading
 from kpis.trends import trend
+from kpis.views import tables
+from kpis.views.tables import csv_file
 from kpis.words import BY_GROUP, GROUPS, between, change_in_words, interval_in_words, plainly, unit_of, value_in_words
 from triage import track_record
 from triage.models import Ticket
@@ -42,7 +44,11 @@ _TICKETS_BY_ARRIVAL = ("-received_at", "-id")
 def show_dashboard(request: HttpRequest) -> HttpResponse:
     question = asked(request)
     board = dashboard(question)
-    return render(request, "kpis/dashboard.html", shell(question, reverse("kpis:dashboard")) | {"board": board})
+    context = shell(question, reverse("kpis:dashboard")) | {"board": board}
+    if board is None:
+        return render(request, "kpis/dashboard.html", context)
+    charts = {name: getattr(board, name) for name in ("flow", "steps", "resolution", "ages", "effects")}
+    return tables.page(request, "kpis/dashboard.html", context, **charts)
 
 
 @login_required
@@ -153,11 +159,6 @@ def export_series(request: HttpRequest, slug: str) -> StreamingHttpResponse:
         )
     lines = (",".join(row).encode() + b"\r\n" for row in rows)
     return csv_file(lines, f"{kpi.slug}-weekly-{weeks[0].first}-{weeks[-1].last}.csv")
-
-
-def csv_file(pieces: Iterable[bytes], name: str) -> StreamingHttpResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 @login_required

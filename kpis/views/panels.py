@@ -9,6 +9,7 @@ from kpis import coverage, integration, versions
 from kpis.charts import draw
 from kpis.dashboard import Card
 from kpis.questions import in_order, kpi_called
+from kpis.views import tables
 from kpis.views.numbers import asked, shell
 from kpis.words import interval_in_words, plainly
 
@@ -28,7 +29,7 @@ def show_integration(request: HttpRequest) -> HttpResponse:
         "names": integration.NAMES,
         "tables": integration.groups(question),
     }
-    return render(request, "kpis/integration.html", context)
+    return tables.page(request, "kpis/integration.html", context, chart=context["card"], grid=context["grid"])
 
 
 @login_required

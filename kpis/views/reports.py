@@ -17,7 +17,8 @@ from kpis.charts.units import NOTHING
 from kpis.definitions import definitions
 from kpis.models import Proof, Report, ReportRow
 from kpis.questions import ask
-from kpis.views.numbers import csv_file, shell
+from kpis.views.numbers import shell
+from kpis.views.tables import csv_file
 from kpis.words import unit_of
 
 PAGE = 50

@@ -32,6 +32,7 @@ from kpis.signals.names import basis_of, name_of
 from kpis.signals.precision import precision
 from kpis.signals.series import WEEK, Key
 from kpis.statistics.surveillance import FEWEST_WEEKS
+from kpis.views import tables
 from kpis.views.numbers import first_tickets, item_row
 from kpis.words import n_in_words, unit_of
 from triage.models import Action, Ticket
@@ -142,12 +143,13 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     also = [Key.read(key) for key in found.also if not key.startswith(("voice:", "kpi:", "mix:"))]
+    card = _card(found)
     context = {
         "signal": found,
         "name": name_of(found),
         "basis": basis_of(found),
         "row": _row(found),
-        "card": _card(found),
+        "card": card,
         "also": sorted(series.names(also).values()),
         "shares": _shares(found),
         "events": [_event(event) for event in found.events.select_related("person", "key").order_by("-id")[:60]],
@@ -158,7 +160,7 @@ def _page(
         "values": values or {},
         "errors": errors or [],
     }
-    return render(request, "kpis/signal.html", context, status=status)
+    return tables.page(request, "kpis/signal.html", context, status=status, chart=card)
 
 
 def _row(found: Signal) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from kpis.charts import draw
 from kpis.dashboard import Card
 from kpis.models import Annotation
 from kpis.questions import kpi_called
+from kpis.views import tables
 from kpis.views.numbers import asked, shell
 
 MOST = 100
@@ -144,7 +145,7 @@ def show_pareto(request: HttpRequest) -> HttpResponse:
         "by_value": by_value,
         "other_url": f"?{question.query(by='items' if by_value else None)}",
     }
-    return render(request, "kpis/pareto.html", context)
+    return tables.page(request, "kpis/pareto.html", context, chart=context["card"])
 
 
 @login_required
@@ -159,7 +160,7 @@ def show_teams(request: HttpRequest) -> HttpResponse:
         "detectors": gaming.detectors(question),
         "fewest": (teams.FEWEST_TICKETS, teams.FEWEST_EXPECTED),
     }
-    return render(request, "kpis/teams.html", context)
+    return tables.page(request, "kpis/teams.html", context, chart=context["card"])
 
 
 def _teams(actor: Actor) -> list[Team]:
