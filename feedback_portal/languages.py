@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from django.utils.formats import date_format, number_format
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext, pgettext
 
@@ -19,6 +22,8 @@ ASKED = "lang"
 """The parameter of an address that asks for a language; the answer is remembered."""
 PROGRAMS = "en"
 """Programs read one language, so that nothing they compare depends on who set them up."""
+MINUS = "\N{MINUS SIGN}"
+LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 _REMEMBERED = 365 * 24 * 3600
 # Forms, kiosks and the previews of both say in their addresses which language they speak. That sets no cookie: in other people's
 # pages it may not, and whoever looks at a preview did not ask for their own pages in that language.
@@ -44,7 +49,17 @@ def speaking(*codes: str) -> Iterator[str]:
 
 def said(stored: str) -> str:
     """A stored sentence (`marking.worded`) in the language that is spoken now; any other text as it is."""
-    return filled(stored, gettext, pgettext("list", ", "))
+    return filled(stored, gettext, pgettext("list", ", "), _written)
+
+
+def _written(value: Decimal | date) -> str:
+    """Digits and days as the language that is spoken writes them; a minus stays before its number in every writing direction."""
+    if not isinstance(value, Decimal):
+        return date_format(value, "LONG_DAY_YEAR")
+    digits = number_format(abs(value), force_grouping=True)
+    if value >= 0:
+        return digits
+    return f"{LEFT_TO_RIGHT if translation.get_language_bidi() else ''}{MINUS}{digits}"
 
 
 def within(words: object) -> str:

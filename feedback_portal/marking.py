@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 KEPT: Final = '{"words": '
@@ -17,18 +19,37 @@ def marked(words: str) -> str:
 
 def worded(words: str, /, **slots: object) -> str:
     """A sentence to be stored: what it says, and what fills its slots, as JSON. `languages.said` says it to each reader in their
-    own language. A slot may be such a sentence itself, or a list of them."""
+    own language. A slot may be such a sentence itself, or a list of them; a Decimal and a date are written as the reader's language writes them."""
     return (
         KEPT
         + json.dumps(words, ensure_ascii=False)
         + ', "slots": '
-        + json.dumps(slots, ensure_ascii=False, default=str)
+        + json.dumps(slots, ensure_ascii=False, default=_kept)
         + "}"
     )
 
 
-def filled(stored: str, say: Callable[[str], str] = str, comma: str = ", ") -> str:
-    """A stored sentence with its slots filled in, each of its texts said by `say`; any other text as it is."""
+def _kept(value: object) -> object:
+    if isinstance(value, Decimal):
+        return {"number": str(value)}
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return {"day": value.isoformat()}
+    return str(value)
+
+
+def plainly(value: Decimal | date) -> str:
+    """A number or a day of a stored sentence where nobody's language is known."""
+    return f"{value:,}" if isinstance(value, Decimal) else value.isoformat()
+
+
+def filled(
+    stored: str,
+    say: Callable[[str], str] = str,
+    comma: str = ", ",
+    write: Callable[[Decimal | date], str] = plainly,
+) -> str:
+    """A stored sentence with its slots filled in, each of its texts said by `say` and its numbers and days by `write`; any other
+    text as it is."""
     if not stored.startswith(KEPT):
         return stored
     try:
@@ -37,9 +58,19 @@ def filled(stored: str, say: Callable[[str], str] = str, comma: str = ", ") -> s
     except (KeyError, TypeError, ValueError):
         return stored
     # What is stored may have been cut or made by others: slots are filled in, and nothing else is formatted.
-    return _SLOT.sub(lambda slot: _slot(slots, slot[1], say, comma) if slot[1] else "%", words)
+    return _SLOT.sub(lambda slot: _slot(slots, slot[1], say, comma, write) if slot[1] else "%", words)
 
 
-def _slot(slots: Mapping[str, Any], name: str, say: Callable[[str], str], comma: str) -> str:
+def _slot(
+    slots: Mapping[str, Any],
+    name: str,
+    say: Callable[[str], str],
+    comma: str,
+    write: Callable[[Decimal | date], str],
+) -> str:
     value = slots.get(name, "")
-    return comma.join(filled(str(one), say, comma) for one in (value if isinstance(value, list) else [value]))
+    if isinstance(value, dict) and "number" in value:
+        return write(Decimal(value["number"]))
+    if isinstance(value, dict) and "day" in value:
+        return write(date.fromisoformat(value["day"]))
+    return comma.join(filled(str(one), say, comma, write) for one in (value if isinstance(value, list) else [value]))

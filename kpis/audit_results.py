@@ -12,10 +12,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from kpis import statistics
+from kpis.charts import WHOLE_PERCENT, out_of, written
+from kpis.words import between
 from triage.models import Audit, AuditAnswer, AuditedItem, Ticket, Topic
 
 QUARTER = timedelta(days=91)
@@ -26,11 +30,11 @@ FEWEST = 10
 MOST_ROWS = 200
 MOST_MISSES = 30
 STRATA = {
-    "rule": "Placed by a rule",
-    "model": "Placed as learned from corrections",
-    "topic": "Placed by its topic",
-    "catch_all": "Left to the catch-all team",
-    "spam": "Put aside as spam",
+    "rule": marked("Placed by a rule"),
+    "model": marked("Placed as learned from corrections"),
+    "topic": marked("Placed by its topic"),
+    "catch_all": marked("Left to the catch-all team"),
+    "spam": marked("Put aside as spam"),
 }
 _NOTHING = "\N{EN DASH}"
 _State = AuditedItem.State
@@ -52,14 +56,14 @@ class Share:
     @property
     def words(self) -> str:
         if self.n < FEWEST or self.estimate is None:
-            return f"{self.hits} of {self.n}" if self.n else _NOTHING
-        return f"{100 * self.estimate:.0f}%"
+            return out_of(self.hits, self.n) if self.n else _NOTHING
+        return WHOLE_PERCENT.write(self.estimate)
 
     @property
     def interval(self) -> str:
         if self.n < FEWEST or self.low is None or self.high is None:
             return ""
-        return f"{100 * self.low:.0f} to {100 * self.high:.0f}%"
+        return between(written(100 * self.low), WHOLE_PERCENT.write(self.high))
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,13 @@ class Agreement:
 
     @property
     def words(self) -> str:
-        return f"{self.kappa:.2f}" if self.kappa is not None and self.n >= FEWEST else _NOTHING
+        return written(self.kappa, 2) if self.kappa is not None and self.n >= FEWEST else _NOTHING
 
     @property
     def interval(self) -> str:
         if self.kappa is None or self.n < FEWEST or self.low is None or self.high is None:
             return ""
-        return f"{self.low:.2f} to {self.high:.2f}"
+        return between(written(self.low, 2), written(self.high, 2))
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,9 @@ def results(*, by: Actor, at: datetime) -> Results:
         team_agreement=agreement(by_team),
         topic_agreement=agreement(by_topics),
         routing=_routed(placed),
-        strata=[(name, _routed([each for each in placed if each.stratum == slug])) for slug, name in STRATA.items()],
+        strata=[
+            (gettext(name), _routed([each for each in placed if each.stratum == slug])) for slug, name in STRATA.items()
+        ],
         teams=_rows(
             teams,
             [({str(each.machine.get("team"))}, {str(each.label["team"])}, each.weight) for each in placed],
@@ -268,19 +274,20 @@ def _sounds(audits: Sequence[Audit], labelled: Sequence[_Labelled]) -> list[Soun
 
 def _sound(language: str, name: str, seen: Counter[str], known: Sequence[tuple[str, str, float]]) -> Sound:
     all_seen, n = seen.total(), len(known)
-    sees = f"{100 * seen[name] / all_seen:.0f}%" if all_seen else _NOTHING
-    label = "Negative" if name == "neg" else "Positive"
+    sees = WHOLE_PERCENT.write(seen[name] / all_seen) if all_seen else _NOTHING
+    label = gettext("Negative") if name == "neg" else gettext("Positive")
     found = _share((machine == name, weight) for machine, people, weight in known if people == name)
     passed = _share((machine != name, weight) for machine, people, weight in known if people != name)
     if n < FEWEST_OF_A_LANGUAGE or not all_seen or found.estimate is None or passed.estimate is None:
-        return Sound(language, label, sees, None, f"needs {FEWEST_OF_A_LANGUAGE} labelled items, has {n}")
+        about = gettext("needs %(needed)s labelled items, has %(count)s")
+        return Sound(language, label, sees, None, about % {"needed": FEWEST_OF_A_LANGUAGE, "count": n})
     right = statistics.rogan_gladen(
         {"estimate": seen[name] / all_seen, "n": all_seen},
         sensitivity={"estimate": found.estimate, "n": found.worth},
         specificity={"estimate": passed.estimate, "n": passed.worth},
     )
     if right["estimate"] is None:
-        return Sound(language, label, sees, None, "not measurable: the portal is wrong too often about this")
+        return Sound(language, label, sees, None, gettext("not measurable: the portal is wrong too often about this"))
     return Sound(language, label, sees, Share(n, n, right["estimate"], right["low"], right["high"]))
 
 
@@ -316,7 +323,7 @@ def _misses(
         tickets[row.item_id] = row
 
     def words(said: Mapping[str, Any], each: _Labelled) -> str:
-        named = ", ".join(topics.get(slug, slug) for slug in sorted(said.get("topics", ()))) or "no topic"
+        named = ", ".join(topics.get(slug, slug) for slug in sorted(said.get("topics", ()))) or gettext("no topic")
         team = said.get("team") if "team" in each.label else None
         return f"{teams.get(team, team)}: {named}" if team else named
 

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db.models import Count, F, Q
+from django.utils.translation import gettext
 
+from feedback_portal.marking import marked
 from intake.models import Customer
 from kpis import recording, statistics
+from kpis.charts import WHOLE_PERCENT, written
 from kpis.definitions import definitions
 from kpis.facts import within
 from kpis.questions import Question
+from kpis.words import BY_GROUP, GROUPS, between
 
 FEWEST: Final = 30
 MOST: Final = 20
-UNKNOWN: Final = "Not known"
+UNKNOWN: Final = marked("Not known")
 # What a customer has, and what an item shows of whoever said it.
 DIMENSIONS: Final[Mapping[str, tuple[str, str]]] = {
     "segment": ("account__segment", "customer__account__segment"),
@@ -36,6 +40,12 @@ class Voice:
     high: float
     verdict: str
 
+    is_heard_less: bool = False
+
+    @property
+    def interval(self) -> str:
+        return between(written(100 * self.low), WHOLE_PERCENT.write(self.high))
+
     @property
     def ratio(self) -> float | None:
         return self.spoken / self.share if self.share else None
@@ -47,6 +57,14 @@ class Panel:
     customers: int
     speakers: int
     voices: Sequence[Voice]
+
+    @property
+    def title(self) -> str:
+        return gettext(BY_GROUP[self.by])
+
+    @property
+    def name(self) -> str:
+        return gettext(GROUPS[self.by])
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,14 @@ class Reweighted:
     weights: Sequence[Weight]
     effective: float
     """How many answers of equal weight would tell as much."""
+
+    @property
+    def name(self) -> str:
+        return gettext(GROUPS[self.by])
+
+    @property
+    def interval(self) -> str:
+        return between(written(100 * self.low), WHOLE_PERCENT.write(self.high))
 
 
 def panels(question: Question) -> list[Panel]:
@@ -150,12 +176,15 @@ def _panel(by: str, population: Counter[str], speakers: Counter[str]) -> Panel:
         share = n / everybody
         likely = statistics.wilson(min(speakers[name], heard), heard)
         low, high = likely["low"] or 0.0, likely["high"] if likely["high"] is not None else 1.0
-        verdict = "Too few to say"
+        verdict, is_heard_less = gettext("Too few to say"), False
         if heard >= FEWEST:
-            verdict = "Heard less" if high < share else "Heard more" if low > share else "As to be expected"
-        voices.append(
-            Voice(name, n, speakers[name], share, speakers[name] / heard if heard else 0.0, low, high, verdict)
-        )
+            is_heard_less = high < share
+            verdict = gettext("As to be expected")
+            if is_heard_less or low > share:
+                verdict = gettext("Heard less") if is_heard_less else gettext("Heard more")
+        told = gettext(name) if name == UNKNOWN else name
+        spoken = speakers[name] / heard if heard else 0.0
+        voices.append(Voice(told, n, speakers[name], share, spoken, low, high, verdict, is_heard_less))
     return Panel(by, everybody, heard, voices)
 
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
+from feedback_portal.languages import said
 from feedback_portal.marking import marked
 from kpis import annotations, backlog, effect_page, recording
 from kpis.charts import (
@@ -301,7 +302,7 @@ def _judged(question: Question) -> list[Finding]:
             "worked" if worked else "worse",
             gettext("Worked") if worked else gettext("Worse"),
             f"{newest.action.title}.",
-            newest.sentence,
+            said(newest.sentence),
             reverse("triage:action", args=[newest.action.reference]),
             gettext("See %(reference)s") % {"reference": newest.action.reference},
         )

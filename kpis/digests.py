@@ -13,7 +13,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import get_language, get_language_bidi, gettext
 
+from feedback_portal import languages
 from feedback_portal.accounts.models import Role
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound, Refused
@@ -40,26 +43,26 @@ def seen_by(actor: Actor) -> list[SavedDashboard]:
 
 def keep(*, name: str, query: str, role: str, mailed: bool, by: Actor) -> SavedDashboard:
     if by.user is None or not by.may_steer:
-        raise NotAllowed("Only who sees KPIs can keep a dashboard.")
+        raise NotAllowed(gettext("Only who sees KPIs can keep a dashboard."))
     called = clean_line(name, longest=80)
     if not called:
-        raise _refused("name", "Give the dashboard a name.")
+        raise _refused("name", gettext("Give the dashboard a name."))
     if role and (role not in Role.values or not by.sees_everything):
-        raise _refused("role", "Dashboards for a role are kept by managers. Keep it for yourself.")
+        raise _refused("role", gettext("Dashboards for a role are kept by managers. Keep it for yourself."))
     if SavedDashboard.objects.filter(person=by.user).count() >= MOST_SAVED:
-        raise BadInput(f"You keep {MOST_SAVED} dashboards. Forget one first.")
+        raise BadInput(gettext("You keep %(count)s dashboards. Forget one first.") % {"count": MOST_SAVED})
     try:
         with transaction.atomic():
             return SavedDashboard.objects.create(
                 person=by.user, name=called, query=query[:600], role=role, is_mailed=mailed
             )
     except IntegrityError:
-        raise _refused("name", "You keep one of this name. Choose another name, or forget that one.") from None
+        raise _refused("name", gettext("You keep one of this name. Choose another name, or forget that one.")) from None
 
 
 def forget(number: int, *, by: Actor) -> None:
     if not SavedDashboard.objects.filter(pk=number, person=by.user).delete()[0]:
-        raise NotFound("You keep no such dashboard. Whoever keeps it can forget it.")
+        raise NotFound(gettext("You keep no such dashboard. Whoever keeps it can forget it."))
 
 
 def mail_digests(*, at: datetime) -> int:
@@ -74,7 +77,8 @@ def mail_digests(*, at: datetime) -> int:
     mail, sent = get_connection(), 0
     for saved in due.filter(person__is_active=True).select_related("person").order_by("pk")[:_BATCH]:
         try:
-            message = digest(saved, week=monday, at=at)
+            with languages.speaking(saved.person.language):
+                message = digest(saved, week=monday, at=at)
         except Refused as refused:
             # They may no longer see what they kept; it is not tried again before next week.
             log.info("digest_refused", dashboard=saved.pk, reason=refused.code)
@@ -87,7 +91,7 @@ def mail_digests(*, at: datetime) -> int:
 
 
 def digest(saved: SavedDashboard, *, week: date, at: datetime) -> EmailMultiAlternatives:
-    """The mail, as text and as plain HTML. Raises what `ask` raises where the owner may not see it any more."""
+    """The mail, as text and as plain HTML, in the language that is spoken. Raises what `ask` raises where the owner may not see it any more."""
     board = None
     question = ask(_filters(saved.query), actor=Actor(user=saved.person), at=at)
     board = dashboard(question)
@@ -97,12 +101,14 @@ def digest(saved: SavedDashboard, *, week: date, at: datetime) -> EmailMultiAlte
         "board": board,
         "question": question,
         "base": base,
+        "language": get_language(),
+        "direction": "rtl" if get_language_bidi() else "ltr",
         "url": f"{base}{reverse('kpis:dashboard')}" + (f"?{saved.query}" if saved.query else ""),
         "stop_url": f"{base}{reverse('kpis:saved')}",
     }
     host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     message = EmailMultiAlternatives(
-        f"{saved.name}: week of {week:%-d %B}",
+        gettext("%(name)s: week of %(day)s") % {"name": saved.name, "day": date_format(week, "LONG_DAY")},
         render_to_string("kpis/digest.txt", context),
         to=[saved.person.email],
         headers={

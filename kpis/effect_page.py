@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import said
 from feedback_portal.marking import marked
 from kpis.charts import PERCENT, Annotation, Effect, ForestChart, LineChart, Point, Unit, draw, written
 from kpis.charts.forests import VERDICTS
@@ -105,7 +106,7 @@ def _weekly(action: Action, finding: Verdict, weeks: Sequence[Sequence[Any]]) ->
     turn = next((place for place, (one, two) in enumerate(pairwise(weeks)) if one[3] != two[3]), None)
     notes = (Annotation(turn + 0.5, gettext("Took effect")),) if turn is not None else ()
     return LineChart(
-        sentence=finding.sentence,
+        sentence=said(finding.sentence),
         unit=_PER_THOUSAND if as_rate else PERCENT,
         points=points,
         band="interval",

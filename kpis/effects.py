@@ -25,6 +25,7 @@ from kpis.verdicts import (
     Hope,
     Outcome,
     compare,
+    nothing_said,
     outcome_of,
     sentence,
     too_early,
@@ -218,7 +219,7 @@ def _verdict(
             if len(after) < FEWEST_WEEKS
             else too_little(before)
             if len(before) < FEWEST_WEEKS
-            else "Nothing of this was said on either side, so there is nothing to compare."
+            else nothing_said()
         )
         return row
     alone = outcome_of(found, hope)

@@ -24,6 +24,7 @@ from django.db.models import (
 )  # fmt: skip
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Concat
+from django.utils.translation import gettext
 
 from feedback_portal.refusals import TooMany
 from intake.models import FeedbackItem
@@ -82,7 +83,7 @@ def lines(items: QuerySet[FeedbackItem]) -> Iterator[bytes]:
 def _copied(sql: str, parameters: tuple[object, ...], header: bytes) -> Iterator[bytes]:
     """COPY writes into one end of a pipe from a thread with a connection of its own, and the other end is read here."""
     if not _AT_ONCE.acquire(blocking=False):
-        raise TooMany("Several files are being written already. Try again in a minute.", retry_after=60)
+        raise TooMany(gettext("Several files are being written already. Try again in a minute."), retry_after=60)
     source, sink = os.pipe()
     writer = threading.Thread(target=_write, args=(sql, parameters, sink), daemon=True)
     writer.start()

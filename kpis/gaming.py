@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from kpis import statistics
 from kpis.questions import Question
@@ -66,10 +67,20 @@ def detectors(question: Question) -> Sequence[Detector]:
     days = max(1, period.day_count)
     found = {name: _counted(sql, asked) for name, sql in _SQL.items()}
     return (
-        _judged("Just inside the target", "Are decisions made for the clock?", found["target"], 0.5),
-        _judged("Resolved on the last day", "Is work closed for the report?", found["last_day"], min(1.0, 2 / days)),
-        _judged("Resolved and told by one rule within a minute", "Did anybody look?", found["told_at_once"], 0.5),
-        _judged("Tags taken off", "Are items moved out of what is watched?", found["untagged"], 0.3),
+        _judged(gettext("Just inside the target"), gettext("Are decisions made for the clock?"), found["target"], 0.5),
+        _judged(
+            gettext("Resolved on the last day"),
+            gettext("Is work closed for the report?"),
+            found["last_day"],
+            min(1.0, 2 / days),
+        ),
+        _judged(
+            gettext("Resolved and told by one rule within a minute"),
+            gettext("Did anybody look?"),
+            found["told_at_once"],
+            0.5,
+        ),
+        _judged(gettext("Tags taken off"), gettext("Are items moved out of what is watched?"), found["untagged"], 0.3),
     )
 
 

@@ -6,15 +6,18 @@ from datetime import timedelta
 from typing import Final
 
 from django.db.models import F
+from django.utils.translation import gettext, ngettext
 
+from feedback_portal.marking import marked
 from kpis import recording, statistics
-from kpis.charts import Bar, BarChart, HeatMap, heatmaps
+from kpis.charts import WHOLE_PERCENT, Bar, BarChart, HeatMap, heatmaps, out_of, written
 from kpis.definitions import definitions
 from kpis.definitions.integrated import PARTS, STEPS, counted
 from kpis.facts import within
 from kpis.figures import Parts
 from kpis.questions import Question
 from kpis.recording import DIMENSIONS
+from kpis.words import BY_GROUP, GROUPS
 
 LONGEST: Final = timedelta(days=92)
 """Products and segments are in no roll-up, so they are counted over the items themselves, and over so many days at most."""
@@ -47,8 +50,24 @@ class GroupTable:
     rows: Sequence[GroupRow]
     note: str = ""
 
+    @property
+    def title(self) -> str:
+        return gettext(BY_GROUP[self.by])
 
-NAMES: Final = tuple(name for name, _, _ in STEPS.values())
+    @property
+    def name(self) -> str:
+        return gettext(GROUPS[self.by])
+
+
+def names() -> tuple[str, ...]:
+    """What the steps are called."""
+    return tuple(gettext(name) for name, _, _ in STEPS.values())
+
+
+_TOO_LONG: Final = {
+    "product": marked("Choose at most %(days)s days to see it by product."),
+    "segment": marked("Choose at most %(days)s days to see it by segment."),
+}
 
 
 def steps(question: Question) -> list[Step]:
@@ -57,13 +76,13 @@ def steps(question: Question) -> list[Step]:
         kpi, question.period, at=question.at, as_of=question.as_of, slice=question.slice
     ).figure.parts
     received = parts.get("denominator", 0)
-    told = [Step("denominator", "Received", received, None, None, question.items_url(kpi, "denominator"))]
+    told = [Step("denominator", gettext("Received"), received, None, None, question.items_url(kpi, "denominator"))]
     for slug, (name, _, _) in STEPS.items():
         n, before = parts.get(slug, 0), told[-1].n
         told.append(
             Step(
                 slug,
-                name,
+                gettext(name),
                 n,
                 n / received if received else None,
                 n / before if before else None,
@@ -75,20 +94,20 @@ def steps(question: Question) -> list[Step]:
 
 def chart(steps: Sequence[Step]) -> BarChart:
     first, *others = steps
-    told = ", ".join(f"{step.n:,} {step.name.lower()}" for step in others)
+    told = ", ".join(f"{written(step.n)} {step.name.lower()}" for step in others)
     return BarChart(
-        f"Of {first.n:,} items received, {told}.",
+        gettext("Of %(total)s items received, %(steps)s.") % {"total": written(first.n), "steps": told},
         tuple(
             Bar(
                 step.name,
                 step.n,
-                f"{step.n:,}",
-                note=f"{step.share:.0%}" if step.share is not None else "",
+                written(step.n),
+                note=WHOLE_PERCENT.write(step.share) if step.share is not None else "",
                 href=step.url if step.n else "",
             )
             for step in steps
         ),
-        ("Step", "Items", "Of received"),
+        (marked("Step"), marked("Items"), marked("Of received")),
     )
 
 
@@ -110,8 +129,12 @@ def heat(question: Question) -> HeatMap:
         if n := parts.get("denominator", 0):
             urls = [question.items_url(kpi, slug, team=team.slug) for slug in STEPS]
             rows.append((team.name, heatmaps.cells([parts.get(slug, 0) for slug in STEPS], n, urls)))
-    sentence = f"How far feedback went, by team: {len(rows)} teams received some."
-    return HeatMap(sentence, NAMES, tuple(rows), "Team")
+    sentence = ngettext(
+        "How far feedback went, by team: %(count)s team received some.",
+        "How far feedback went, by team: %(count)s teams received some.",
+        len(rows),
+    )
+    return HeatMap(sentence % {"count": written(len(rows))}, names(), tuple(rows), gettext("Team"))
 
 
 def groups(question: Question) -> list[GroupTable]:
@@ -138,14 +161,14 @@ def groups(question: Question) -> list[GroupTable]:
 
 def _live(question: Question, by: str) -> GroupTable:
     if question.period.duration > LONGEST:
-        return GroupTable(by, [], f"Choose at most {LONGEST.days} days to see it by {by}.")
+        return GroupTable(by, [], gettext(_TOO_LONG[by]) % {"days": LONGEST.days})
     items = within(
         recording.voices(definitions.get("integrated"), question.period, question.as_of, question.slice), question.slice
     )
     largest = F("denominator").desc()
     rows = counted(items.order_by().values_list(F(_LIVE[by])), as_of=question.as_of).order_by(largest)[:MOST_GROUPS]
     return GroupTable(
-        by, [_row(str(name or "Not known"), dict(zip(PARTS, numbers, strict=True))) for name, *numbers in rows]
+        by, [_row(str(name or gettext("Not known")), dict(zip(PARTS, numbers, strict=True))) for name, *numbers in rows]
     )
 
 
@@ -159,6 +182,6 @@ def _cell(hits: int, n: int) -> str:
     if n == 0:
         return ""
     if n < 10:
-        return f"{hits} of {n}"
+        return out_of(hits, n)
     likely = statistics.wilson(hits, n)
-    return f"{likely['estimate']:.0%}"
+    return WHOLE_PERCENT.write(likely["estimate"])

@@ -6,10 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext, pgettext
 
 from feedback_portal.accounts.models import Team
+from feedback_portal.languages import said
+from feedback_portal.marking import marked
 from feedback_portal.pending import backlog
-from kpis.charts import PERCENT, Chart, LineChart, Point, Table, draw
+from kpis.charts import PERCENT, WHOLE_PERCENT, Chart, LineChart, Point, Table, draw, out_of, written
+from kpis.words import n_in_words
 from triage.asking import providers
 from triage.evaluation.figures import NEEDS_EXAMPLES, share
 from triage.learning.corrections import corrections
@@ -21,7 +25,7 @@ from triage.understanding import embeddings
 VERSIONS = 20
 """The newest, which is how many can be taken into use again."""
 _MOST_LABELS = 200
-_NONE = "None of these"
+_NONE = marked("None of these")
 _State = ModelVersion.State
 
 
@@ -86,9 +90,14 @@ def page(*, at: datetime) -> dict[str, Any]:
     names: dict[Field, Mapping[str, str]] = {
         Field.TOPIC: dict(Topic.objects.filter(is_active=True).values_list("slug", "name")),
         Field.TEAM: dict(Team.objects.filter(is_active=True).values_list("slug", "name")),
-        Field.URGENCY: {"0": "Can wait", "1": "Normal", "2": "High", "3": "Danger"},
+        Field.URGENCY: {
+            "0": gettext("Can wait"),
+            "1": pgettext("urgency", "Normal"),
+            "2": pgettext("urgency", "High"),
+            "3": gettext("Danger"),
+        },
         Field.SENTIMENT: {value: str(label) for value, label in Analysis.Sentiment.choices},
-        Field.SPAM: {"spam": "Spam", "customer": "A customer"},
+        Field.SPAM: {"spam": gettext("Spam"), "customer": gettext("A customer")},
     }
     waiting = dict(Training.objects.waiting().order_by("-pk").values_list("field", "attempts"))
     return {
@@ -105,15 +114,28 @@ def _spending(standing: providers.Standing) -> list[tuple[str, str]]:
     if provider is None:
         return []
     return [
-        ("Asked today", f"{today.requests:,} of {provider.daily_requests:,} times"),
-        ("Tokens today", f"{today.tokens:,} of {provider.daily_tokens:,}"),
-        ("In 30 days", f"{month.requests:,} requests, {month.tokens:,} tokens"),
-        ("Failed in 30 days", f"{month.failures:,}"),
-        ("Labels and quotes thrown away", f"{month.dropped:,}"),
-        ("Waiting", f"{standing.waiting:,}" if standing.waiting <= 10_000 else "more than 10,000"),
         (
-            "Right, as people decided",
-            f"{_share(share(record.right, record.n))}, n = {record.n:,}" if record.n else "nobody has judged it yet",
+            gettext("Asked today"),
+            gettext("%(count)s of %(most)s times")
+            % {"count": written(today.requests), "most": written(provider.daily_requests)},
+        ),
+        (gettext("Tokens today"), out_of(today.tokens, provider.daily_tokens)),
+        (
+            gettext("In 30 days"),
+            gettext("%(requests)s requests, %(tokens)s tokens")
+            % {"requests": written(month.requests), "tokens": written(month.tokens)},
+        ),
+        (gettext("Failed in 30 days"), written(month.failures)),
+        (gettext("Labels and quotes thrown away"), written(month.dropped)),
+        (
+            gettext("Waiting"),
+            written(standing.waiting) if standing.waiting <= 10_000 else gettext("more than 10,000"),
+        ),
+        (
+            gettext("Right, as people decided"),
+            f"{_share(share(record.right, record.n))}, {n_in_words(record.n)}"
+            if record.n
+            else gettext("nobody has judged it yet"),
         ),
     ]
 
@@ -121,8 +143,14 @@ def _spending(standing: providers.Standing) -> list[tuple[str, str]]:
 def _again(count: int) -> str:
     if not count:
         return ""
-    told = "1 item is" if count == 1 else f"{count:,} items are" if count <= 10_000 else "More than 10,000 items are"
-    return f"{told} still to be looked at again. What a person decided stays as it is."
+    if count > 10_000:
+        return gettext("More than 10,000 items are still to be looked at again. What a person decided stays as it is.")
+    told = ngettext(
+        "%(count)s item is still to be looked at again. What a person decided stays as it is.",
+        "%(count)s items are still to be looked at again. What a person decided stays as it is.",
+        count,
+    )
+    return told % {"count": written(count)}
 
 
 def _learned(field: Field, names: Mapping[str, str], waiting: Mapping[str, int]) -> Learned:
@@ -147,41 +175,61 @@ def _learned(field: Field, names: Mapping[str, str], waiting: Mapping[str, int])
 def _sentence(field: Field, active: ModelVersion | None) -> str:
     if active is None:
         known = sum(not each.is_silent for each in corrections(field, most=FEWEST_CORRECTIONS))
-        return (
-            f"Nothing is learned yet: it goes by {_alone(field)} alone. It takes {FEWEST_CORRECTIONS} corrections of at least"
-            f" {FEWEST_LABELS} kinds, and people have made {known} so far."
+        by = (
+            gettext("Nothing is learned yet: it goes by the taxonomy alone.")
+            if field in BY_TAXONOMY
+            else gettext("Nothing is learned yet: it goes by what words say alone.")
         )
+        takes = gettext(
+            "It takes %(corrections)s corrections of at least %(kinds)s kinds, and people have made %(known)s so far."
+        ) % {"corrections": FEWEST_CORRECTIONS, "kinds": FEWEST_LABELS, "known": known}
+        return f"{by} {takes}"
     if not active.corrections:
-        return f"It goes by {_alone(field)} alone, as on day one."
-    return f"Version {active.pk} is in use, learned from {active.corrections:,} corrections."
-
-
-def _alone(field: Field) -> str:
-    return "the taxonomy" if field in BY_TAXONOMY else "what words say"
+        return (
+            gettext("It goes by the taxonomy alone, as on day one.")
+            if field in BY_TAXONOMY
+            else gettext("It goes by what words say alone, as on day one.")
+        )
+    told = ngettext(
+        "Version %(version)s is in use, learned from %(count)s correction.",
+        "Version %(version)s is in use, learned from %(count)s corrections.",
+        active.corrections,
+    )
+    return told % {"version": active.pk, "count": written(active.corrections)}
 
 
 def _facts(active: ModelVersion) -> list[tuple[str, str]]:
     measured, before = active.metrics, active.metrics.get("before", {})
     facts = [
-        ("Right", f"{_share(measured['accuracy'])}, n = {measured['held_back']:,}"),
-        ("The one before", f"{PERCENT.write(before.get('accuracy'))} on the same corrections"),
-        ("Calibration error", PERCENT.write(measured["calibration_error"])),
-        ("Trained in", f"{active.seconds:.1f} s"),
+        (gettext("Right"), f"{_share(measured['accuracy'])}, {n_in_words(measured['held_back'])}"),
+        (
+            gettext("The one before"),
+            gettext("%(share)s on the same corrections") % {"share": PERCENT.write(before.get("accuracy"))},
+        ),
+        (gettext("Calibration error"), PERCENT.write(measured["calibration_error"])),
+        (gettext("Trained in"), gettext("%(seconds)s s") % {"seconds": written(active.seconds, 1)}),
     ]
     if active.field not in BY_TAXONOMY:
         return facts
     chosen = active.thresholds.get("meaning") or active.thresholds.get("words") or {}
     auto, suggest = chosen.get("auto"), chosen.get("suggest")
-    facts.append(("Set by itself", f"from {auto:.2f} on" if auto else "never: no confidence keeps the promise yet"))
-    facts.append(("Proposed", f"from {suggest:.2f} on" if suggest else "never yet"))
+    never = gettext("never: no confidence keeps the promise yet")
+    facts.append((gettext("Set by itself"), _from(auto) if auto else never))
+    facts.append((gettext("Proposed"), _from(suggest) if suggest else gettext("never yet")))
     return facts
+
+
+def _from(confidence: float) -> str:
+    return gettext("from %(confidence)s on") % {"confidence": written(confidence, 2)}
 
 
 def _training(field: Field, waiting: Mapping[str, int]) -> str:
     if field not in waiting:
         return ""
     return (
-        "It is being trained now." if waiting[field] else "New corrections wait to be learned, within about a minute."
+        gettext("It is being trained now.")
+        if waiting[field]
+        else gettext("New corrections wait to be learned, within about a minute.")
     )
 
 
@@ -189,34 +237,40 @@ def _cards(measured: Mapping[str, Any]) -> list[Card]:
     if not measured.get("held_back"):
         return []
     kept = LineChart(
-        sentence="How many are right, if only the surest are kept",
-        unit=PERCENT,
-        points=tuple(
-            Point(label=f"{part:.0%} kept", short_label=f"{part:.0%}", value=right)
-            for part, right in measured["coverage"]
-        ),
-        names=("Kept, surest first", "Right"),
-    )
-    sure = LineChart(
-        sentence="How many are right, by how sure the model was",
+        sentence=gettext("How many are right, if only the surest are kept"),
         unit=PERCENT,
         points=tuple(
             Point(
-                label=f"{each['from']:.0%} to {each['to']:.0%} sure",
-                short_label=f"{each['from']:.0%}",
+                label=gettext("%(share)s kept") % {"share": WHOLE_PERCENT.write(part)},
+                short_label=WHOLE_PERCENT.write(part),
+                value=right,
+            )
+            for part, right in measured["coverage"]
+        ),
+        names=(marked("Kept, surest first"), marked("Right")),
+    )
+    sure = LineChart(
+        sentence=gettext("How many are right, by how sure the model was"),
+        unit=PERCENT,
+        points=tuple(
+            Point(
+                label=gettext("%(low)s to %(high)s sure")
+                % {"low": WHOLE_PERCENT.write(each["from"]), "high": WHOLE_PERCENT.write(each["to"])},
+                short_label=WHOLE_PERCENT.write(each["from"]),
                 value=each["right"][0],
                 lower=each["right"][1],
                 upper=each["right"][2],
-                note=f"{each['sure']:.0%} sure on average, n = {each['n']:,}",
+                note=gettext("%(share)s sure on average, %(n)s")
+                % {"share": WHOLE_PERCENT.write(each["sure"]), "n": n_in_words(each["n"])},
             )
             for each in measured["calibration"]
         ),
         band="interval",
-        names=("How sure", "Right"),
+        names=(marked("How sure"), marked("Right")),
     )
     return [
-        _card("Coverage and accuracy", "What is given up in number is won in rightness.", kept),
-        _card("Calibration", "A model that knows itself is right as often as it is sure.", sure),
+        _card(gettext("Coverage and accuracy"), gettext("What is given up in number is won in rightness."), kept),
+        _card(gettext("Calibration"), gettext("A model that knows itself is right as often as it is sure."), sure),
     ]
 
 
@@ -227,14 +281,24 @@ def _curve(versions: Sequence[ModelVersion]) -> list[Card]:
         return []
     before = shown[0].metrics.get("before", {}).get("accuracy")
     chart = LineChart(
-        sentence="How many are right, version by version",
+        sentence=gettext("How many are right, version by version"),
         unit=PERCENT,
         points=(
-            Point(label="Before them", short_label="Before", value=before, note="On the first one's corrections"),
+            Point(
+                label=gettext("Before them"),
+                short_label=gettext("Before"),
+                value=before,
+                note=gettext("On the first one's corrections"),
+            ),
             *(
                 Point(
-                    label=f"Version {each.pk}, {each.corrections:,} corrections",
-                    short_label=f"{each.corrections:,}",
+                    label=ngettext(
+                        "Version %(version)s, %(count)s correction",
+                        "Version %(version)s, %(count)s corrections",
+                        each.corrections,
+                    )
+                    % {"version": each.pk, "count": written(each.corrections)},
+                    short_label=written(each.corrections),
                     value=each.metrics["accuracy"][0],
                     lower=each.metrics["accuracy"][1],
                     upper=each.metrics["accuracy"][2],
@@ -244,9 +308,9 @@ def _curve(versions: Sequence[ModelVersion]) -> list[Card]:
             ),
         ),
         band="interval",
-        names=("Version", "Right"),
+        names=(marked("Version"), marked("Right")),
     )
-    return [_card("Learning curve", "By the number of corrections each version learned from.", chart)]
+    return [_card(gettext("Learning curve"), gettext("By the number of corrections each version learned from."), chart)]
 
 
 def _card(title: str, about: str, chart: Chart) -> Card:
@@ -257,7 +321,10 @@ def _labels(measured: Mapping[str, Any], names: Mapping[str, str]) -> list[Label
     told = {each["label"]: each for each in measured.get("labels", ())}
     known = [
         Label(
-            _NONE if slug == "" else names[slug], each["corrections"], _share(each["precision"]), _share(each["recall"])
+            gettext(_NONE) if slug == "" else names[slug],
+            each["corrections"],
+            _share(each["precision"]),
+            _share(each["recall"]),
         )
         for slug, each in told.items()
         if slug in names or slug == ""
@@ -268,20 +335,24 @@ def _labels(measured: Mapping[str, Any], names: Mapping[str, str]) -> list[Label
 
 def _listed(version: ModelVersion, active: ModelVersion | None) -> Listed:
     measured = version.metrics
-    about = version.why_rejected
+    about = said(version.why_rejected)
     if version.state == _State.CANDIDATE:
-        about = "Better, but the version in use is pinned."
+        about = gettext("Better, but the version in use is pinned.")
     elif version.activated_by:
-        about = f"Chosen by {version.activated_by}."
+        about = gettext("Chosen by %(person)s.") % {"person": version.activated_by}
     elif not version.corrections:
-        about = f"{_alone(Field(version.field)).capitalize()} alone, as on day one."
+        about = (
+            gettext("The taxonomy alone, as on day one.")
+            if Field(version.field) in BY_TAXONOMY
+            else gettext("What words say alone, as on day one.")
+        )
     usable = version.artefact_id is not None or not version.corrections
     is_older = active is not None and version.pk < active.pk
     may = "" if version == active or not usable else "back" if is_older else "use"
     return Listed(
         version,
         _share(measured.get("accuracy")),
-        f"{measured['log_likelihood']:.3f}" if "log_likelihood" in measured else PERCENT.write(None),
+        written(measured["log_likelihood"], 3) if "log_likelihood" in measured else PERCENT.write(None),
         about,
         may,
     )
@@ -292,4 +363,5 @@ def _share(stored: Sequence[float] | None) -> str:
     if not stored:
         return PERCENT.write(None)
     value, low, high = (PERCENT.write(each) for each in stored)
-    return f"{value} ({low.removesuffix(PERCENT.suffix)} to {high})"
+    slots = {"change": value, "low": low.removesuffix(PERCENT.ending), "high": high}
+    return gettext("%(change)s (%(low)s to %(high)s)") % slots

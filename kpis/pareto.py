@@ -7,10 +7,12 @@ from typing import Final
 
 from django.db import connection
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.codes import theme_code
+from feedback_portal.marking import marked
 from kpis import statistics
-from kpis.charts import Bar, BarChart
+from kpis.charts import WHOLE_PERCENT, Bar, BarChart, written
 from kpis.questions import Question
 
 SHOWN: Final = 8
@@ -73,17 +75,29 @@ def chart(found: Sequence[Part]) -> BarChart:
             Bar(
                 part.name,
                 amounts[place],
-                f"{amounts[place]:,.0f}",
-                note=f"{reached / total:.0%}{', tied' if tied else ''}" if total else "",
+                written(amounts[place]),
+                note=_note(reached / total, tied=tied) if total else "",
                 href=reverse("triage:theme", args=[theme_code(part.theme)]),
             )
         )
     if rest := sum(amounts[SHOWN:]):
-        bars.append(Bar(f"{len(found) - SHOWN} other themes", rest, f"{rest:,.0f}", note="100%", tone="rest"))
+        count = len(found) - SHOWN
+        others = ngettext("%(count)s other theme", "%(count)s other themes", count) % {"count": written(count)}
+        bars.append(Bar(others, rest, written(rest), note=WHOLE_PERCENT.write(1), tone="rest"))
     first = ", ".join(part.name for part in found[:3])
-    noun = "Value at stake" if by_value else "Items"
-    sentence = f"{noun} by theme; first {first}." if found else "No theme has items in this period."
-    return BarChart(sentence, tuple(bars), ("Theme", noun, "Cumulated"))
+    noun = marked("Value at stake") if by_value else marked("Items")
+    said = (
+        gettext("Value at stake by theme; first %(themes)s.")
+        if by_value
+        else gettext("Items by theme; first %(themes)s.")
+    )
+    sentence = said % {"themes": first} if found else gettext("No theme has items in this period.")
+    return BarChart(sentence, tuple(bars), (marked("Theme"), noun, marked("Cumulated")))
+
+
+def _note(share: float, *, tied: bool) -> str:
+    told = WHOLE_PERCENT.write(share)
+    return gettext("%(share)s, tied") % {"share": told} if tied else told
 
 
 def _is_tied(one: int, other: int, n: int) -> bool:

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext, ngettext
 
+from feedback_portal import languages
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_line
 from kpis import recording
@@ -25,7 +28,7 @@ LONGEST_TITLE = 160
 class StillCounting(Refused):
     status = 409
     code = "still-counting"
-    title = "Some days are being counted again"
+    title = marked("Some days are being counted again")
 
 
 @dataclass(frozen=True)
@@ -42,19 +45,25 @@ def freeze(question: Question, *, title: str, by: Actor, at: datetime) -> Report
     """Every KPI of the question: whole, week by week, and by team, channel and stage. Asking twice in the same moment gives
     the same report. Raises StillCounting while a day of the period waits to be counted again."""
     if by.user is None:
-        raise BadInput("A report is frozen by a person. Sign in and freeze it from the page.")
+        raise BadInput(gettext("A report is frozen by a person. Sign in and freeze it from the page."))
     named = clean_line(title, longest=LONGEST_TITLE)
     if not named:
-        message = "Give the report a name, as in: Quality, third quarter."
+        message = gettext("Give the report a name, as in: Quality, third quarter.")
         raise BadInput(message, errors=(InputError("title", message),))
     period = question.period
     waiting = ChangedDay.objects.filter(
         day__gte=period.first, day__lt=period.end, completed_at=None, parked_at=None
     ).count()
     if waiting:
-        days = "1 day of it is" if waiting == 1 else f"{waiting} days of it are"
-        raise StillCounting(f"{days} being counted again. Wait a minute and freeze the report then.")
-    rows = list(_rows(question))
+        message = ngettext(
+            "%(count)s day of it is being counted again. Wait a minute and freeze the report then.",
+            "%(count)s days of it are being counted again. Wait a minute and freeze the report then.",
+            waiting,
+        )
+        raise StillCounting(message % {"count": waiting})
+    # What is hashed is the same whoever freezes it; `note_of` says it in the language of its reader.
+    with languages.speaking(languages.PROGRAMS):
+        rows = list(_rows(question))
     head = _head(period.first, period.last, period.zone.key, question.as_of, question.query())
     sha256 = _digest(head, rows)
     year, week, _ = period.last.isocalendar()
@@ -82,7 +91,7 @@ def freeze(question: Question, *, title: str, by: Actor, at: datetime) -> Report
 def find(code: str, *, by: Actor) -> Report:
     report = Report.objects.visible_to(by).select_related("team", "person").filter(code=code).first()
     if report is None or not by.may_steer:
-        raise NotFound("There is no report of this number, or it is of a team you are not in.")
+        raise NotFound(gettext("There is no report of this number, or it is of a team you are not in."))
     return report
 
 
@@ -189,6 +198,14 @@ def _digest(head: dict[str, str], rows: Iterable[dict[str, Any]]) -> str:
 
 def _line(part: dict[str, Any]) -> bytes:
     return json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+
+
+def note_of(report: Report, row: ReportRow) -> str:
+    """Why there is no number, said now from what was frozen; as it was frozen where the KPI was defined anew since."""
+    if not row.note or row.kpi not in definitions:
+        return row.note
+    kpi = definitions.get(row.kpi)
+    return kpi.figure(row.parts, as_of=report.as_of).note if kpi.version == row.definition_version else row.note
 
 
 def shown(report: Report) -> list[tuple[str, Sequence[ReportRow]]]:

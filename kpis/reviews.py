@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Membership, Role, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotFound
 from intake.cleaning import clean_line, clean_text
 from kpis import statistics
+from kpis.charts import WHOLE_PERCENT, written
 from kpis.models import Look, Review
 from kpis.periods import Period
 
@@ -47,6 +49,14 @@ class Sheet:
     back: tuple[float, float, float] | None
 
     @property
+    def late_words(self) -> str:
+        return _share_words(self.late)
+
+    @property
+    def back_words(self) -> str:
+        return _share_words(self.back)
+
+    @property
     def as_dict(self) -> dict[str, Any]:
         return {"decided": self.decided, "mix": self.mix, "late": self.late, "back": self.back}
 
@@ -56,7 +66,9 @@ def find(number: int, *, by: Actor) -> User:
     person = User.objects.filter(pk=number, is_active=True).first() if settings.PERSON_FIGURES else None
     if person is None or by.user is None or not (person == by.user or _leads(by.user, person)):
         raise NotFound(
-            "There is no such page. Figures of one person's work are for them and their lead, where switched on."
+            gettext(
+                "There is no such page. Figures of one person's work are for them and their lead, where switched on."
+            )
         )
     return person
 
@@ -67,7 +79,7 @@ def look(person: User, *, purpose: str, period: Period, by: Actor, at: datetime)
     if person != by.user:
         why = clean_line(purpose, longest=200)
         if not why:
-            raise _refused("purpose", "Say what you look for. It is written down, and they can read it.")
+            raise _refused("purpose", gettext("Say what you look for. It is written down, and they can read it."))
         Look.objects.create(by=by.user, person=person, purpose=why, looked_at=at)
     with connection.cursor() as cursor:
         cursor.execute(_DECIDED, {"person": person.pk, "since": period.starts_at, "until": period.ends_at})
@@ -84,9 +96,11 @@ def judge(sheet: Sheet, *, judgement: str, period: Period, by: Actor, at: dateti
     """What a lead says in their own words, with the figures they saw; without words there is no review."""
     said = clean_text(judgement, longest=LONGEST).strip()
     if by.user is None or sheet.person == by.user:
-        raise BadInput("A review is written by a lead. You can answer it.")
+        raise BadInput(gettext("A review is written by a lead. You can answer it."))
     if len(said) < 40:
-        raise _refused("judgement", "Write at least a sentence or two of your own. Figures alone are no review.")
+        raise _refused(
+            "judgement", gettext("Write at least a sentence or two of your own. Figures alone are no review.")
+        )
     return Review.objects.create(
         person=sheet.person,
         by=by.user,
@@ -103,13 +117,25 @@ def answer(number: int, *, words: str, by: Actor, at: datetime) -> Review:
     """What the person says to it, once."""
     review = Review.objects.select_for_update().filter(pk=number, person=by.user, answer="").first()
     if review is None:
-        raise NotFound("There is no review of yours that waits for an answer.")
+        raise NotFound(gettext("There is no review of yours that waits for an answer."))
     said = clean_text(words, longest=LONGEST).strip()
     if not said:
-        raise _refused("answer", "Write what you want to say to it.")
+        raise _refused("answer", gettext("Write what you want to say to it."))
     review.answer, review.answered_at = said, at
     review.save(update_fields=["answer", "answered_at"])
     return review
+
+
+def _share_words(share: tuple[float, float, float] | None) -> str:
+    if share is None:
+        return ""
+    value, low, high = share
+    slots = {
+        "change": WHOLE_PERCENT.write(value),
+        "low": written(100 * low),
+        "high": WHOLE_PERCENT.write(high),
+    }
+    return gettext("%(change)s (%(low)s to %(high)s)") % slots
 
 
 def _leads(leader: User, person: User) -> bool:

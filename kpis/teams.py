@@ -15,11 +15,11 @@ from statistics import fmean
 from typing import Final
 
 from django.db import connection
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.models import Team
 from kpis import statistics
-from kpis.charts import FunnelChart, Member
+from kpis.charts import FunnelChart, Member, written
 from kpis.questions import Question
 
 FEWEST_EXPECTED: Final = 10
@@ -59,6 +59,7 @@ class TeamRow:
     shrunk: float | None
     verdict: str
     note: str = ""
+    is_outside: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _overdispersion(teams: Sequence[tuple[int, float]]) -> tuple[float, float]:
 def _row(name: str, slug: str, counted: tuple[int, int, float] | None, between: float) -> TeamRow:
     tickets, observed, expected = counted or (0, 0, 0.0)
     if tickets < FEWEST_TICKETS or expected < FEWEST_EXPECTED:
-        return TeamRow(name, slug, tickets, None, None, None, None, None, None, "", "Too few to compare.")
+        return TeamRow(name, slug, tickets, None, None, None, None, None, None, "", gettext("Too few to compare."))
     likely = statistics.standardised_ratio(observed, expected)
     ratio = observed / expected
     # The usual difference between teams is no signal of any one of them.
@@ -186,8 +187,11 @@ def _row(name: str, slug: str, counted: tuple[int, int, float] | None, between: 
         abs(ratio - 1) > 1.96 * error if between else not (likely["low"] or 0) <= 1 <= (likely["high"] or math.inf)
     )
     far = abs(ratio - 1) > 3.09 * error
-    side = "More" if ratio > 1 else "Fewer"
-    verdict = f"{side} than expected" + (", clearly" if far else "") if outside else "Within chance"
+    verdict = gettext("Within chance")
+    if outside and far:
+        verdict = gettext("More than expected, clearly") if ratio > 1 else gettext("Fewer than expected, clearly")
+    elif outside:
+        verdict = gettext("More than expected") if ratio > 1 else gettext("Fewer than expected")
     certainty = between / (between + 1 / expected) if between else 0.0
     return TeamRow(
         name,
@@ -200,6 +204,7 @@ def _row(name: str, slug: str, counted: tuple[int, int, float] | None, between: 
         likely["high"],
         1 + certainty * (ratio - 1),
         verdict,
+        is_outside=outside,
     )
 
 
@@ -222,7 +227,7 @@ def _hide_what_could_be_subtracted(rows: Sequence[TeamRow], *, everything: bool)
             None,
             None,
             "",
-            "Hidden, or the one above could be worked out.",
+            gettext("Hidden, or the one above could be worked out."),
         )
         if row is smallest
         else row
@@ -236,8 +241,10 @@ def _chart(rows: Sequence[TeamRow]) -> FunnelChart:
         for row in rows
         if row.observed is not None and row.expected is not None
     )
-    outside = [row.name for row in rows if row.verdict.startswith(("More", "Fewer"))]
-    said = f"Outside chance: {', '.join(outside)}." if outside else "No team is outside what chance allows."
-    return FunnelChart(
-        f"Late decisions of {len(members)} teams. {said}", members, "Late decisions expected from the mix of work"
-    )
+    outside = ", ".join(row.name for row in rows if row.is_outside)
+    said = gettext("No team is outside what chance allows.")
+    if outside:
+        said = gettext("Outside chance: %(teams)s.") % {"teams": outside}
+    of = ngettext("Late decisions of %(count)s team.", "Late decisions of %(count)s teams.", len(members))
+    sentence = f"{of % {'count': written(len(members))}} {said}"
+    return FunnelChart(sentence, members, gettext("Late decisions expected from the mix of work"))

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from decimal import Decimal
+from typing import Final, Literal
 
-from kpis.charts.units import Unit
+from feedback_portal.marking import marked, worded
 from kpis.statistics.before_after import (
     Direction,
     Found,
@@ -21,9 +22,6 @@ FEWEST_WEEKS = 8
 SEGMENTED_FROM = 12
 FALSE_DISCOVERIES = 0.10
 """Of the verdicts that stand together at one moment, so many may be false (Benjamini and Hochberg)."""
-_POINTS = Unit(suffix=" points", factor=100, decimals=1)
-_PERCENT = Unit(suffix="%", factor=100, decimals=1)
-_TIMES = Unit(suffix=" times", decimals=2)
 
 Outcome = Literal["worked", "worse", "unclear"]
 Side = Sequence[Week]
@@ -67,58 +65,123 @@ def outcome_of(found: Found, hope: Hope) -> Outcome:
 def sentence(
     before: Side, after: Side, found: Found, *, outcome: Outcome, alone: Outcome, hope: Hope, among: int
 ) -> str:
-    """The numbers in words: both levels, the change with its interval, and what could have been seen."""
-    parts = [f"{_level(before, hope)} before and {_level(after, hope)} after: {_change(found, hope)}."]
+    """The numbers in words, to be stored (`marking.worded`): both levels, the change with its interval, and what could have
+    been seen."""
+    told = worded(
+        "%(before)s before and %(after)s after: %(change)s.",
+        before=_level(before, hope),
+        after=_level(after, hope),
+        change=_change(found, hope),
+    )
     if outcome != alone:
-        parts.append(
-            f"Alone this would read “{'Worked' if alone == 'worked' else 'Worse'}”; among the {among} actions judged together so"
-            " much is to be expected by chance."
+        told = _and(
+            told,
+            worded(
+                marked(
+                    "Alone this would read “Worked”; among the %(among)s actions judged together so much is to be expected by"
+                    " chance."
+                )
+                if alone == "worked"
+                else marked(
+                    "Alone this would read “Worse”; among the %(among)s actions judged together so much is to be expected by"
+                    " chance."
+                ),
+                among=among,
+            ),
         )
     if outcome == "unclear":
-        parts.append(f"{_seen(found, hope)} would have been seen four times of five.")
-    elif hope.by_percent:
-        parts.append(f"Hoped for: {hope.by_percent}% {'fewer' if hope.direction == 'down' else 'more'}.")
-    return " ".join(parts)
+        return _and(told, _seen(found, hope))
+    if hope.by_percent:
+        fewer, more = marked("Hoped for: %(percent)s%% fewer."), marked("Hoped for: %(percent)s%% more.")
+        return _and(told, worded(fewer if hope.direction == "down" else more, percent=hope.by_percent))
+    return told
 
 
 def too_early(after: Side, *, effective: date, first_verdict: date) -> str:
-    return (
-        f"{len(after)} of {FEWEST_WEEKS} weeks since {effective:%-d %B %Y} are over. The first verdict can come on"
-        f" {first_verdict:%-d %B %Y}."
+    return worded(
+        "%(weeks)s of %(fewest)s weeks since %(effective)s are over. The first verdict can come on %(day)s.",
+        weeks=len(after),
+        fewest=FEWEST_WEEKS,
+        effective=effective,
+        day=first_verdict,
     )
 
 
 def too_little(before: Side) -> str:
-    return (
-        f"Only {len(before)} of {FEWEST_WEEKS} weeks before it are known, so there is nothing to compare with. It can be closed"
-        " with a written reason."
+    return worded(
+        "Only %(weeks)s of %(fewest)s weeks before it are known, so there is nothing to compare with. It can be closed with a"
+        " written reason.",
+        weeks=len(before),
+        fewest=FEWEST_WEEKS,
     )
+
+
+def nothing_said() -> str:
+    return worded("Nothing of this was said on either side, so there is nothing to compare.")
+
+
+def _and(one: str, other: str) -> str:
+    return worded("%(one)s %(other)s", one=one, other=other)
+
+
+def _rounded(value: float, decimals: int = 0) -> Decimal:
+    return Decimal(f"{value:.{decimals}f}")
 
 
 def _level(side: Side, hope: Hope) -> str:
     count, size = sum(week.count for week in side), sum(week.size for week in side)
     if hope.measure == "share":
-        return f"{_PERCENT.write(count / size)} ({count:,} of {size:,.0f} items in {len(side)} weeks)"
-    return f"{1000 * count / size:,.2f} per 1,000 {hope.per} ({count:,} in {len(side)} weeks)"
+        return worded(
+            "%(share)s%% (%(count)s of %(size)s items in %(weeks)s weeks)",
+            share=_rounded(100 * count / size, 1),
+            count=_rounded(count),
+            size=_rounded(size),
+            weeks=len(side),
+        )
+    return worded(
+        "%(rate)s per 1,000 %(per)s (%(count)s in %(weeks)s weeks)",
+        rate=_rounded(1000 * count / size, 2),
+        per=worded(hope.per),
+        count=_rounded(count),
+        weeks=len(side),
+    )
+
+
+_BEYOND_TREND: Final = {
+    "step": marked("%(times)s times as many, over and above the trend (95%% %(low)s to %(high)s)"),
+    "slope": marked("%(times)s times as many, over and above the trend, by the last week (95%% %(low)s to %(high)s)"),
+}
 
 
 def _change(found: Found, hope: Hope) -> str:
     if found.unit == "difference":
-        low, high = _POINTS.write(found.low, signed=True), _POINTS.write(found.high, signed=True)
-        return f"{_POINTS.write(found.estimate, signed=True)} (95% {low} to {high})"
-    about = {
-        "segmented": ", over and above the trend"
-        if hope.shape == "step"
-        else ", over and above the trend, by the last week",
-        "controlled": f", compared with {hope.control}",
-    }.get(found.method, "")
-    low, high = f"{found.low:.2f}", f"{found.high:.2f}"
-    return f"{_TIMES.write(found.estimate)} as many{about} (95% {low} to {high})"
+        return worded(
+            "%(change)s points (95%% %(low)s points to %(high)s points)",
+            change=_rounded(100 * found.estimate, 1),
+            low=_rounded(100 * found.low, 1),
+            high=_rounded(100 * found.high, 1),
+        )
+    words = marked("%(times)s times as many (95%% %(low)s to %(high)s)")
+    if found.method == "segmented":
+        words = _BEYOND_TREND[hope.shape]
+    elif found.method == "controlled":
+        words = marked("%(times)s times as many, compared with %(control)s (95%% %(low)s to %(high)s)")
+    return worded(
+        words,
+        times=_rounded(found.estimate, 2),
+        low=_rounded(found.low, 2),
+        high=_rounded(found.high, 2),
+        control=hope.control,
+    )
 
 
 def _seen(found: Found, hope: Hope) -> str:
-    word = "A fall" if hope.direction == "down" else "A rise"
+    is_fall = hope.direction == "down"
     if found.unit == "difference":
-        return f"{word} by {_POINTS.write(abs(found.detectable))} or more"
-    size = 1 - found.detectable if hope.direction == "down" else found.detectable - 1
-    return f"{word} by {size:.0%} or more"
+        fall = marked("A fall by %(size)s points or more would have been seen four times of five.")
+        rise = marked("A rise by %(size)s points or more would have been seen four times of five.")
+        return worded(fall if is_fall else rise, size=_rounded(100 * abs(found.detectable), 1))
+    fall = marked("A fall by %(size)s%% or more would have been seen four times of five.")
+    rise = marked("A rise by %(size)s%% or more would have been seen four times of five.")
+    size = 1 - found.detectable if is_fall else found.detectable - 1
+    return worded(fall if is_fall else rise, size=_rounded(100 * size))

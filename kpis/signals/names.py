@@ -3,7 +3,6 @@
 from django.utils.translation import gettext
 
 from feedback_portal.marking import marked
-from intake.exposures import KINDS
 from kpis.charts import WHOLE_PERCENT
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi
@@ -29,6 +28,8 @@ ELSE = marked("everything else that was said")
 NO_TOPIC = marked("no topic that is known")
 OWN_WEEKS = marked("its own weeks before")
 TWELVE_WEEKS = marked("the 12 weeks before")
+EXPOSURES = (marked("units shipped"), marked("orders"), marked("visits"))
+"""What `intake.exposures` counts, inside a sentence."""
 _BASES = {ELSE, NO_TOPIC, OWN_WEEKS, TWELVE_WEEKS}
 
 
@@ -58,10 +59,10 @@ def basis_of(signal: Signal) -> str:
     """What it was held against: words of ours, or an exposure, of one product or of all."""
     if signal.basis in _BASES:
         return gettext(signal.basis)
-    for words in KINDS.values():
-        if signal.basis == words.lower():
-            return gettext(words).lower()
-        if signal.basis.startswith(f"{words.lower()} of "):
-            product = signal.basis.removeprefix(f"{words.lower()} of ")
-            return gettext("%(exposure)s of %(product)s") % {"exposure": gettext(words).lower(), "product": product}
+    for words in EXPOSURES:
+        if signal.basis == words:
+            return gettext(words)
+        if signal.basis.startswith(f"{words} of "):
+            product = signal.basis.removeprefix(f"{words} of ")
+            return gettext("%(exposure)s of %(product)s") % {"exposure": gettext(words), "product": product}
     return signal.basis

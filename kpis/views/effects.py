@@ -5,6 +5,10 @@ from datetime import date
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+<<<<<<< HEAD
+=======
+from django.utils.formats import date_format
+>>>>>>> 741da51 (Let every page, report and mail of KPIs be read in German, Spanish and Arabic)
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
@@ -24,8 +28,13 @@ MOST_ITEMS = 500
 @require_safe
 def show_effects(request: HttpRequest) -> HttpResponse:
     chart = effect_page.forest(by=actor_of(request))
+<<<<<<< HEAD
     card = Card(gettext("Did it work?"), chart.sentence, draw(chart), chart.table())
     return tables.page(request, "kpis/effects.html", {"card": card, "has_any": bool(chart.effects)}, chart=card)
+=======
+    card = {"title": gettext("Did it work?"), "about": chart.sentence, "picture": draw(chart), "table": chart.table()}
+    return render(request, "kpis/effects.html", {"card": card, "has_any": bool(chart.effects)})
+>>>>>>> 741da51 (Let every page, report and mail of KPIs be read in German, Spanish and Arabic)
 
 
 @login_required
@@ -36,7 +45,8 @@ def list_effect_items(request: HttpRequest, reference: str) -> HttpResponse:
     action = improvements.find(reference, by=actor)
     finding = Verdict.objects.filter(action=action).select_related("action__expectation").first()
     if finding is None:
-        raise NotFound(f"{action.reference} has no verdict yet, so nothing was counted.")
+        message = gettext("%(reference)s has no verdict yet, so nothing was counted.")
+        raise NotFound(message % {"reference": action.reference})
     side, week = request.GET.get("side", ""), _day(request.GET.get("week", ""))
     items = effects.items_behind(
         action, finding, "before" if side == "before" else "after" if side == "after" else None, week
@@ -52,11 +62,11 @@ def list_effect_items(request: HttpRequest, reference: str) -> HttpResponse:
     }
     context = {
         "action": action,
-        "of": f"the week from {week:%-d %B %Y}"
+        "of": gettext("the week from %(day)s") % {"day": date_format(week, "LONG_DAY_YEAR")}
         if week
-        else f"the weeks {side}"
-        if side in {"before", "after"}
-        else "all weeks",
+        else {"before": gettext("the weeks before"), "after": gettext("the weeks after")}.get(
+            side, gettext("all weeks")
+        ),
         "count": items.count(),
         "rows": [(item, tickets[item.pk]) for item in found if item.pk in tickets],
         "hidden": sum(item.pk not in tickets for item in found),

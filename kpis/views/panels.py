@@ -3,6 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from kpis import coverage, integration, versions
@@ -21,12 +22,14 @@ def show_integration(request: HttpRequest) -> HttpResponse:
     steps = integration.steps(question)
     chart = integration.chart(steps)
     grid = integration.heat(question)
-    about = "Each bar is of all items received, so a step may hold items that skipped the one before; right, the share."
+    about = gettext(
+        "Each bar is of all items received, so a step may hold items that skipped the one before; right, the share."
+    )
     context = shell(question, request.path) | {
         "steps": steps,
-        "card": Card("From received to verified", about, draw(chart), chart.table()),
-        "grid": Card("By team", "Shares of what each team received.", draw(grid), grid.table()),
-        "names": integration.NAMES,
+        "card": Card(gettext("From received to verified"), about, draw(chart), chart.table()),
+        "grid": Card(gettext("By team"), gettext("Shares of what each team received."), draw(grid), grid.table()),
+        "names": integration.names(),
         "tables": integration.groups(question),
     }
     return tables.page(request, "kpis/integration.html", context, chart=context["card"], grid=context["grid"])

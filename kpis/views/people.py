@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from feedback_portal.accounts.permissions import actor_of
@@ -31,13 +32,13 @@ def person_sheet(request: HttpRequest, number: int) -> HttpResponse:
             reviews.answer(
                 int(chosen) if chosen.isdecimal() and len(chosen) < 18 else 0, words=given["answer"], by=actor, at=at
             )
-            messages.success(request, "Your answer stands beside the review.")
+            messages.success(request, gettext("Your answer stands beside the review."))
             return redirect(request.get_full_path())
         if is_own or request.method == "POST":
             sheet = reviews.look(person, purpose=given.get("purpose", ""), period=period, by=actor, at=at)
         if sheet is not None and "judgement" in given:
             reviews.judge(sheet, judgement=given["judgement"], period=period, by=actor, at=at)
-            messages.success(request, "The review is written. They can read and answer it.")
+            messages.success(request, gettext("The review is written. They can read and answer it."))
             return redirect(request.get_full_path())
     except BadInput as refused:
         error = refused.message

@@ -8,18 +8,24 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from feedback_portal.accounts.permissions import actor_of
 from feedback_portal.refusals import NotAllowed, Refused
 from kpis import reports
-from kpis.charts.units import NOTHING
+from kpis.charts.units import NOTHING, out_of, written
 from kpis.definitions import definitions
 from kpis.models import Proof, Report, ReportRow
 from kpis.questions import ask
+<<<<<<< HEAD
 from kpis.views.numbers import shell
 from kpis.views.tables import csv_file
 from kpis.words import unit_of
+=======
+from kpis.views.numbers import csv_file, shell
+from kpis.words import BY_GROUP, between, unit_of
+>>>>>>> 741da51 (Let every page, report and mail of KPIs be read in German, Spanish and Arabic)
 
 PAGE = 50
 _FIELDS = ("from", "to", "team", "channel", "stage")
@@ -63,12 +69,12 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
             "is_newer": rows[0].kpi in definitions
             and definitions.get(rows[0].kpi).version != rows[0].definition_version,
             "definition": definitions.get(rows[0].kpi).definition if rows[0].kpi in definitions else "",
-            "whole": _shown(rows[0]),
-            "weeks": [_shown(row) for row in rows if row.split == "week"],
+            "whole": _shown(found, rows[0]),
+            "weeks": [_shown(found, row) for row in rows if row.split == "week"],
             "splits": [
-                {"by": by, "rows": shown}
+                {"title": gettext(BY_GROUP[by]), "rows": shown}
                 for by in ("team", "channel", "stage")
-                if (shown := [_shown(row) for row in rows if row.split == by and row.denominator])
+                if (shown := [_shown(found, row) for row in rows if row.split == by and row.denominator])
             ],
         }
         for name, rows in reports.shown(found)
@@ -87,19 +93,25 @@ def report_csv(request: HttpRequest, code: str) -> StreamingHttpResponse:
 @require_safe
 def proofs(request: HttpRequest) -> HttpResponse:
     if not actor_of(request).may_steer:
-        raise NotAllowed("Proofs of the numbers are shown to leads, managers and administrators.")
+        raise NotAllowed(gettext("Proofs of the numbers are shown to leads, managers and administrators."))
     return render(request, "kpis/proofs.html", {"proofs": Proof.objects.order_by("-proved_at", "-pk")[:PAGE]})
 
 
-def _shown(row: ReportRow) -> dict[str, Any]:
-    value = f"{row.numerator} of {row.denominator}" if row.denominator else NOTHING
+def _shown(report: Report, row: ReportRow) -> dict[str, Any]:
+    value = out_of(row.numerator, row.denominator) if row.denominator else NOTHING
     interval = ""
     if row.kpi in definitions:
         unit = unit_of(definitions.get(row.kpi), row.value, row.low, row.high)
         if row.value is not None:
             value = unit.write(row.value)
-            interval = f"{unit.write(row.low)} to {unit.write(row.high)}"
-    return {"of": row.of, "value": value, "interval": interval, "n": f"{row.denominator:,}", "note": row.note}
+            interval = between(unit.write(row.low), unit.write(row.high))
+    return {
+        "of": row.of,
+        "value": value,
+        "interval": interval,
+        "n": written(row.denominator),
+        "note": reports.note_of(report, row),
+    }
 
 
 class _Echo:

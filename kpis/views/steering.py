@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from feedback_portal.accounts.models import Role, Team
@@ -26,7 +27,7 @@ MOST = 100
 def all_annotations(request: HttpRequest) -> HttpResponse:
     actor, at, error = actor_of(request), timezone.now(), ""
     if not actor.may_steer:
-        raise NotAllowed("Notes beside KPIs are for leads, managers and administrators.")
+        raise NotAllowed(gettext("Notes beside KPIs are for leads, managers and administrators."))
     mine = _teams(actor)
     if request.method == "POST":
         number = request.POST.get("withdraw", "")
@@ -41,7 +42,9 @@ def all_annotations(request: HttpRequest) -> HttpResponse:
         except BadInput as refused:
             error = refused.message
         else:
-            messages.success(request, "It is taken off the charts." if number else "It stands on the charts.")
+            messages.success(
+                request, gettext("It is taken off the charts.") if number else gettext("It stands on the charts.")
+            )
             return redirect("kpis:annotations")
     rows = Annotation.objects.standing().visible_to(actor).select_related("team", "person")
     context = {
@@ -71,7 +74,7 @@ def freeze_limits(request: HttpRequest, slug: str) -> HttpResponse:
     except BadInput as refused:
         messages.error(request, refused.message)
     else:
-        messages.success(request, "The limits are frozen. They hold from the next week on.")
+        messages.success(request, gettext("The limits are frozen. They hold from the next week on."))
     return redirect(question.page_url(kpi))
 
 
@@ -94,7 +97,7 @@ def set_goal(request: HttpRequest, slug: str) -> HttpResponse:
     except BadInput as refused:
         messages.error(request, refused.message)
     else:
-        messages.success(request, "The range is set.")
+        messages.success(request, gettext("The range is set."))
     return redirect(question.page_url(kpi))
 
 
@@ -118,7 +121,7 @@ def saved_dashboards(request: HttpRequest) -> HttpResponse:
         except BadInput as refused:
             error = refused.message
         else:
-            messages.success(request, "Forgotten." if number else "Kept.")
+            messages.success(request, gettext("Forgotten.") if number else gettext("Kept."))
             return redirect("kpis:saved")
     context = shell(question, request.path) | {
         "saved": digests.seen_by(question.actor),
@@ -136,12 +139,14 @@ def show_pareto(request: HttpRequest) -> HttpResponse:
     by_value = request.GET.get("by") != "items"
     chart = pareto.chart(pareto.parts(question, by_value=by_value))
     about = (
-        "A year's value of the companies with an open item in it, each counted once a theme; right, the cumulated share."
+        gettext(
+            "A year's value of the companies with an open item in it, each counted once a theme; right, the cumulated share."
+        )
         if by_value
-        else "Items of the period; right, the cumulated share."
+        else gettext("Items of the period; right, the cumulated share.")
     )
     context = shell(question, request.path, by="" if by_value else "items") | {
-        "card": Card("Themes, most at stake first", about, draw(chart), chart.table()),
+        "card": Card(gettext("Themes, most at stake first"), about, draw(chart), chart.table()),
         "by_value": by_value,
         "other_url": f"?{question.query(by='items' if by_value else None)}",
     }
@@ -153,10 +158,12 @@ def show_pareto(request: HttpRequest) -> HttpResponse:
 def show_teams(request: HttpRequest) -> HttpResponse:
     question = asked(request)
     found = teams.compare(question)
-    about = "Observed by expected; inner limits 95%, outer 99.8%. The line at 1 is what the mix of work makes expect."
+    about = gettext(
+        "Observed by expected; inner limits 95%, outer 99.8%. The line at 1 is what the mix of work makes expect."
+    )
     context = shell(question, request.path) | {
         "compared": found,
-        "card": Card("Late decisions", about, draw(found.chart), found.chart.table()),
+        "card": Card(gettext("Late decisions"), about, draw(found.chart), found.chart.table()),
         "detectors": gaming.detectors(question),
         "fewest": (teams.FEWEST_TICKETS, teams.FEWEST_EXPECTED),
     }

@@ -28,6 +28,7 @@ OTHERS = list(catalogues.PLURALS)
 FINISHED = (
     "templates/*.html",
     "templates/accounts/*.html",
+    "templates/kpis/*",
     "templates/intake/**/*.html",
     "templates/triage/*.html",
     "templates/triage/settings/**/*.html",
@@ -36,6 +37,7 @@ FINISHED = (
     "intake/*.py",
     "intake/models/*.py",
     "intake/views/*.py",
+<<<<<<< HEAD
     "triage/*.py",
     "triage/asking/*.py",
     "triage/connecting/**/*.py",
@@ -44,6 +46,18 @@ FINISHED = (
     "triage/finding/*.py",
     "triage/improving/*.py",
     "triage/live/*.py",
+=======
+    "kpis/*.py",
+    "kpis/api/*.py",
+    "kpis/charts/*.py",
+    "kpis/definitions/*.py",
+    "kpis/models/*.py",
+    "kpis/signals/*.py",
+    "kpis/views/*.py",
+    "triage/duplicates.py",
+    "triage/journal.py",
+    "triage/lifecycle.py",
+>>>>>>> 7932379 (Let every page, report and mail of KPIs be read in German, Spanish and Arabic)
     "triage/models/*.py",
     "triage/persons/*.py",
     "triage/routing/*.py",
@@ -70,6 +84,7 @@ FOR_PROGRAMS = {
         "intake/hooks.py",
         "intake/views/hooks.py",
     ),
+    *("kpis/charts/columns.py", "kpis/charts/heatmaps.py", "kpis/charts/spreads.py", "kpis/periods.py"),
     *("intake/relation_api.py", "intake/relation_shapes.py", "intake/relations.py", "intake/wire.py"),
     "triage/views/tracker_hooks.py",
 }

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import Team, User
 from feedback_portal.celery import app
+from feedback_portal.languages import said
 from intake.models import Account, Exposure, FeedbackItem, Submission
 from kpis import effects
 from kpis.statistics.before_after import (
@@ -188,7 +189,7 @@ def planned(team: Team, by: User, *, day: int = -7, **expected: Any) -> Action:
 def judged(action: Action, day: int) -> tuple[str, str]:
     effects.judge(at=at(day))
     action.refresh_from_db()
-    return action.verdict, action.finding.sentence
+    return action.verdict, said(action.finding.sentence)
 
 
 def test_a_theme_that_is_said_half_as_often_worked_and_is_judged_anew_as_data_arrives(
@@ -284,7 +285,7 @@ def test_many_verdicts_are_held_to_a_common_share_of_false_ones(quality: Team, t
 
     borderline = Action.objects.get(pk=actions[0].pk).finding
     assert (borderline.alone, borderline.outcome) == ("worked", "unclear")
-    assert "among the 12 actions judged together" in borderline.sentence
+    assert "among the 12 actions judged together" in said(borderline.sentence)
 
 
 def test_it_costs_as_many_questions_for_20_actions_as_for_2(quality: Team, tariq: User) -> None:
