@@ -84,6 +84,7 @@ FOR_PROGRAMS = {
         "intake/hooks.py",
         "intake/views/hooks.py",
     ),
+    "kpis/analysts.py",
     *("kpis/charts/columns.py", "kpis/charts/heatmaps.py", "kpis/charts/spreads.py", "kpis/periods.py"),
     *("intake/relation_api.py", "intake/relation_shapes.py", "intake/relations.py", "intake/wire.py"),
     "triage/views/tracker_hooks.py",
