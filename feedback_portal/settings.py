@@ -203,6 +203,7 @@ TEMPLATES = [
                 "feedback_portal.edge.place",
                 "feedback_portal.languages.context",
                 "triage.views.rail.context",
+                "triage.views.board.context",
                 "kpis.views.rail.context",
             ],
         },

@@ -24,20 +24,22 @@ _ENDLESS = 2**31 - 1
 
 
 def use_one(
-    channel: Channel, address: str, *, at: datetime, door: str = "", limits: Mapping[str, int] | None = None
+    channel: Channel | None, address: str, *, at: datetime, door: str = "", limits: Mapping[str, int] | None = None
 ) -> float:
     """Count one try of this address, or refuse it with `TooMany`, which says when to come again. Answers how much of what
-    it may send is used up now, from 0 to 1. Tries at another `door` of the channel are counted apart.
+    it may send is used up now, from 0 to 1. Tries at another `door` of the channel are counted apart; without a channel, a door is
+    a public page that is none, and what is usual holds there.
 
     One statement that needs no flush to disk, so exactly as many pass as the limits say, however many ask at once. A try
     that is refused costs nothing.
     """
-    limits = limits_of(channel) if limits is None else limits
+    if limits is None:
+        limits = limits_of(channel) if channel else LIMITS
     share = timedelta(seconds=60 / limits["minute"]) if limits["minute"] else timedelta()
     ahead = share * (limits["burst"] - 1) if limits["burst"] else _FOREVER
     who = _hashed(address, door)
     values: dict[str, Any] = {
-        "channel": channel.pk,
+        "channel": channel.pk if channel else None,
         "who": who,
         "at": at,
         "share": share,

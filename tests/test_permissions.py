@@ -86,6 +86,11 @@ GET: dict[str, tuple[int, ...]] = {
     "actions/<str:reference>/": TEAM,
     "actions/<str:reference>/record/": TEAM,
     "actions/<str:reference>/tell/": TEAM,
+    "board/": GONE,  # closed unless somebody opens it
+    "board/<int:number>/": GONE,
+    "board/<int:number>/me-too/": (405,) * 6,
+    "themes/<str:reference>/board/": TEAM,
+    "settings/board/": SET_UP,
     "changes/": OPEN,
     "changes/feed/": OPEN,
     "t/<str:token>/still-fixed/": (405,) * 6,

@@ -116,13 +116,13 @@ class FormVersion(models.Model):
 
 
 class Allowance(models.Model):
-    """When one address has used up what it may send through one channel; see `allowances`.
+    """When one address has used up what it may send through one channel, or through a public page that is none; see `allowances`.
 
     Kept in the database, where every process counts the same, in a table that is not written ahead: after a crash it is
     empty, which harms nobody. Addresses are kept as hashes only.
     """
 
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, null=True, related_name="+")
     address = models.CharField(max_length=64)
     # Each try moves it on by its share of a minute; while it lies too far ahead, tries are refused.
     used_until = models.DateTimeField()
@@ -130,7 +130,11 @@ class Allowance(models.Model):
     in_this_hour = models.PositiveIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "address"], name="allowance_once_per_address")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "address"], name="allowance_once_for_address", nulls_distinct=False
+            )
+        ]
         indexes = [models.Index(fields=["hour_began_at"], name="allowance_by_age")]
 
 

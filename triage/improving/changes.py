@@ -75,7 +75,7 @@ def published(*, most: int = MOST) -> Sequence[Change]:
             published_at=action.published_at,
             effective_from=action.effective_from,
             voices=count if (count := voices.get(action.pk, 0)) >= FEWEST_SHOWN else 0,
-            numbers=_numbers(action),
+            numbers=numbers(action),
             is_back=action.step in {Action.Step.PLAN, Action.Step.DO},
         )
         for action in found
@@ -83,7 +83,7 @@ def published(*, most: int = MOST) -> Sequence[Change]:
     ]
 
 
-def _numbers(action: Action) -> str:
+def numbers(action: Action) -> str:
     """Before and after, each of its own items; as in the verdict, without the words of experts."""
     finding = getattr(action, "finding", None)
     if finding is None:

@@ -4,6 +4,7 @@ from triage.models.actions import Action, ActionEvent, ActionLink, ActionStep
 from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.audits import Audit, AuditAnswer, AuditedItem
 from triage.models.awaited import Awaited
+from triage.models.board import Board, BoardPost, MeToo
 from triage.models.bulk import BulkAct, BulkPart
 from triage.models.effects import Expectation, Verdict
 from triage.models.embeddings import Embedding
@@ -43,6 +44,8 @@ __all__ = [
     "AuditedItem",
     "Awaited",
     "BackTest",
+    "Board",
+    "BoardPost",
     "BulkAct",
     "BulkPart",
     "CarriedComment",
@@ -54,6 +57,7 @@ __all__ = [
     "Gathering",
     "LikelyDuplicate",
     "LinkedIssue",
+    "MeToo",
     "Mention",
     "ModelVersion",
     "NotTheSame",

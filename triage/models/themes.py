@@ -148,6 +148,8 @@ class ThemeEvent(models.Model):
         REGRESSED = "regressed", gettext_lazy("came back after a fix")
         RETIRED = "retired", gettext_lazy("gave it up")
         DECIDED = "decided", gettext_lazy("decided about it")
+        POSTED = "posted", gettext_lazy("put it on the board")
+        UNPOSTED = "unposted", gettext_lazy("took it off the board")
 
     theme = models.ForeignKey(Theme, on_delete=models.CASCADE, related_name="events", db_index=False)
     type = models.CharField(max_length=9, choices=Type.choices)

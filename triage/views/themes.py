@@ -55,6 +55,8 @@ _DEEDS = {
         "%(who)s said that it is back after a fix: %(count)s in %(window)s days where %(expected)s were to be expected"
     ),
     "decided": marked("%(who)s decided: %(choice)s"),
+    "posted": marked("%(who)s put it on the board as “%(title)s”"),
+    "unposted": marked("%(who)s took it off the board"),
     "retired": marked("%(who)s gave it up, for nobody is in it any more"),
 }
 _DONE = {

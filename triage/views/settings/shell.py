@@ -31,6 +31,11 @@ PLACES = (
         marked("Models"),
         marked("What was learned from corrections, how well it does, and which version is in use"),
     ),
+    (
+        "triage:settings_board",
+        marked("Board"),
+        marked("A public page of what is said again and again, if you want one"),
+    ),
     ("triage:people", marked("People"), marked("Who works here, in which team and role")),
     ("triage:keys", marked("API keys"), marked("Which programs may call, and what they may do")),
     (
