@@ -187,7 +187,7 @@ def test_the_board_asks_as_often_for_twenty_posts_as_for_two(
 ) -> None:
     for number in range(2):
         put(ada, make_theme(f"Theme {number}"))
-    with django_assert_num_queries(8) as counted:
+    with django_assert_num_queries(7) as counted:
         client.get("/board/")
     for number in range(18):
         put(ada, make_theme(f"More {number}"))
