@@ -5,10 +5,7 @@ from datetime import date
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-<<<<<<< HEAD
-=======
 from django.utils.formats import date_format
->>>>>>> 741da51 (Let every page, report and mail of KPIs be read in German, Spanish and Arabic)
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
@@ -28,13 +25,8 @@ MOST_ITEMS = 500
 @require_safe
 def show_effects(request: HttpRequest) -> HttpResponse:
     chart = effect_page.forest(by=actor_of(request))
-<<<<<<< HEAD
     card = Card(gettext("Did it work?"), chart.sentence, draw(chart), chart.table())
     return tables.page(request, "kpis/effects.html", {"card": card, "has_any": bool(chart.effects)}, chart=card)
-=======
-    card = {"title": gettext("Did it work?"), "about": chart.sentence, "picture": draw(chart), "table": chart.table()}
-    return render(request, "kpis/effects.html", {"card": card, "has_any": bool(chart.effects)})
->>>>>>> 741da51 (Let every page, report and mail of KPIs be read in German, Spanish and Arabic)
 
 
 @login_required

@@ -18,14 +18,9 @@ from kpis.charts.units import NOTHING, out_of, written
 from kpis.definitions import definitions
 from kpis.models import Proof, Report, ReportRow
 from kpis.questions import ask
-<<<<<<< HEAD
 from kpis.views.numbers import shell
 from kpis.views.tables import csv_file
-from kpis.words import unit_of
-=======
-from kpis.views.numbers import csv_file, shell
 from kpis.words import BY_GROUP, between, unit_of
->>>>>>> 741da51 (Let every page, report and mail of KPIs be read in German, Spanish and Arabic)
 
 PAGE = 50
 _FIELDS = ("from", "to", "team", "channel", "stage")
