@@ -152,6 +152,7 @@ def stir(most: int, *, seed: str) -> tuple[dict[str, int], Any]:
     from kpis.questions import ask
     from triage import decisions
     from triage.models import Event, Ticket
+    from triage.models.events import mark_changed
 
     lena, _ = User.objects.get_or_create(email="bench@localhost", defaults={"name": "Bench", "role": "manager"})
     by, chance, did = Actor(user=lena), Random(seed), dict.fromkeys(("merged", "reopened", "spam", "late", "erased"), 0)
@@ -176,14 +177,17 @@ def stir(most: int, *, seed: str) -> tuple[dict[str, int], Any]:
     for ticket in rows[2 * most : 3 * most]:
         moment = ticket.received_at + timedelta(hours=chance.randint(1, 48))
         if moment < timezone.now():
-            Event.objects.create(
-                item_id=ticket.item_id, ticket=ticket, type="triaged", source="system", occurred_at=moment,
-                recorded_at=timezone.now(),
-            )  # fmt: skip
+            with transaction.atomic():
+                Event.objects.create(
+                    item_id=ticket.item_id, ticket=ticket, type="triaged", source="system", occurred_at=moment,
+                    recorded_at=timezone.now(),
+                )  # fmt: skip
+                mark_changed([ticket.received_at])
             did["late"] += 1
     for ticket in Ticket.objects.filter(pk__in=done[most : 2 * most]).select_related("item__submission"):
         with transaction.atomic():
             privacy.erase(ticket.item.submission, at=timezone.now())
+            mark_changed([ticket.received_at])
         did["erased"] += 1
     _count_all()
     return did, frozen

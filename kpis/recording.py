@@ -69,7 +69,8 @@ def recount_changed_days(*, at: datetime) -> Drained:
     """Work off the days that changed; a day's measurements are replaced as a whole, so counting twice changes nothing."""
 
     def work(rows: list[ChangedDay]) -> None:
-        recount(*sorted({row.day for row in rows}), at=at)
+        # As of when these days were taken: what changed since the drain began marked them, and would be seen by nobody.
+        recount(*sorted({row.day for row in rows}), at=max(at, timezone.now()))
 
     return drain(ChangedDay.objects.all(), work, batch=DAYS_A_BATCH)
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from intake.models import Customer, FeedbackItem
 from kpis import recording
@@ -15,7 +16,9 @@ from kpis.facts import Slice
 from kpis.models import Measurement
 from kpis.periods import Period
 from tests.kpis.town import HOUR, MONDAY, NOW, WEEK, ZONE, Town, fill, read, recount
+from tests.makers import make_team, make_ticket
 from triage.models import Action, ActionLink, ChangedDay, Ticket
+from triage.models.events import mark_changed
 
 
 @pytest.fixture
@@ -300,3 +303,15 @@ def test_open_tickets_are_counted_by_the_day_their_items_came_in(town: Town) -> 
         date(2026, 3, 2): 1,
         date(2026, 3, 3): 2,
     }
+
+
+@pytest.mark.django_db
+def test_what_changed_after_a_long_drain_began_is_counted_when_its_day_is() -> None:
+    ticket = make_ticket(team=make_team("quality"))
+    began = timezone.now()
+    Ticket.objects.filter(pk=ticket.pk).update(status="resolved", resolution="spam", resolved_at=timezone.now())
+    mark_changed([ticket.received_at])
+
+    recording.recount_changed_days(at=began)
+
+    assert not Measurement.objects.filter(kpi="items-received", parts__items=1).exists()
