@@ -464,6 +464,8 @@ triage = [
     path("triage/presence/", nobody, name="presence"),
     path("triage/undo/", undo),
     path("settings/absences/", refuse, name="absences"),
+    path("changes/", refuse, name="changes"),
+    path("board/", refuse, name="board"),
     *(
         path(f"triage/{name}/", refuse, name=name)
         for name in ("acts", "preferences", "palette", "notices", "complete", "keep_snippets")

@@ -388,8 +388,8 @@ class TestRulesThatNameThemes:
         reevaluating.reevaluate_pending(at=AT)
         ticket.refresh_from_db()
         assert ticket.team.slug == "recall"
-        [told] = why(ticket, ticket.item, Analysis.objects.get(item=ticket.item_id), [], by=ada, at=AT).rules
-        assert told["matched"] is True
+        [(_, tried)] = why(ticket, ticket.item, Analysis.objects.get(item=ticket.item_id), [], by=ada, at=AT).rules
+        assert tried.holds
 
     def test_where_no_rule_names_a_theme_nothing_is_looked_at_again(self, seal: Theme) -> None:
         Refinement.objects.all().delete()
