@@ -41,7 +41,7 @@ class FunnelChart:
     def drawn(self, width: int) -> Paper:
         members = [member for member in self.members if member.expected > 0]
         if not members:
-            return Paper.without_values(width, gettext("No team has enough work to compare."))
+            return Paper.without_values(width, gettext("Nothing is compared."))
         paper = Paper(width, _HEIGHTS[width])
         about = paper.wrapped(self.about_expected, width - _LEFT - 12)
         bottom_margin = 30 + len(about) * (paper.text_size + 4)
