@@ -9,6 +9,7 @@ from typing import Any, Final
 
 KEPT: Final = '{"words": '
 """How a kept sentence begins."""
+_MOST_DIGITS: Final = 30
 _SLOT: Final = re.compile(r"%\((\w+)\)s|%%")
 
 
@@ -49,16 +50,16 @@ def filled(
     write: Callable[[Decimal | date], str] = plainly,
 ) -> str:
     """A stored sentence with its slots filled in, each of its texts said by `say` and its numbers and days by `write`; any other
-    text as it is."""
+    text as it is, also one that only looks like a stored sentence: people write what stands in slots."""
     if not stored.startswith(KEPT):
         return stored
     try:
         kept = json.loads(stored)
         words, slots = say(kept["words"]), dict(kept["slots"])
-    except (KeyError, TypeError, ValueError):
+        # Slots are filled in, and nothing else is formatted.
+        return _SLOT.sub(lambda slot: _slot(slots, slot[1], say, comma, write) if slot[1] else "%", words)
+    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError):
         return stored
-    # What is stored may have been cut or made by others: slots are filled in, and nothing else is formatted.
-    return _SLOT.sub(lambda slot: _slot(slots, slot[1], say, comma, write) if slot[1] else "%", words)
 
 
 def _slot(
@@ -70,7 +71,10 @@ def _slot(
 ) -> str:
     value = slots.get(name, "")
     if isinstance(value, dict) and "number" in value:
-        return write(Decimal(value["number"]))
+        number = Decimal(value["number"])
+        if abs(number.adjusted()) > _MOST_DIGITS:
+            raise ValueError(number)  # written out, it would fill the page
+        return write(number)
     if isinstance(value, dict) and "day" in value:
         return write(date.fromisoformat(value["day"]))
     return comma.join(filled(str(one), say, comma, write) for one in (value if isinstance(value, list) else [value]))

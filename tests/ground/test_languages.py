@@ -280,6 +280,25 @@ def test_a_stored_sentence_is_said_to_each_reader_and_what_is_no_such_sentence_s
         assert languages.said(worded("%(x)999999999d", x=1)) == "%(x)999999999d"
 
 
+@pytest.mark.parametrize(
+    "slots",
+    [
+        '{"x": {"number": "abc"}}',
+        '{"x": {"number": "1E+999999"}}',
+        '{"x": {"number": "NaN"}}',
+        '{"x": {"day": "yesterday"}}',
+        '{"x": {"day": 7}}',
+        "[1]",
+        "[" * 100_000,
+    ],
+)
+def test_what_somebody_wrote_to_look_like_a_stored_sentence_breaks_no_page(slots: str) -> None:
+    forged = f'{{"words": "%(x)s", "slots": {slots}}}'
+
+    assert languages.said(forged) == forged
+    assert languages.said(worded("It was called %(name)s.", name=forged)) == f"It was called {forged}."
+
+
 def test_words_are_spoken_in_the_first_language_that_is_known_and_then_no_more() -> None:
     with languages.speaking("tlh", "pt-BR", "es_MX") as spoken:
         assert (spoken, translation.get_language()) == ("es", "es")
