@@ -1,18 +1,15 @@
-"""The dashboard: what changed, the headline numbers, and the charts that say why."""
+"""The dashboard: the headline numbers, and the charts that say why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Literal
 
 from django.db.models import Q
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
-from feedback_portal.languages import said
 from feedback_portal.marking import marked
 from kpis import annotations, backlog, effect_page, recording
 from kpis.charts import (
@@ -31,47 +28,26 @@ from kpis.charts import (
 )
 from kpis.charts.units import HOURS, WHOLE_DAYS
 from kpis.definitions import definitions
-from kpis.definitions.base import FEW, Kpi
+from kpis.definitions.base import FEW
 from kpis.figures import NO_COMPARISON, Change
-from kpis.models import Signal
+from kpis.findings import Finding, Headline, findings
 from kpis.periods import local_day, weeks_around, whole_weeks
 from kpis.questions import Question, in_order
 from kpis.recording import Reading
-from kpis.signals.names import name_of
 from kpis.trends import Trend, trend
 from kpis.words import (
-    VERDICTS,
     Told,
     between,
     change_in_words,
     interval_in_words,
-    moved_in_words,
-    n_in_words,
     plainly,
     unit_of,
     value_in_words,
 )
-from triage.models import Action, ChangedDay, Verdict
+from triage.models import ChangedDay
 
 SPARK_WEEKS = 13
 CHART_WEEKS = 26
-_MOST_FINDINGS = 3
-
-FindingKind = Literal["signal", "worse", "better", "changed", "noise", "unknown", "worked"]
-
-
-@dataclass(frozen=True)
-class Headline:
-    """A KPI over the period, over the one before, and over its last weeks."""
-
-    now: Reading
-    before: Reading
-    change: Change
-    weeks: Sequence[Reading]
-
-    @property
-    def kpi(self) -> Kpi:
-        return self.now.kpi
 
 
 @dataclass(frozen=True)
@@ -83,18 +59,6 @@ class Tile:
     interval: str
     change: Told
     spark: SafeString
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One sentence of what changed: its verdict, the claim, the digits behind it and where to look."""
-
-    kind: FindingKind
-    label: str
-    claim: str
-    digits: str
-    url: str
-    opens: str
 
 
 @dataclass(frozen=True)
@@ -156,7 +120,7 @@ def dashboard(question: Question) -> Dashboard | None:
     return Dashboard(
         tiles=tuple(_tile(each, question) for each in headlines.values() if each.kpi.is_headline),
         more=tuple(_tile(each, question) for each in headlines.values() if not each.kpi.is_headline),
-        findings=_findings([each for each in headlines.values() if each.kpi.is_headline], flow, question),
+        findings=findings([each for each in headlines.values() if each.kpi.is_headline], flow, question),
         flow=_flow_card(flow, received, question),
         steps=_steps_card({slug: headline.now for slug, headline in headlines.items()}, question),
         resolution=_resolution_card(headlines["time-to-resolution"], question),
@@ -223,146 +187,6 @@ def _tile(headline: Headline, question: Question) -> Tile:
         change_in_words(kpi, headline.change, figure),
         draw_sparkline(Sparkline(tuple(week.figure.value for week in headline.weeks))),
     )
-
-
-def _findings(headlines: Sequence[Headline], flow: Trend, question: Question) -> tuple[Finding, ...]:
-    """At most three, what left its limits first, and always one "no change" when there is one."""
-    loud = [*_raised(question), *_judged(question)]
-    loud += [
-        _signal(reading, flow, question) for reading in flow.signals if reading is _newest_finished(flow, question)
-    ]
-    for kind in ("worse", "better", "changed"):
-        loud += [_moved(each, question) for each in headlines if each.change.verdict == kind]
-    quiet = [_moved(each, question) for each in headlines if each.change.verdict == "noise"][:1]
-    if not loud and not quiet:
-        return (
-            Finding(
-                "unknown",
-                gettext("Too early"),
-                gettext("There is too little to compare with yet."),
-                gettext("Two periods with enough items in each are needed before a change can be told from chance."),
-                reverse("kpis:kpi", args=[headlines[0].kpi.slug]),
-                gettext("How this is judged"),
-            ),
-        )
-    return tuple(loud[: _MOST_FINDINGS - len(quiet)] + quiet)
-
-
-def _raised(question: Question) -> list[Finding]:
-    """The open early warning with the most at stake."""
-    seen = Signal.objects.open().visible_to(question.actor).filter(kind__in=(Signal.Kind.RISE, Signal.Kind.VOICE))
-    if question.team is not None:
-        seen = seen.filter(team=question.team)
-    signal = seen.order_by("-value", "p", "-id").first()
-    if signal is None:
-        return []
-    weeks = len(signal.weeks)
-    slots = {
-        "name": name_of(signal),
-        "weeks": written(weeks),
-        "items": written(signal.count),
-        "expected": written(signal.expected, 1),
-        "customers": written(signal.customers),
-    }
-    if signal.kind == Signal.Kind.VOICE:
-        claim = gettext("%(name)s: a new voice.")
-        digits = gettext("%(items)s items, and no topic fits, by %(customers)s customers.")
-    else:
-        claim = gettext("%(name)s: more than usual.")
-        if weeks > 1:
-            claim = gettext("%(name)s: more than usual, seen in %(weeks)s weeks.")
-        digits = gettext("%(items)s items where %(expected)s were to be expected, by %(customers)s customers.")
-    return [
-        Finding(
-            "signal",
-            gettext("Signal"),
-            claim % slots,
-            digits % slots,
-            reverse("kpis:signal", args=[signal.reference]),
-            gettext("See %(reference)s") % {"reference": signal.reference},
-        )
-    ]
-
-
-def _judged(question: Question) -> list[Finding]:
-    """The newest action whose effect is clear, judged since the period began."""
-    verdicts = Verdict.objects.filter(
-        action__in=Action.objects.visible_to(question.actor),
-        outcome__in=(Action.Outcome.WORKED, Action.Outcome.WORSE),
-        judged_at__gte=question.period.starts_at,
-    )
-    if question.team is not None:
-        verdicts = verdicts.filter(action__team=question.team)
-    newest = verdicts.select_related("action").order_by("-action__effective_from", "-action_id").first()
-    if newest is None:
-        return []
-    worked = newest.outcome == Action.Outcome.WORKED
-    return [
-        Finding(
-            "worked" if worked else "worse",
-            gettext("Worked") if worked else gettext("Worse"),
-            f"{newest.action.title}.",
-            said(newest.sentence),
-            reverse("triage:action", args=[newest.action.reference]),
-            gettext("See %(reference)s") % {"reference": newest.action.reference},
-        )
-    ]
-
-
-def _newest_finished(flow: Trend, question: Question) -> Reading | None:
-    return next((each for each in reversed(flow.readings) if each.period.is_over(question.at)), None)
-
-
-def _signal(reading: Reading, flow: Trend, question: Question) -> Finding:
-    kpi, limits = reading.kpi, flow.limits
-    place = flow.readings.index(reading)
-    assert limits is not None
-    n, upper, lower = reading.figure.numerator, limits.upper[place] or 0, limits.lower[place] or 0
-    claim, limit = (
-        (gettext("%(name)s went above the limit last week."), upper)
-        if n > upper
-        else (gettext("%(name)s went below the limit last week."), lower)
-    )
-    slots = {
-        "items": written(n),
-        "day": date_format(reading.period.first, "LONG_DAY"),
-        "limit": written(limit),
-    }
-    return Finding(
-        "signal",
-        gettext("Signal"),
-        claim % {"name": kpi.name},
-        gettext("%(items)s items in the week of %(day)s; the limit is %(limit)s.") % slots,
-        question.items_url(kpi, "numerator", period=reading.period),
-        gettext("See %(items)s items") % slots,
-    )
-
-
-def _moved(headline: Headline, question: Question) -> Finding:
-    kpi, change = headline.kpi, headline.change
-    slots = {
-        "name": kpi.name,
-        "was": plainly(kpi, headline.before.figure),
-        "now": plainly(kpi, headline.now.figure),
-        "told": moved_in_words(kpi, change, headline.now.figure),
-        "against": question.against_words,
-        "n": n_in_words(headline.now.figure.denominator),
-    }
-    # Periods of unlike age or length are not set side by side in digits.
-    is_alone = kpi.ripens or change.ratio is not None or headline.before.figure.value is None
-    if change.verdict == "noise":
-        claim = (
-            gettext("%(name)s is %(now)s, a change within noise.")
-            if is_alone
-            else gettext("%(name)s went from %(was)s to %(now)s, which is noise.")
-        )
-        digits = gettext("%(told)s, %(n)s: chance alone moves it as far.")
-    else:
-        claim = gettext("%(name)s is %(now)s.") if is_alone else gettext("%(name)s went from %(was)s to %(now)s.")
-        digits = gettext("%(told)s against %(against)s, %(n)s.")
-    verdict: FindingKind = change.verdict
-    label = gettext(VERDICTS[verdict])
-    return Finding(verdict, label, claim % slots, digits % slots, question.page_url(kpi), gettext("How this is judged"))
 
 
 def _flow_card(flow: Trend, received: Reading, question: Question) -> Card:
