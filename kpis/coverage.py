@@ -15,7 +15,7 @@ from kpis.charts import WHOLE_PERCENT, written
 from kpis.definitions import definitions
 from kpis.facts import within
 from kpis.questions import Question
-from kpis.words import BY_GROUP, GROUPS, between
+from kpis.words import Grouped, between
 
 FEWEST: Final = 30
 MOST: Final = 20
@@ -52,19 +52,10 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Panel:
-    by: str
+class Panel(Grouped):
     customers: int
     speakers: int
     voices: Sequence[Voice]
-
-    @property
-    def title(self) -> str:
-        return gettext(BY_GROUP[self.by])
-
-    @property
-    def name(self) -> str:
-        return gettext(GROUPS[self.by])
 
 
 @dataclass(frozen=True)
@@ -83,10 +74,9 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Reweighted:
+class Reweighted(Grouped):
     """A share of satisfied answers as it is, and as it would be had each group answered as often as it is large."""
 
-    by: str
     raw: float
     adjusted: float
     low: float
@@ -96,10 +86,6 @@ class Reweighted:
     weights: Sequence[Weight]
     effective: float
     """How many answers of equal weight would tell as much."""
-
-    @property
-    def name(self) -> str:
-        return gettext(GROUPS[self.by])
 
     @property
     def interval(self) -> str:

@@ -17,7 +17,7 @@ from kpis.facts import within
 from kpis.figures import Parts
 from kpis.questions import Question
 from kpis.recording import DIMENSIONS
-from kpis.words import BY_GROUP, GROUPS
+from kpis.words import Grouped
 
 LONGEST: Final = timedelta(days=92)
 """Products and segments are in no roll-up, so they are counted over the items themselves, and over so many days at most."""
@@ -45,18 +45,9 @@ class GroupRow:
 
 
 @dataclass(frozen=True)
-class GroupTable:
-    by: str
+class GroupTable(Grouped):
     rows: Sequence[GroupRow]
     note: str = ""
-
-    @property
-    def title(self) -> str:
-        return gettext(BY_GROUP[self.by])
-
-    @property
-    def name(self) -> str:
-        return gettext(GROUPS[self.by])
 
 
 def names() -> tuple[str, ...]:

@@ -104,6 +104,21 @@ BY_GROUP = {
 }
 
 
+@dataclass(frozen=True)
+class Grouped:
+    """What a table is split by, as its heading and its column say it."""
+
+    by: str
+
+    @property
+    def title(self) -> str:
+        return gettext(BY_GROUP[self.by])
+
+    @property
+    def name(self) -> str:
+        return gettext(GROUPS[self.by])
+
+
 def between(low: str, high: str) -> str:
     """An interval, both ends already written."""
     return gettext("%(low)s to %(high)s") % {"low": low, "high": high}
