@@ -1,7 +1,8 @@
 """Every word can be read in every language, and each reader gets theirs: on pages, by mail, and nobody else's afterwards."""
 
 import importlib
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -278,6 +279,21 @@ def test_a_stored_sentence_is_said_to_each_reader_and_what_is_no_such_sentence_s
         assert languages.said(stored).startswith("Grund: ")
         assert languages.said('{"words": "%(x)999999999d"') == '{"words": "%(x)999999999d"'
         assert languages.said(worded("%(x)999999999d", x=1)) == "%(x)999999999d"
+
+
+def test_numbers_and_days_of_a_stored_sentence_are_written_as_each_language_writes_them() -> None:
+    stored = worded("%(n)s on %(day)s", n=Decimal("-1234.5"), day=date(2026, 11, 21))
+    heard = {}
+    for language in ("en", *OTHERS):
+        with translation.override(language):
+            heard[language] = languages.said(stored)
+
+    assert heard == {
+        "en": "\N{MINUS SIGN}1,234.5 on 21 November 2026",
+        "de": "\N{MINUS SIGN}1.234,5 on 21. November 2026",
+        "es": "\N{MINUS SIGN}1\N{NO-BREAK SPACE}234,5 on 21 de noviembre de 2026",
+        "ar": "\N{LEFT-TO-RIGHT MARK}\N{MINUS SIGN}1234,5 on 21 نوفمبر 2026",
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.utils import translation
 
 from feedback_portal.accounts.models import Role
 from intake.models import FeedbackItem
@@ -55,6 +56,16 @@ def test_a_report_keeps_its_digits_whatever_comes_later(town: Town) -> None:
     assert reports.holds(report)
     assert ("items-received", "", "", 12.0, 12, 12) in before
     assert ("items-received", "team", "quality", 8.0, 8, 8) in before
+
+
+def test_a_report_is_the_same_report_in_whatever_language_it_is_frozen(town: Town) -> None:
+    asked = question()
+    with translation.override("de"):
+        german = reports.freeze(asked, title="First week", by=asked.actor, at=NOW)
+    english = reports.freeze(asked, title="First week", by=asked.actor, at=NOW)
+
+    assert (german.code, german.sha256) == (english.code, english.sha256)
+    assert reports.holds(german)
 
 
 def test_counting_again_as_of_then_gives_the_same_digits(town: Town) -> None:

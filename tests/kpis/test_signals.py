@@ -3,9 +3,11 @@
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ from feedback_portal.refusals import BadInput
 from intake.models import Account, Channel, Customer, Exposure, FeedbackItem, Submission
 from kpis import recording
 from kpis.models import Signal, SignalEvent
-from kpis.signals import deciding, detecting, series
+from kpis.signals import deciding, detecting, names, series
 from kpis.signals.precision import precision
 from kpis.signals.series import Key
 from kpis.statistics.run_rules import run_rules
@@ -323,3 +325,34 @@ def test_customers_are_not_named_in_a_signal(past: Past) -> None:
     detecting.watch(at=NOW)
 
     assert not any(customer.name in str(Signal.objects.values().get()) for customer in Customer.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("stored", "called", "against"),
+    [
+        (
+            {"key": "theme:12", "kind": "rise", "name": "Seal leaks", "basis": "units shipped of H4"},
+            "Seal leaks",
+            "ausgelieferte Stück von H4",
+        ),
+        ({"key": "all", "kind": "rise", "name": "Everything", "basis": "its own weeks before"}, "Alles", "die eigenen Wochen davor"),
+        ({"key": "kpi:items-received|team:1", "kind": "number", "name": "Items received"}, "Angekommene Einträge", ""),
+        ({"key": "kpi:gone", "kind": "number", "name": "Gone"}, "Gone", ""),
+        (
+            {"key": "mix:language", "kind": "mix", "name": "Languages", "weeks": [{"shares": {"de": [20, 35], "fr": [9, 5]}}]},
+            "Sprachen: mehr de (20% auf 35%)",
+            "",
+        ),
+    ],
+)  # fmt: skip
+def test_a_signal_is_called_in_the_language_of_its_reader(stored: dict[str, Any], called: str, against: str) -> None:
+    with translation.override("de"):
+        told = names.name_of(Signal(**stored)), names.basis_of(Signal(**stored))
+
+    assert told == (called, against)
+
+
+def test_a_number_of_one_team_names_the_team(db: None) -> None:
+    signal = Signal(key="kpi:items-received|team:1", kind="number", name="x", team=make_team("quality"))
+
+    assert names.name_of(signal) == "Items received, Quality"
