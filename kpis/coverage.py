@@ -140,7 +140,7 @@ def reweighted(question: Question) -> list[Reweighted]:
         if told["adjusted"] is not None and told["crude"] is not None:
             low, high = told["low"] or 0.0, min(1.0, told["high"] or 1.0)
             weights = _weights(names, rows, population)
-            effective = statistics.effective_size([each.weight for each in weights for _ in range(each.answers)])
+            effective = statistics.effective_size([(each.weight, each.answers) for each in weights])
             found.append(
                 Reweighted(by, told["crude"], told["adjusted"], low, high, n, len(names), weights, effective or 0.0)
             )

@@ -71,7 +71,8 @@ def area_under_curve(groups: Sequence[Foretold]) -> float | None:
     return won / (hits * misses)
 
 
-def effective_size(weights: Sequence[float]) -> float | None:
-    """How many equally weighted answers tell as much: (sum w)^2 / sum w^2. Source: Kish 1965, Survey Sampling, 11.7."""
-    squares = math.fsum(weight * weight for weight in weights)
-    return math.fsum(weights) ** 2 / squares if squares > 0 else None
+def effective_size(groups: Sequence[tuple[float, int]]) -> float | None:
+    """How many equally weighted answers tell as much as these, given as the weight of one and how many have it: (sum w)^2 / sum w^2;
+    None without any. Source: Kish 1965, Survey Sampling, 11.7."""
+    squares = math.fsum(n * weight * weight for weight, n in groups)
+    return math.fsum(n * weight for weight, n in groups) ** 2 / squares if squares > 0 else None

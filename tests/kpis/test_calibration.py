@@ -43,6 +43,6 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
 
 
 def test_equal_weights_tell_as_much_as_there_are_and_one_heavy_one_hardly_more_than_itself() -> None:
-    assert statistics.effective_size([2.0] * 40) == pytest.approx(40)
-    assert statistics.effective_size([1000.0, *[1.0] * 9]) == pytest.approx(1.018, abs=1e-3)
+    assert statistics.effective_size([(2.0, 40)]) == pytest.approx(40)
+    assert statistics.effective_size([(1000.0, 1), (1.0, 9)]) == pytest.approx(1.018, abs=1e-3)
     assert statistics.effective_size([]) is None
