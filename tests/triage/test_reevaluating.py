@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback_portal.accounts.models import ApiKey, Role, Scope, Team, User
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import said
 from feedback_portal.refusals import NotAllowed, Refused
 from tests.makers import AT, actor, make_person, make_team, make_ticket
 from triage import reevaluating
@@ -246,6 +247,13 @@ def test_a_batch_asks_the_database_as_often_for_two_tickets_as_for_twenty(
 
     queries(2)
     assert queries(2) == queries(20)
+
+
+def test_rules_of_the_longest_names_may_be_the_reason(rule: Rule, ada: Actor) -> None:
+    for number in range(3):
+        Rule.objects.create(name=f"{number}" + '"' * 119, definition=rule.definition)
+
+    assert '0"""' in said(run(ada).because)
 
 
 def test_only_administrators_have_tickets_looked_at_again(rule: Rule, tariq: User) -> None:

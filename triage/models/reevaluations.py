@@ -14,7 +14,7 @@ class Reevaluation(models.Model):
     """One run over the open tickets that no person has touched; changed only through `triage.reevaluating`."""
 
     # The end of a sentence: "the rule “Leaks” was changed".
-    because = models.CharField(max_length=300)
+    because = models.TextField()
     asked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     asked_at = models.DateTimeField(db_default=Now())
     undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
