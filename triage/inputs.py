@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from feedback_portal.refusals import BadInput, InputError
@@ -73,6 +74,20 @@ def choice(values: Sequence[str]) -> Reader:
         if given not in values:
             raise ValueError(gettext("Choose one of %(known)s.") % {"known": ", ".join(values)})
         return str(given)
+
+    return reader
+
+
+def known(rows: QuerySet[Any], unknown: str, *, by: str = "slug") -> Reader:
+    """The one of these rows that is named so, `None` for an empty field; `unknown` is the sentence for another name."""
+
+    def reader(given: Any) -> Any:
+        if not given:
+            return None
+        found = rows.filter(**{by: given.strip().lower()}).first() if isinstance(given, str) else None
+        if found is None:
+            raise ValueError(gettext(unknown))
+        return found
 
     return reader
 

@@ -157,13 +157,10 @@ def _wrong(path: str, message: str) -> BadInput:
     return BadInput(message, errors=(InputError(path, message),))
 
 
-def _team(given: Any) -> Team | None:
-    if not given:
-        return None
-    team = Team.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
-    if team is None:
-        raise ValueError(gettext("There is no such team."))
-    return team
+_team = inputs.known(Team.objects.filter(is_active=True), marked("There is no such team."))
+_stage = inputs.known(Stage.objects.all(), marked("There is no such stage."))
+_calendar = inputs.known(WorkCalendar.objects.all(), marked("There is no such calendar."))
+_topic = inputs.known(Topic.objects.all(), marked("There is no such topic."))
 
 
 def _teams(given: Any) -> list[Team]:
@@ -172,33 +169,6 @@ def _teams(given: Any) -> list[Team]:
     if len(teams) != len(slugs) or not isinstance(given, list):
         raise ValueError(gettext("Give a list of teams."))
     return teams
-
-
-def _stage(given: Any) -> Stage | None:
-    if not given:
-        return None
-    stage = Stage.objects.filter(slug=given).first() if isinstance(given, str) else None
-    if stage is None:
-        raise ValueError(gettext("There is no such stage."))
-    return stage
-
-
-def _calendar(given: Any) -> WorkCalendar | None:
-    if not given:
-        return None
-    calendar = WorkCalendar.objects.filter(slug=given).first() if isinstance(given, str) else None
-    if calendar is None:
-        raise ValueError(gettext("There is no such calendar."))
-    return calendar
-
-
-def _topic(given: Any) -> Topic | None:
-    if not given:
-        return None
-    topic = Topic.objects.filter(slug=given).first() if isinstance(given, str) else None
-    if topic is None:
-        raise ValueError(gettext("There is no such topic."))
-    return topic
 
 
 def _email(given: Any) -> str:

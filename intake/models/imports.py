@@ -11,7 +11,37 @@ from feedback_portal.pending import PendingQuerySet, PendingWork, due_index
 from intake.models.channels import Channel
 
 
-class Import(PendingWork):
+class FileOnItsWay(PendingWork):
+    """What every file that is read chunk by chunk keeps: where it lies, who brought it, and how far it is."""
+
+    # What was chosen for this file: the channel's settings, or of customers and companies `preset`, `system`,
+    # `columns` {column: field}, `currency`, `day_first`, `sheet`.
+    settings = models.JSONField(default=dict)
+    file_name = models.CharField(max_length=200)
+    # A path below the state directory; empty once the file is gone.
+    stored_as = models.CharField(max_length=200)
+    size = models.PositiveBigIntegerField()
+    # Why the file as a whole was refused.
+    refused_reason = models.TextField(blank=True, default="")
+    started_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    # How much of the file is safely in: rows of the file, and bytes of it for the bar that shows it.
+    read = models.PositiveBigIntegerField(default=0)
+    read_bytes = models.PositiveBigIntegerField(default=0)
+    created = models.PositiveBigIntegerField(default=0)
+    updated = models.PositiveBigIntegerField(default=0)
+    skipped = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class Import(FileOnItsWay):
     """One file taken in through one channel, chunk by chunk; each chunk is stored together with the place it ends at."""
 
     class State(models.TextChoices):
@@ -27,26 +57,8 @@ class Import(PendingWork):
 
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="imports")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    # The channel's settings as they were chosen for this file.
-    settings = models.JSONField(default=dict)
-    file_name = models.CharField(max_length=200)
-    # Where the file lies: a path below the state directory.
-    stored_as = models.CharField(max_length=200)
-    size = models.PositiveBigIntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.UPLOADED)
-    # Why the file as a whole was refused.
-    refused_reason = models.TextField(blank=True, default="")
-    started_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True)
-    # How much of the file is safely in: rows of the file, and bytes of it for the bar that shows it.
-    read = models.PositiveBigIntegerField(default=0)
-    read_bytes = models.PositiveBigIntegerField(default=0)
-    created = models.PositiveBigIntegerField(default=0)
-    updated = models.PositiveBigIntegerField(default=0)
     duplicate = models.PositiveBigIntegerField(default=0)
-    skipped = models.PositiveBigIntegerField(default=0)
-    failed = models.PositiveBigIntegerField(default=0)
     # While it is taken back: the submission that this has come to.
     taken_back_up_to = models.PositiveBigIntegerField(default=0)
 
@@ -59,9 +71,6 @@ class Import(PendingWork):
                 fields=["-id"], name="import_running", condition=Q(state__in=["waiting", "running", "undoing"])
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.file_name
 
     @property
     def percent(self) -> int:
@@ -91,7 +100,7 @@ class ImportNotice(models.Model):
         indexes = [models.Index(fields=["run", "id"], name="import_notice_in_order")]
 
 
-class RelationFile(PendingWork):
+class RelationFile(FileOnItsWay):
     """A file of customers, companies or exposure counts on its way in, chunk by chunk. The file itself goes when it ended."""
 
     class Kind(models.TextChoices):
@@ -108,33 +117,14 @@ class RelationFile(PendingWork):
         REFUSED = "refused", gettext_lazy("Refused")
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    # What was chosen for it: `preset`, `system`, `columns` {column: field}, `currency`, `day_first`, `sheet`.
-    settings = models.JSONField(default=dict)
-    file_name = models.CharField(max_length=200)
-    # A path below the state directory; empty once the file is gone.
-    stored_as = models.CharField(max_length=200)
-    size = models.PositiveBigIntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.UPLOADED)
-    refused_reason = models.TextField(blank=True, default="")
-    started_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True)
-    read = models.PositiveBigIntegerField(default=0)
-    read_bytes = models.PositiveBigIntegerField(default=0)
-    created = models.PositiveBigIntegerField(default=0)
-    updated = models.PositiveBigIntegerField(default=0)
     unchanged = models.PositiveBigIntegerField(default=0)
     deleted = models.PositiveBigIntegerField(default=0)
-    skipped = models.PositiveBigIntegerField(default=0)
-    failed = models.PositiveBigIntegerField(default=0)
 
     objects = PendingQuerySet["RelationFile"].as_manager()
 
     class Meta:
         indexes = [due_index("relation_file_due")]
-
-    def __str__(self) -> str:
-        return self.file_name
 
 
 class RelationNotice(models.Model):

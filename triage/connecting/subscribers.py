@@ -226,19 +226,10 @@ def _kinds(given: Any) -> list[str]:
     return sorted(set(given))
 
 
-def _team(given: Any) -> Team | None:
-    if not given:
-        return None
-    found = Team.objects.filter(slug=given).first() if isinstance(given, str) else None
-    if found is None:
-        raise ValueError(gettext("There is no such team."))
-    return found
-
-
 _FIELDS: Final[Mapping[str, inputs.Reader]] = {
     "name": inputs.line(120, marked("Give it a name.")),
     "url": _url,
     "kinds": _kinds,
-    "team": _team,
+    "team": inputs.known(Team.objects.all(), marked("There is no such team.")),
     "tells_persons": inputs.flag,
 }

@@ -313,26 +313,6 @@ def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
     return _FIELDS | {"team": team, "contributors": contributors}
 
 
-def _stage(given: Any) -> Stage | None:
-    if not given:
-        return None
-    stage = Stage.objects.filter(slug=given).first() if isinstance(given, str) else None
-    if stage is None:
-        raise ValueError(gettext("There is no such stage."))
-    return stage
-
-
-def _owner(given: Any) -> User | None:
-    if not given:
-        return None
-    person = (
-        User.objects.filter(email=given.strip().lower(), is_active=True).first() if isinstance(given, str) else None
-    )
-    if person is None:
-        raise ValueError(gettext("Nobody here has this address."))
-    return person
-
-
 BONES = ("machine", "method", "material", "people", "measurement", "environment")
 """The bones of the fishbone (Ishikawa 1968); a cause without one is just a cause."""
 
@@ -379,8 +359,8 @@ _FIELDS: dict[str, inputs.Reader] = {
     "title": inputs.line(160, marked("Say in a few words what will be changed.")),
     "problem": inputs.prose(LONGEST_TEXT),
     "kind": inputs.choice(Action.Kind.values),
-    "stage": _stage,
-    "owner": _owner,
+    "stage": inputs.known(Stage.objects.all(), marked("There is no such stage.")),
+    "owner": inputs.known(User.objects.filter(is_active=True), marked("Nobody here has this address."), by="email"),
     "due_at": as_day,
     "effective_from": as_day,
     "check_at": as_day,

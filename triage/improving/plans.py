@@ -146,15 +146,6 @@ def _readers(by: Actor) -> Mapping[str, inputs.Reader]:
     return _EXPECTATION | {"theme": theme, "control": theme}
 
 
-def _topic(given: Any) -> Topic | None:
-    if not given:
-        return None
-    found = Topic.objects.filter(slug=given, is_active=True).first() if isinstance(given, str) else None
-    if found is None:
-        raise ValueError(gettext("There is no such topic."))
-    return found
-
-
 def _percent(given: Any) -> int | None:
     return inputs.number(1, 100)(given) if given not in (None, "") else None
 
@@ -167,17 +158,8 @@ def _lag(given: Any) -> int:
     return inputs.number(0, 180)(given) if given not in (None, "") else 0
 
 
-def _person(given: Any) -> User | None:
-    if not given:
-        return None
-    found = User.objects.filter(email=str(given).strip().lower(), is_active=True).first()
-    if found is None:
-        raise ValueError(gettext("Nobody here has this address."))
-    return found
-
-
 _EXPECTATION: dict[str, inputs.Reader] = {
-    "topic": _topic,
+    "topic": inputs.known(Topic.objects.filter(is_active=True), marked("There is no such topic.")),
     "segment": inputs.line(60),
     "product": inputs.line(120),
     "measure": inputs.choice(Expectation.Measure.values),
@@ -189,7 +171,7 @@ _EXPECTATION: dict[str, inputs.Reader] = {
 }
 _STEP: dict[str, inputs.Reader] = {
     "text": inputs.line(300, marked("Say what is to be done.")),
-    "owner": _person,
+    "owner": inputs.known(User.objects.filter(is_active=True), marked("Nobody here has this address."), by="email"),
     "due_at": improvements.as_day,
 }
 EXPOSURES = KINDS
