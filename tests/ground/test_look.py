@@ -31,10 +31,15 @@ LIGHT = tokens(":root")
 DARK = tokens(":root[data-theme=dark]")
 
 
+def linear(colour: str) -> tuple[float, ...]:
+    """Red, green and blue of an sRGB colour as amounts of light, 0 to 1."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return tuple(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+
+
 def luminance(colour: str) -> float:
     """WCAG 2.2, relative luminance."""
-    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = linear(colour)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
