@@ -58,7 +58,8 @@ class Tagging(models.Model):
         RULE = "rule", gettext_lazy("A rule")
         MODEL = "model", gettext_lazy("The model")
 
-    item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="taggings")
+    # Indexed by what holds a topic to once an item, which begins with it.
+    item = models.ForeignKey(FeedbackItem, on_delete=models.CASCADE, related_name="taggings", db_index=False)
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT, related_name="taggings")
     source = models.CharField(max_length=6, choices=Source.choices)
     confidence = models.FloatField(default=1.0)

@@ -69,8 +69,9 @@ QUEUE_ORDER = ("rank", "due_at", "id")
 class Ticket(models.Model):
     """Changed only through `triage.decisions`, by compare-and-set on `version`."""
 
-    item = models.ForeignKey(FeedbackItem, on_delete=models.PROTECT, related_name="tickets")
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="tickets")
+    # Indexed by what holds them unique and by the queues, which begin with them.
+    item = models.ForeignKey(FeedbackItem, on_delete=models.PROTECT, related_name="tickets", db_index=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="tickets", db_index=False)
     stage = models.ForeignKey(Stage, on_delete=models.SET_NULL, null=True, blank=True, related_name="tickets")
     assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tickets")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.NEW, db_default=Status.NEW)
