@@ -92,16 +92,16 @@ window.looks = (() => {
 
   function unfocused() {
     const wrong = [];
-    const look = (one) => {
-      const style = getComputedStyle(one), box = one.localName === "a" && one.ownerSVGElement ? one.querySelector(".chart-hit") : null;
-      const hit = box && getComputedStyle(box);
-      return [style.outlineStyle === "none" ? "none" : style.outlineWidth + style.outlineColor + style.outlineStyle, style.boxShadow, style.borderColor, hit ? hit.stroke + hit.strokeWidth : ""].join("|");
+    // It may be shown by the thing itself, by what is drawn around it, or by what holds it.
+    const drawn = (one, part) => {
+      const style = getComputedStyle(one, part);
+      return [style.outlineStyle === "none" ? "none" : style.outlineWidth + style.outlineColor + style.outlineStyle, style.boxShadow, style.borderColor, style.stroke + style.strokeWidth].join("|");
     };
+    const look = (one) => [drawn(one), drawn(one, "::before"), drawn(one, "::after")].join();
     for (const one of document.querySelectorAll(INTERACTIVE)) {
       if (!seen(one) || one.disabled || one.matches("[data-region], main")) continue;
       document.activeElement?.blur?.();
-      // A box that is hidden behind its label shows its focus there.
-      const shown = one.matches("input[type=radio], input[type=checkbox]") ? [one, one.closest("label"), one.nextElementSibling, one.parentElement].filter(Boolean) : [one];
+      const shown = [one, one.querySelector(".chart-hit"), one.nextElementSibling, one.parentElement, one.parentElement?.parentElement, one.closest("label, article")].filter(Boolean);
       const before = shown.map(look).join();
       one.focus({ focusVisible: true, preventScroll: true });
       if (document.activeElement === one && shown.map(look).join() === before) wrong.push(`${named(one)} does not show that it has the focus`);

@@ -171,6 +171,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "feedback_portal.logs.RequestLog",
     "django.middleware.security.SecurityMiddleware",
+    "feedback_portal.edge.Compressed",
     "feedback_portal.edge.ResponseHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "feedback_portal.languages.VisitorsLanguage",

@@ -1,10 +1,13 @@
 """Requests that the layers below would misread are refused; every answer carries the headers."""
 
+import gzip
+import io
+
 import pytest
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
 from django.test import Client, RequestFactory, override_settings
 
-from feedback_portal.edge import client_address
+from feedback_portal.edge import Compressed, client_address
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +52,20 @@ def test_every_answer_carries_the_headers(path: str) -> None:
     assert response["X-Frame-Options"] == "DENY"
     assert response["Cache-Control"] == "no-store"
     assert response["X-Request-ID"]
+
+
+def test_a_page_is_compressed_for_whoever_takes_that_and_a_file_is_not() -> None:
+    page = Client().get("/sign-in/", headers={"Accept-Encoding": "gzip, br"})
+    plain = Client().get("/sign-in/")
+    file = FileResponse(io.BytesIO(b"a;b\n" * 1000), content_type="text/csv")
+
+    assert gzip.decompress(page.content).lstrip().startswith(b"<!doctype html>")
+    assert len(page.content) < len(plain.content) * 0.7
+    assert "Accept-Encoding" in page["Vary"]
+    assert "Accept-Encoding" in plain["Vary"]
+    assert plain.content.lstrip().startswith(b"<!doctype html>")
+    asked = RequestFactory().get("/", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in Compressed(lambda request: file)(asked)
 
 
 @pytest.mark.parametrize(
