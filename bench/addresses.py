@@ -134,7 +134,9 @@ class Visitor:
             with self._opener.open(url, timeout=60) as answer:
                 led = "" if answer.url == url else answer.url.removeprefix(self.base)
                 kind = answer.headers.get("Content-Type", "")
-                if kind.startswith("text/html") and not answer.read(400).lstrip().lower().startswith(b"<!doctype html>"):
+                if kind.startswith("text/html") and not answer.read(400).lstrip().lower().startswith(
+                    b"<!doctype html>"
+                ):
                     kind = "a piece of one"
                 return answer.status, kind, led
         except urllib.error.HTTPError as refused:

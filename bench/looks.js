@@ -136,6 +136,8 @@ window.looks = (() => {
       const wide = box.width >= LEAST - 0.5 || one.localName === "a" && style.display === "inline" || hits(away, 0) && hits(-away, 0);
       if (!tall || !wide) wrong.push(`${named(one)} is ${Math.round(box.width)} × ${Math.round(box.height)} px for a finger`);
     }
+    // What was scrolled to be hit goes back, titles that end in dots included.
+    for (const one of document.querySelectorAll("*")) if (one.scrollLeft) one.scrollLeft = 0;
     scrollTo(0, 0);
     return wrong.slice(0, 12);
   }

@@ -138,6 +138,7 @@ class Eyes:
         found += self.complaints
         self.complaints.clear()
         if self._pictures and (look.whole or media == "print"):
+            tab.evaluate("scrollTo(0, 0)")
             self._pictures.mkdir(parents=True, exist_ok=True)
             file = re.sub(r"\W+", "-", f"{name}-{look}{'-print' if media == 'print' else ''}").strip("-")
             tab.screenshot(path=self._pictures / f"{file}.jpg", full_page=True, type="jpeg", quality=72)
@@ -234,7 +235,7 @@ def on_paper(eyes: Eyes, found: Found, name: str, *, visitor: Visitor, address: 
     sheet = Look(1032)
     eyes.open(tab, address)
     said = eyes.see(tab, sheet, name, media="print")
-    if not tab.locator(".kpi-foot, .record-foot").count():
+    if not tab.locator(".on-paper").is_visible():
         said.append("what is printed has no foot with its number and the time it was true")
     found.note(name, "print", said)
     tab.emulate_media(media="screen")
