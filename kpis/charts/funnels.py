@@ -64,6 +64,11 @@ class FunnelChart:
         _draw_funnel(paper, x=x, y=y)
         for member in members:
             _draw_member(paper, member, x=x, y=y)
+        # Names of teams that lie close to each other move apart, each at most as far as it has to.
+        named = [member for member in members if _place(member)[0] != "inside"]
+        heights = paper.spread([y(member.ratio) + 4 for member in named], top=_TOP, bottom=bottom - 3)
+        for member, height in zip(named, heights, strict=True):
+            _name(paper, member, at=x(member.expected), height=height)
         return paper
 
     def table(self) -> Table:
@@ -102,14 +107,16 @@ def _draw_member(paper: Paper, member: Member, *, x: Scale, y: Scale) -> None:
     else:
         shapes.append(circle(at, height, 4, "chart-dot"))
     paper.mark(shapes, label=label, href=member.href, tip=(at, height))
-    if shape != "inside":
-        css = "chart-signal-text" if shape == "above" else "chart-better-text"
-        words = _beside(member, written(member.expected))
-        after, before = paper.width - at - 12, at - 12
-        if paper.text_width(words) <= after or after >= before:
-            paper.text(at + 12, height + 4, paper.fitted(words, after), css)
-        else:
-            paper.text(at - 12, height + 4, paper.fitted(words, before), css, anchor="end")
+
+
+def _name(paper: Paper, member: Member, *, at: float, height: float) -> None:
+    css = "chart-signal-text" if _place(member)[0] == "above" else "chart-better-text"
+    words = _beside(member, written(member.expected))
+    after, before = paper.width - at - 12, at - 12
+    if paper.text_width(words) <= after or after >= before:
+        paper.text(at + 12, height, paper.fitted(words, after), css)
+    else:
+        paper.text(at - 12, height, paper.fitted(words, before), css, anchor="end")
 
 
 def _beside(member: Member, expected: str) -> str:

@@ -262,6 +262,15 @@ def test_only_a_team_beyond_the_outer_limits_is_named() -> None:
     assert [words for words in named if ":" in words] == ["Far: 90, expected 49", "Good: 10, expected 40"]
 
 
+def test_teams_that_lie_close_have_their_names_apart() -> None:
+    """Two that decide nearly everything in time, both far below the funnel and beside each other."""
+    chart = FunnelChart("x", (Member("Desk", 1, 38), Member("Buying", 0, 40)), "Expected")
+    for drawing in drawings(chart):
+        names = [one for one in drawing.iter("text") if one.get("class") == "chart-better-text"]
+        upper, lower = sorted(float(one.get("y", "0")) for one in names)
+        assert lower - upper >= 12
+
+
 def test_a_sparkline_that_only_repeats_is_hidden_and_one_that_tells_is_named() -> None:
     quiet = ET.fromstring(draw_sparkline(Sparkline((1.0, None, 3.0), lower=0, upper=2, signals=(2,))))  # noqa: S314
     assert quiet.get("aria-hidden") == "true"
