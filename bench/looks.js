@@ -131,9 +131,14 @@ window.looks = (() => {
         const there = document.elementFromPoint(x + dx, y + dy);
         return there && (target.contains(there) || there.contains(target) && there.matches("a, button, label, summary") || there.closest("label")?.control === one);
       };
-      const away = LEAST / 2 - 1;
-      const tall = box.height >= LEAST - 0.5 || hits(0, away) && hits(0, -away);
-      const wide = box.width >= LEAST - 0.5 || one.localName === "a" && style.display === "inline" || hits(away, 0) && hits(-away, 0);
+      // How far it can be hit from its middle, one way and the other.
+      const reach = (dx, dy) => {
+        let far = 0;
+        while (far < LEAST && hits(dx * (far + 2), dy * (far + 2))) far += 2;
+        return far;
+      };
+      const tall = box.height >= LEAST - 0.5 || reach(0, 1) + reach(0, -1) >= LEAST - 4;
+      const wide = box.width >= LEAST - 0.5 || (one.localName === "a" && style.display === "inline") || reach(1, 0) + reach(-1, 0) >= LEAST - 4;
       if (!tall || !wide) wrong.push(`${named(one)} is ${Math.round(box.width)} × ${Math.round(box.height)} px for a finger`);
     }
     // What was scrolled to be hit goes back, titles that end in dots included.

@@ -271,7 +271,7 @@ def send_empty(eyes: Eyes, visitor: Visitor, place: Place, found: Found) -> None
         found.note(name, look, [f"it could not be sent: {str(broken).splitlines()[0][:120]}"])
         found.tell(name)
         return
-    wrong = [] if status in {404, 422} else [f"it answers {status}, neither 422 nor, where it looks something up, 404"]
+    wrong = [] if status in {400, 404, 422} else [f"it answers {status}, and not what is missing"]
     found.note(name, look, wrong + eyes.see(tab, look, name))
     narrow = Look(390, whole=True)
     found.note(name, narrow, eyes.see(tab, narrow, name))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext
+from django.utils.translation import get_language_bidi, gettext
 
 from kpis.charts.paper import XY, Paper, Scale, circle, diamond, nice_ticks, polyline, rect, square
 from kpis.charts.tables import Row, Table
@@ -14,6 +14,7 @@ _LEFT, _TOP = 40, 12
 _LEVELS = (0.95, 0.998)
 _TWO_DIGITS = Unit(decimals=2)
 _ONE_DIGIT = Unit(decimals=1)
+_ISOLATED, _ENDS = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,9 @@ def _name(paper: Paper, member: Member, *, at: float, height: float) -> None:
 
 
 def _beside(member: Member, expected: str) -> str:
-    slots = {"name": member.name, "observed": written(member.observed), "expected": expected}
+    # A name in other letters stands by itself: the sentence runs as its own letters do.
+    name = f"{_ISOLATED}{member.name}{_ENDS}" if get_language_bidi() else member.name
+    slots = {"name": name, "observed": written(member.observed), "expected": expected}
     return gettext("%(name)s: %(observed)s, expected %(expected)s") % slots
 
 

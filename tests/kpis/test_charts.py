@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -269,6 +270,14 @@ def test_teams_that_lie_close_have_their_names_apart() -> None:
         names = [one for one in drawing.iter("text") if one.get("class") == "chart-better-text"]
         upper, lower = sorted(float(one.get("y", "0")) for one in names)
         assert lower - upper >= 12
+
+
+def test_a_name_in_other_letters_does_not_turn_the_sentence_around() -> None:
+    """The first letter that has a direction, names apart, is an Arabic one, and so the sentence runs from right to left."""
+    with override("ar"):
+        drawn = drawings(FunnelChart("x", (Member("Desk", 90, 20),), "Expected"))[2]
+    words = next(one.text or "" for one in drawn.iter("text") if one.get("class") == "chart-signal-text")
+    assert words.startswith("\N{FIRST STRONG ISOLATE}Desk\N{POP DIRECTIONAL ISOLATE}:")
 
 
 def test_a_sparkline_that_only_repeats_is_hidden_and_one_that_tells_is_named() -> None:
