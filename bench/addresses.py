@@ -9,7 +9,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,10 @@ def connect() -> None:
     django.setup()
 
 
-def places(visitors: "dict[str, Visitor]", only: str = "") -> list[Place]:
-    """All routes that hold this word, asked for by every role."""
+def places(visitors: "dict[str, Visitor]", wanted: Iterable[str]) -> list[Place]:
+    """What became of these routes, each asked for by every role."""
     words = {piece: found for piece, found in _words().items() if found}
-    return [_asked(Place(route, _filled(route, words)), visitors) for route in routes() if only in route]
+    return [_asked(Place(route, _filled(route, words)), visitors) for route in wanted]
 
 
 def routes(resolver: Any = None, before: str = "") -> Iterator[str]:

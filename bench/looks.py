@@ -1,7 +1,7 @@
 """Every page of the running portal looked at in a real browser: can everybody read it, on every screen, in both themes and directions.
 
     .venv/bin/python manage.py up --demo
-    nice .venv/bin/python bench/looks.py [--only WORD] [--pictures FOLDER] [--quick] [--roles] [--fresh]
+    nice .venv/bin/python bench/looks.py [--only WORD …] [--skip WORD …] [--pictures FOLDER] [--quick] [--roles] [--fresh]
 
 Opens each address of the URL conf with objects of the portal (`addresses.py` names what is no page), its states and its errors.
 At 390 and 1280 px, light, dark and right to left, axe reads it (WCAG 2.0 to 2.2, A and AA, and best practice); there and at
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from addresses import ROOT, Place, Visitor, connect, places, visitors
+from addresses import ROOT, Place, Visitor, connect, places, routes, visitors
 from furnishing import furnish
 
 sys.path.insert(0, str(ROOT))
@@ -181,7 +181,12 @@ def main() -> None:
     people = visitors()
     found = Found()
     began = time.monotonic()
-    all_places = places(people, given.only)
+    wanted = [
+        route
+        for route in routes()
+        if any(word in route for word in given.only) and not any(word in route for word in given.skip)
+    ]
+    all_places = places(people, wanted)
     pages = [place for place in all_places if place.is_page]
     with chromium() as browser:
         eyes = Eyes(browser, settings.BASE_URL, given.pictures)
@@ -204,7 +209,7 @@ def main() -> None:
                 other_roles(eyes, people, place, role, found)
             if not given.fresh:
                 send_empty(eyes, people[role], place, found)
-        if not given.only:
+        if given.only == [""]:
             states(eyes, people, found)
     sys.exit(report(all_places, pages, found, seconds=time.monotonic() - began))
 
@@ -389,7 +394,8 @@ def chromium() -> Iterator[Any]:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="routes that hold this")
+    parser.add_argument("--only", nargs="*", default=[""], metavar="WORD", help="routes that hold one of these")
+    parser.add_argument("--skip", nargs="*", default=[], metavar="WORD", help="and none of these")
     parser.add_argument("--pictures", type=Path, help="where to keep a picture of each look that is whole")
     parser.add_argument("--quick", action="store_true", help="five looks at each page instead of twenty")
     parser.add_argument("--roles", action="store_true", help="the pages of every other role as well")

@@ -143,6 +143,7 @@ def test_the_pages_freeze_show_and_hand_out_a_report(town: Town, signed_in: Call
     assert empty.status_code == 422
     assert report.sha256 in page
     assert "&lt;b&gt;Mine" in page
+    assert f"<span>{report.code}</span><span>As of " in page[page.index('class="on-paper"') :]
     assert len(lines) == report.rows.count()
     assert lines[0]["sha256"] == report.sha256
     assert signed_in(Role.LEAD, town.teams["quality"]).get(done["Location"]).status_code == 404
