@@ -167,6 +167,21 @@ class TestStillFixed:
         ticket.refresh_from_db()
         assert ticket.status == "resolved", "asking changes nothing"
 
+    def test_mails_about_other_changes_since_are_not_mails_of_that_day(self, ticket: Ticket) -> None:
+        for number in range(3):
+            Notification.objects.create(
+                kind="change",
+                once_key=f"other:{number}",
+                recipient=Notification.objects.get(kind="change", ticket=ticket).recipient,
+                subject="Another change",
+                body="Done.",
+                created_at=AT + timedelta(days=14),
+            )
+        telling.ask_again(at=AT + timedelta(days=28))
+        telling.tell_pending()
+
+        assert Notification.objects.filter(kind="still_fixed").count() == 1
+
     def test_nobody_is_asked_about_what_did_not_hold(self, seal: Action, ticket: Ticket, tariq: User) -> None:
         checking.reopen(improvements.find(seal.reference, by=actor(tariq)), by=actor(tariq), at=AT, because="Back.")
         assert telling.ask_again(at=AT + timedelta(days=28)) == 0
@@ -210,6 +225,7 @@ class TestChanges:
     def test_only_what_worked_is_published_with_its_numbers(self, client: Client, seal: Action, tariq: User) -> None:
         for number in range(5):
             voice(seal, tariq, f"Ana{number}")
+        voice(seal, tariq, "Ana0", text="It still leaks")
         with pytest.raises(NotThisStep, match="evidence"):
             changes.publish(seal, by=actor(tariq), at=AT, title="No more leaks")
         judged = self.judged(seal)

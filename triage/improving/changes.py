@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
@@ -66,7 +66,9 @@ def published(*, most: int = MOST) -> Sequence[Change]:
     rows = Action.objects.filter(published_at__isnull=False, verdict=Action.Outcome.WORKED, withdrawn_at=None)
     found = list(rows.select_related("finding").order_by("-published_at", "-id")[:most])
     standing = ActionLink.objects.filter(action__in=found, unlinked_at=None).order_by().values_list("action")
-    voices = dict(standing.annotate(Count("ticket__item", distinct=True)))
+    # A customer who said it three times is one; nobody knows who said what came without a name.
+    nameless = Count("ticket__item", distinct=True, filter=Q(ticket__item__customer=None))
+    voices = dict(standing.annotate(voices=Count("ticket__item__customer", distinct=True) + nameless))
     return [
         Change(
             key=action.pk,

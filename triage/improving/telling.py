@@ -165,7 +165,9 @@ def _tell(parts: list[TellingPart]) -> None:
                 _resolve(ticket, telling, by=by)
         kind = Notification.Kind.STILL_FIXED if part.asks else Notification.Kind.CHANGE
         once = f"again:{_once(telling)}" if part.asks else _once(telling)
-        counts = notifications.write_changes(tickets, kind, once=once, texts=telling.texts, at=telling.approved_at)
+        # Who is asked four weeks later may have had mails about other changes since; only those of that day count.
+        at = telling.asked_again_at if part.asks and telling.asked_again_at else telling.approved_at
+        counts = notifications.write_changes(tickets, kind, once=once, texts=telling.texts, at=at)
         TellingPart.objects.filter(pk=part.pk).update(counts=dict(counts))
 
 
