@@ -158,7 +158,9 @@ def _judged(spans: Sequence[_Span], *, at: datetime, today: date) -> list[Verdic
         subject = _subject_of(expectation)
         everything = _Subject(None, None, expectation.segment, expectation.product)
         sizes = exposed.get(span.action.pk, {}) if hope.measure == "rate" else said[everything]
-        first = min(sizes, default=None) if hope.measure == "rate" else began.get(everything)
+        first = began.get(everything)
+        if hope.measure == "rate" and first is not None:
+            first = max(first, min(sizes, default=first))
         before = _weeks(span, span.before, said[subject], sizes, first)
         after = _weeks(span, span.after, said[subject], sizes, first)
         control = None

@@ -111,11 +111,16 @@ def _raised(question: Question) -> list[Finding]:
 
 
 def _judged(question: Question) -> list[Finding]:
-    """The newest action whose effect is clear, judged since the period began."""
+    """The newest action whose effect is clear, judged since the period began; what worked and came back is no good news any more."""
     verdicts = Verdict.objects.filter(
         action__in=Action.objects.visible_to(question.actor),
         outcome__in=(Action.Outcome.WORKED, Action.Outcome.WORSE),
         judged_at__gte=question.period.starts_at,
+    )
+    verdicts = verdicts.exclude(
+        outcome=Action.Outcome.WORKED,
+        action__reopened_at__isnull=False,
+        action__step__in=(Action.Step.PLAN, Action.Step.DO),
     )
     if question.team is not None:
         verdicts = verdicts.filter(action__team=question.team)

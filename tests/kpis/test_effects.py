@@ -9,11 +9,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from feedback_portal.accounts.models import Team, User
+from feedback_portal.accounts.models import Role, Team, User
 from feedback_portal.celery import app
 from feedback_portal.languages import said
 from intake.models import Account, Exposure, FeedbackItem, Submission
 from kpis import effects
+from kpis.charts import PERCENT, LineChart
+from kpis.findings import findings
+from kpis.questions import ask
 from kpis.statistics.before_after import (
     Week,
     controlled_change,
@@ -22,10 +25,22 @@ from kpis.statistics.before_after import (
     segmented_change,
     share_change,
 )
+from kpis.trends import Trend
 from kpis.verdicts import Hope, compare, outcome_of
 from tests.makers import actor, make_channel, make_customer, make_person, make_team
 from triage.improving import checking, improvements, plans
-from triage.models import Action, ActionEvent, Notification, Tagging, Theme, ThemeAction, ThemeMember, Ticket, Topic
+from triage.models import (
+    Action,
+    ActionEvent,
+    Notification,
+    Tagging,
+    Theme,
+    ThemeAction,
+    ThemeMember,
+    Ticket,
+    Topic,
+    Verdict,
+)
 from triage.themes import life
 
 EFFECT = date(2026, 6, 1)  # a Monday
@@ -272,6 +287,23 @@ def test_a_rate_counts_per_exposure_of_a_segment_and_a_topic(quality: Team, tari
     assert action.finding.unit == "ratio"
 
 
+def test_weeks_of_sales_before_anybody_was_listened_to_are_in_no_rate(quality: Team, tariq: User) -> None:
+    topic = Topic.objects.create(slug="dent", name="Dent")
+    items = sow(quality, weekly(9, -12, 9))
+    Tagging.objects.bulk_create(Tagging(item=item, topic=topic, confidence=1, source="person") for item in items)
+    Exposure.objects.bulk_create(
+        Exposure(kind="orders", day=EFFECT + timedelta(days=7 * week), count=500) for week in range(-40, 9)
+    )
+    action = planned(quality, tariq, topic="dent", measure="rate", exposure="orders")
+
+    verdict, sentence = judged(action, 64)
+
+    assert verdict == "unclear", sentence
+    assert sentence.startswith("18.00 per 1,000 orders (72 in 8 weeks) before"), (
+        "weeks in which nobody listened are no zeros"
+    )
+
+
 def test_many_verdicts_are_held_to_a_common_share_of_false_ones(quality: Team, tariq: User) -> None:
     sow(quality, weekly(60, -12, 9))
     actions = []
@@ -326,3 +358,31 @@ def test_a_theme_that_comes_back_after_its_fix_reopens_the_action_and_tells_its_
     told = Notification.objects.get(kind="staff")
     assert told.recipient == tariq.email
     assert action.reference in told.subject
+
+
+def test_what_worked_and_came_back_is_not_told_as_what_worked(quality: Team, tariq: User, leaks: Theme) -> None:
+    older, newer = (planned(quality, tariq, theme=leaks.reference) for _ in range(2))
+    checking.record(
+        [
+            Verdict(
+                action=action,
+                outcome="worked",
+                alone="worked",
+                method="share",
+                sentence="",
+                unit="difference",
+                judged_at=at(60),
+            )
+            for action in (older, newer)
+        ]
+    )
+    lena = actor(make_person("Lena", role=Role.MANAGER))
+    question = ask({}, actor=lena, at=at(60))
+    nothing = Trend((), None, (), LineChart("", PERCENT, ()))
+
+    def told() -> str:
+        return findings([], nothing, question)[0].opens
+
+    assert told() == f"See {newer.reference}"
+    checking.reopen(improvements.find(newer.reference, by=lena), by=lena, at=at(61), because="Back.")
+    assert told() == f"See {older.reference}"
