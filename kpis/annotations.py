@@ -26,6 +26,7 @@ class Note:
     day: date
     text: str
     href: str = ""
+    brief: str = ""
 
 
 def between(period: Period, *, by: Actor) -> list[Note]:
@@ -40,6 +41,7 @@ def between(period: Period, *, by: Actor) -> list[Note]:
             action.effective_from or local_day(action.shipped_at, period.zone),
             f"{action.reference} {action.title}",
             reverse("triage:action", args=[action.reference]),
+            action.reference,
         )
         for action in shipped.order_by("-shipped_at", "-pk")[:MOST_SHOWN]
         if action.shipped_at

@@ -61,6 +61,13 @@ def forest(*, by: Actor, since: datetime | None = None) -> ForestChart:
     return ForestChart(sentence % {"count": written(len(effects)), "told": told}, effects, _CHANGE)
 
 
+def waiting(*, by: Actor) -> list[Verdict]:
+    """What is checked and has too few weeks for a verdict, that which has shipped last first; each says when the first can come."""
+    actions = Action.objects.visible_to(by).filter(step=Action.Step.CHECK, withdrawn_at=None)
+    found = Verdict.objects.filter(action__in=actions, outcome="").select_related("action")
+    return list(found.order_by("-action__effective_from", "-action_id")[:MOST])
+
+
 def _counted(count: int, side: str) -> str:
     """How many items lie on one side of the effect."""
     if not count:
@@ -97,7 +104,8 @@ def _relative(finding: Verdict, value: float | None) -> float:
         return min(value - 1, 9.99)
     before = [(count, size) for _, count, size, side in finding.data.get("weeks", []) if side == "before"]
     share = sum(count for count, _ in before) / max(sum(size for _, size in before), 1)
-    return min(value / share, 9.99) if share else 0.0
+    # An interval of a difference reaches below zero where its share does not.
+    return min(max(value / share, -1.0), 9.99) if share else 0.0
 
 
 def _weekly(action: Action, finding: Verdict, weeks: Sequence[Sequence[Any]]) -> LineChart:

@@ -73,7 +73,7 @@ def trend(
         centre=limits.centre if limits else None,
         band="limits" if limits else "interval",
         annotations=tuple(
-            Annotation(place, note.text, note.href)
+            Annotation(place, note.text, note.href, note.brief)
             for place, note in annotations.places(notes, [reading.period for reading in readings])
         ),
         starts_at_zero=kpi.unit != "points",

@@ -36,11 +36,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Annotation:
-    """Something that happened at the point `at`; between two points with a fraction."""
+    """Something that happened at the point `at`; between two points with a fraction. `brief` is drawn where `text` is too long to be."""
 
     at: float
     text: str
     href: str = ""
+    brief: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,19 @@ class LineChart:
         )
 
 
+@dataclass(frozen=True)
+class _Annotated:
+    """An annotation with its words as they fit, from `starts` to `ends`, beside its line at `x`."""
+
+    annotation: Annotation
+    words: str
+    x: float
+    at_right: bool
+    starts: float
+    ends: float
+    row: int
+
+
 class _Drawing:
     def __init__(self, chart: LineChart, paper: Paper) -> None:
         self.chart, self.paper = chart, paper
@@ -89,16 +103,17 @@ class _Drawing:
         if chart.starts_at_zero:
             values.append(0.0)
         self.ticks = nice_ticks(min(values), max(values))
-        self.top = 12 + self._annotation_row() * len(chart.annotations)
         self.bottom = paper.height - _BOTTOM
         step = self.ticks[1] - self.ticks[0]
         self.ticks_told = [chart.unit.tick(tick, step=step) for tick in self.ticks]
         self.left = min(max(map(paper.text_width, self.ticks_told)) + 14, paper.width / 4)
         self.right = paper.width - self._label_room()
-        self.y = Scale(self.ticks[0], self.ticks[-1], self.bottom, self.top)
         # A single point stands in the middle rather than on the axis.
         last = len(chart.points) - 1
         self.x = Scale(0, last, self.left, self.right) if last else Scale(-1, 1, self.left, self.right)
+        self.annotated = self._in_rows()
+        self.top = 12 + self._annotation_row() * (1 + max((each.row for each in self.annotated), default=-1))
+        self.y = Scale(self.ticks[0], self.ticks[-1], self.bottom, self.top)
         self._draw_grid()
         self._draw_band()
         self._draw_annotations()
@@ -189,31 +204,45 @@ class _Drawing:
         return set(chosen)
 
     def _annotation_row(self) -> float:
-        """Annotations are few and long: each has a row of its own above the plot, high enough to be hit if it opens."""
+        """High enough to be hit if one opens."""
         opens = any(annotation.href for annotation in self.chart.annotations)
         return self.paper.reach if opens else self.paper.text_size + 3
 
+    def _in_rows(self) -> "list[_Annotated]":
+        """Above the plot, each in the first row that has room for its words, so that many leave height for the line."""
+        placed: list[_Annotated] = []
+        for annotation in self.chart.annotations:
+            x = self.x(annotation.at)
+            at_right = x > (self.left + self.right) / 2
+            words = self.paper.fitted(
+                annotation.brief or annotation.text, (x if at_right else self.paper.width - x) - 6
+            )
+            width = self.paper.text_width(words)
+            starts = x - 6 - width if at_right else x + 6
+            taken = {each.row for each in placed if each.starts < starts + width + 10 and starts < each.ends + 10}
+            row = next(row for row in range(len(placed) + 1) if row not in taken)
+            placed.append(_Annotated(annotation, words, x, at_right, starts, starts + width, row))
+        return placed
+
     def _draw_annotations(self) -> None:
         row = self._annotation_row()
-        for place, annotation in enumerate(self.chart.annotations):
-            x, height = self.x(annotation.at), 12 + place * row
-            at_right = x > (self.left + self.right) / 2
-            words = self.paper.fitted(annotation.text, (x if at_right else self.paper.width - x) - 6)
-            width = self.paper.text_width(words)
+        for each in self.annotated:
+            x, height = each.x, 12 + each.row * row
             self.paper.line(x, height - 8, x, self.bottom, "chart-when")
             self.paper.mark(
                 [
-                    rect(x - 6 - width if at_right else x + 6, height - 4 - row / 2, width, row, "chart-hit"),
+                    rect(each.starts, height - 4 - row / 2, each.ends - each.starts, row, "chart-hit"),
                     text(
-                        x - 6 if at_right else x + 6,
+                        x - 6 if each.at_right else x + 6,
                         height,
-                        words,
+                        each.words,
                         "chart-when-text",
-                        anchor="end" if at_right else "start",
+                        anchor="end" if each.at_right else "start",
                     ),
                 ],
-                label=annotation.text,
-                href=annotation.href,
+                label=each.annotation.text,
+                href=each.annotation.href,
+                tip=(x, height + row) if each.annotation.brief else None,
             )
 
     def _draw_labels(self) -> None:

@@ -24,9 +24,11 @@ MOST_ITEMS = 500
 @login_required
 @require_safe
 def show_effects(request: HttpRequest) -> HttpResponse:
-    chart = effect_page.forest(by=actor_of(request))
+    actor = actor_of(request)
+    chart = effect_page.forest(by=actor)
     card = Card(gettext("Did it work?"), chart.sentence, draw(chart), chart.table())
-    return tables.page(request, "kpis/effects.html", {"card": card, "has_any": bool(chart.effects)}, chart=card)
+    context = {"card": card, "has_any": bool(chart.effects), "waiting": effect_page.waiting(by=actor)}
+    return tables.page(request, "kpis/effects.html", context, chart=card)
 
 
 @login_required

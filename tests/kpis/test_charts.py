@@ -213,11 +213,22 @@ def test_a_signal_is_a_diamond_and_told_in_words() -> None:
 
 
 def test_what_happened_is_told_above_the_line_and_opens() -> None:
-    chart = a_line(annotations=(Annotation(3.5, "A-118 starts", "/actions/A-118/"), Annotation(12, "New carton")))
+    near = Annotation(4, "A carton of which nobody has room to say it all", "/actions/A-119/", "New carton")
+    chart = a_line(annotations=(Annotation(3.5, "A-118 starts", "/actions/A-118/"), near))
     svg = drawings(chart)[0]
     assert "/actions/A-118/" in [link.get("href") for link in svg.iter("a")]
     told = {element.text: float(element.get("y", "")) for element in svg.iter("text")}
     assert told["New carton"] - told["A-118 starts"] >= 24
+    assert "A carton of which nobody has room to say it all" in {link.get("aria-label") for link in svg.iter("a")}
+
+
+def test_what_happened_at_other_times_shares_a_row_and_leaves_the_line_its_height() -> None:
+    apart = a_line(annotations=tuple(Annotation(at, f"A-{at}", f"/actions/A-{at}/") for at in (1, 6, 10)))
+    heights = [
+        element.get("y") for element in drawings(apart)[2].iter("text") if element.text in {"A-1", "A-6", "A-10"}
+    ]
+    assert len(heights) == 3
+    assert len(set(heights)) == 1
 
 
 def test_a_week_that_is_not_over_is_hollow() -> None:
