@@ -159,7 +159,7 @@ class Fates:
         chance, reader = self._chance, self._reader(said)
         resolved = {"resolution": Resolution.ANSWERED, "mood": "good"}
         if chance.random() < 0.6:
-            return [Step(at, "resolve", reader, resolved)]
+            return [Step(at, "read", reader), Step(at + timedelta(minutes=1), "resolve", reader, resolved)]
         person = self._worker(said)
         end = self._hours.after(at, _TO_END[Mood.GOOD] * chance.lognormvariate(0, _SPREAD))
         steps = [Step(at, "settle", reader, {"takes": False}), Step(end, "link", person)]
@@ -177,10 +177,12 @@ class Fates:
         value = chance.choices((5, 4, 3, 2, 1), (46, 30, 14, 6, 4))[0]
         at = end + timedelta(hours=chance.uniform(1, 60))
         steps = [Step(at, "rate", given={"value": value})]
-        if value <= 2:
-            again = self._hours.after(at, chance.uniform(4, 40))
-            steps.append(Step(again, "resolve", person, {"resolution": Resolution.ANSWERED, "mood": "bad"}))
-        return steps
+        return steps + self.again(at, person) if value <= 2 else steps
+
+    def again(self, at: datetime, person: str) -> list[Step]:
+        """Whoever was not helped is helped once more."""
+        end = self._hours.after(at, self._chance.uniform(4, 40))
+        return [Step(end, "resolve", person, {"resolution": Resolution.ANSWERED, "mood": "bad"})]
 
     def _between(self, start: datetime, end: datetime) -> "_Between":
         return _Between(start, end, self._hours, self._chance)

@@ -1,11 +1,12 @@
 """What happens at Halden in half a year: which themes rise and fall, and who says what, where and when.
 
-The seal of batch H4-2231 leaks since four weeks; a better carton halves the damage on arrival since ten; a new steam tip and
-a steadier pairing help; how willing people are to recommend Halden does not move at all.
+The seal of batch H4-2231 leaks since four weeks; a better carton halves the damage on arrival since ten; a new steam tip helps;
+a steadier pairing helped until version 4.3 of the app lost it again; a quieter burr set makes no difference to what is said; a card
+about descaling brings more people to the step at which the guide ends; how willing people are to recommend Halden does not move.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,8 +19,10 @@ from kpis.demo.voices import Voices, Words
 
 WEEKS: Final = 26
 BAD_BATCH: Final = "H4-2231"
-NEW_CARTON, NEW_TIP, NEW_APP = 10, 13, 12
+NEW_CARTON, NEW_TIP, NEW_APP, NEW_BURRS, NEW_CARD = 10, 13, 12, 9, 11
 """How many weeks ago each of these reached customers."""
+PAIRING_LOST = 1.4
+"""Since so many weeks the app has its old fault again, with version 4.3."""
 
 
 class Mood(StrEnum):
@@ -71,7 +74,7 @@ def _seal(weeks: float) -> float:
 
 
 def _damage(weeks: float) -> float:
-    return 10.0 if weeks > NEW_CARTON else 4.6
+    return 10.0 if weeks > NEW_CARTON else 4.2
 
 
 def _thanks_for_carton(weeks: float) -> float:
@@ -87,7 +90,11 @@ def _thanks_for_tip(weeks: float) -> float:
 
 
 def _pairing(weeks: float) -> float:
-    return 7.5 if weeks > NEW_APP else 3.0
+    return 8.5 if weeks > NEW_APP else 2.4 if weeks > PAIRING_LOST else 14.0
+
+
+def _descaling(weeks: float) -> float:
+    return 3.8 if weeks > NEW_CARD else 9.4
 
 
 def _crashes(weeks: float) -> float:
@@ -106,17 +113,17 @@ THEMES: Final[Mapping[str, Theme]] = {
         Theme("overheating", "overheating", "quality", BAD, 0.3, _DESK),
         Theme("grinder", "grinder", "purchasing", BAD, 4.4, _ANYWHERE),
         Theme("steam-bad", "steam-wand", "product-design", BAD, _steam, _ANYWHERE),
-        Theme("steam-praise", "steam-wand", "product-design", GOOD, _thanks_for_tip, _ANYWHERE),
+        Theme("steam-praise", "", "product-design", GOOD, _thanks_for_tip, _ANYWHERE),
         Theme("brew-temperature", "brew-temperature", "quality", BAD, 3.0, _ANYWHERE),
         Theme("no-power", "no-power", "assembly", BAD, 2.8, _DESK),
         Theme("delivery-damage", "delivery-damage", "logistics", BAD, _damage, _DESK),
-        Theme("delivery-good", "delivery-damage", "logistics", GOOD, _thanks_for_carton, _ANYWHERE),
+        Theme("delivery-good", "", "logistics", GOOD, _thanks_for_carton, _ANYWHERE),
         Theme("missing-part", "missing-part", "logistics", BAD, 4.4, _DESK),
         Theme("late-delivery", "late-delivery", "logistics", BAD, 3.6, _DESK),
         Theme("app-pairing", "app-pairing", "app", BAD, _pairing, _APP),
         Theme("app-crash", "app-crash", "app", BAD, _crashes, _APP),
         Theme("descale-reminder", "descale-reminder", "app", IDEA, 2.6, {"app-store": 50, "web-form": 50}),
-        Theme("descaling", "descaling", "repair", BAD, 4.0, _ANYWHERE),
+        Theme("descaling", "descaling", "repair", BAD, _descaling, _ANYWHERE),
         Theme("spare-parts", "spare-parts", "purchasing", BAD, 2.4, _COUNTER),
         Theme("billing", "billing", "repair", BAD, 3.4, {"support-desk": 85, "web-form": 15}),
         Theme("refund", "refund", "repair", BAD, 1.8, _DESK),
@@ -163,10 +170,10 @@ _SWING = 0.16  # more machines are sold, and so more is said, in winter
 
 
 class Teller:
-    """Draws the whole half year, ending at `now`; `scale` makes it shorter on words, not in time."""
+    """Draws the whole half year, ending at `now`; `scale` makes it shorter on words, not in time, but for the themes in `whole`."""
 
-    def __init__(self, chance: Random, *, now: datetime, scale: float = 1.0) -> None:
-        self._chance, self._now, self._scale = chance, now, scale
+    def __init__(self, chance: Random, *, now: datetime, scale: float = 1.0, whole: Collection[str] = ()) -> None:
+        self._chance, self._now, self._scale, self._whole = chance, now, scale, whole
         self._voices = Voices(chance)
         self._people = customers.everybody(chance)
         self._to_ask: list[Customer] = []
@@ -179,12 +186,13 @@ class Teller:
     def _everything(self) -> Iterator[Said]:
         for day in range(7 * WEEKS, -1, -1):
             midnight = (self._now - timedelta(days=day)).replace(hour=0, minute=0, second=0, microsecond=0)
-            usual = _PACE * self._scale * _BY_WEEKDAY[midnight.weekday()] / 7
+            every = _PACE * _BY_WEEKDAY[midnight.weekday()] / 7
+            usual = every * self._scale
             season = 1 + _SWING * math.cos(2 * math.pi * (midnight.timetuple().tm_yday / 365.25))
             for theme in THEMES.values():
                 # What rises and falls for a reason of its own follows no season.
-                expected = usual * theme.rate(day / 7) * (1 if callable(theme.weekly) else season)
-                for moment in self._moments(midnight, expected):
+                expected = theme.rate(day / 7) * (1 if callable(theme.weekly) else season)
+                for moment in self._moments(midnight, expected * (every if theme.words in self._whole else usual)):
                     yield self._volunteered(theme, moment)
             for moment in self._moments(midnight, usual * RECOMMENDATIONS_A_WEEK):
                 yield self._recommendation(moment)
@@ -290,4 +298,4 @@ class Teller:
 
     def _app_version(self, at: datetime) -> str:
         weeks_ago = (self._now - at) / timedelta(weeks=1)
-        return "4.1" if weeks_ago > NEW_APP else "4.2" if weeks_ago > NEW_APP / 2 else "4.3"
+        return "4.1" if weeks_ago > NEW_APP else "4.2" if weeks_ago > PAIRING_LOST else "4.3"
