@@ -11,6 +11,8 @@ _NEW_LINE = re.compile(r"\r\n|\r|\x85")
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LINKED = re.compile(r"/(?=/)|(?<=\w)(?:@|\.(?=[^\W\d_]{2}))")
 # The engine knows what is a mark in every script, and stays linear in towers of them.
 _TOWER = re2.compile(r"(\pM{8})\pM+")
 
@@ -37,6 +39,12 @@ def clean_line(text: str, *, longest: int) -> str:
     if text.isascii() and text.isprintable() and "  " not in text and len(text) <= longest:
         return text.strip()
     return clean_text(_SPACE.sub(" ", clean_text(text)), longest=longest)
+
+
+def as_mail_line(text: str) -> str:
+    """What customers wrote as a line of a mail to staff: nothing in it turns the direction of what stands around it, and mail
+    programs make no link of it."""
+    return _LINKED.sub("\\g<0>\N{WORD JOINER}", _TURNS.sub("", _SPACE.sub(" ", text))).strip()
 
 
 def excerpt(text: str) -> str:

@@ -1,5 +1,6 @@
 """Who said it: found by an id that some system has for them, then by e-mail, else made."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from intake.domains import company_domain
 from intake.models import Account
 from intake.models.customers import id_of
 
+_ADDRESS = re.compile(r"""[^\s<>,;:"()@\\\[\]]{1,64}@[^\s<>,;:"()@\\\[\]]+""")
 # Each is one probe of an index however many rows the table has: OFFSET 0 keeps the planner from reading the whole table in
 # order, which it likes before it has statistics of an expression.
 _BY: Mapping[str, str] = {
@@ -35,6 +37,12 @@ _BY: Mapping[str, str] = {
 _company_domain = lru_cache(maxsize=8192)(company_domain)
 
 
+def is_address(text: str) -> bool:
+    """One address and nothing beside it: what names somebody as well, or two, or hides what it says, would be taken apart by mail
+    programs in ways of their own."""
+    return text.isprintable() and _ADDRESS.fullmatch(text) is not None
+
+
 @dataclass(frozen=True)
 class _Key:
     external_id: str
@@ -46,7 +54,7 @@ class _Key:
         email = clean_line(sender.email, longest=254).lower()
         return cls(
             clean_line(sender.external_id, longest=200),
-            email if "@" in email else "",
+            email if is_address(email) else "",
             clean_line(sender.name, longest=200),
         )
 

@@ -1,6 +1,7 @@
 """What people keep: dashboards by name, and a mail on Mondays with what changed. "Nothing to do" is a valid mail."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email.utils import parseaddr
 from typing import Final
@@ -20,7 +21,7 @@ from feedback_portal import languages
 from feedback_portal.accounts.models import Role
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound, Refused
-from intake.cleaning import clean_line
+from intake.cleaning import as_mail_line, clean_line
 from kpis import recording
 from kpis.dashboard import dashboard
 from kpis.models import SavedDashboard
@@ -99,6 +100,8 @@ def digest(saved: SavedDashboard, *, week: date, at: datetime) -> EmailMultiAlte
     context = {
         "saved": saved,
         "board": board,
+        # What a finding is about may be called by customers' words.
+        "findings": [replace(each, claim=as_mail_line(each.claim)) for each in board.findings] if board else (),
         "question": question,
         "base": base,
         "language": get_language(),

@@ -23,6 +23,7 @@ from feedback_portal.languages import speaking
 from feedback_portal.marking import marked
 from feedback_portal.pending import Drained, GiveUp, drain_outside
 from intake import receiving
+from intake.customers import is_address
 from intake.models import FeedbackItem
 from triage.lifecycle import Resolution
 from triage.models import Event, Notification, Ticket
@@ -32,6 +33,10 @@ from triage.models.events import mark_changed
 SEND_DELAY = timedelta(seconds=10)
 RECEIPTS_AN_HOUR = 1
 RECEIPTS_A_DAY = 3
+# So many people one channel writes to by itself: whoever names the addresses of strangers in it reaches no more of them.
+RECEIPTS_OF_A_CHANNEL_AN_HOUR = 200
+# However many of somebody's items end on one day, they are not written to more often; their pages show the rest.
+OUTCOMES_A_DAY = 10
 # Whatever actions ship on one day, nobody gets more mails about them than this.
 CHANGES_A_DAY = 3
 # An item this old was imported, not sent just now: its customer expects no receipt.
@@ -39,6 +44,10 @@ RECEIPT_WITHIN = timedelta(days=1)
 
 # Written to many at once: marked as such, so that no auto-responder answers, and without a sender on the envelope.
 _TO_MANY = frozenset({Notification.Kind.CHANGE, Notification.Kind.STILL_FIXED})
+# The others that no person writes. Replies are letters, and bear no mark.
+_BY_ITSELF = frozenset({Notification.Kind.RESOLUTION, Notification.Kind.STAFF})
+# What a person is called at most; longer ones are sentences, or meant to fill a page.
+_LONGEST_NAME = 60
 _PLAIN_NAME = re.compile(r"[^\W\d_]+(?:(?:[ '\u2019-]|[.,] )[^\W\d_]+){0,5}\.?\Z")
 
 SENTENCES = {
@@ -62,13 +71,17 @@ def write_receipts(items: Sequence[FeedbackItem], *, at: datetime) -> None:
     if not wanted:
         return
     had_hour, had_day = _recent_receipts({_address(item) for item in wanted}, at)
+    through = _recent_through({item.channel_id for item in wanted}, at)
     rows = []
     for item in wanted:
         address = _address(item)
         if had_hour[address] >= RECEIPTS_AN_HOUR or had_day[address] >= RECEIPTS_A_DAY:
             continue
+        if through[item.channel_id] >= RECEIPTS_OF_A_CHANNEL_AN_HOUR:
+            continue
         had_hour[address] += 1
         had_day[address] += 1
+        through[item.channel_id] += 1
         rows.append(
             Notification(
                 item=item,
@@ -95,14 +108,21 @@ def write_outcomes(ticket: Ticket, parts: Sequence[Ticket]) -> None:
 
 
 def write_to_merged(ticket: Ticket) -> None:
-    """The outcome of a ticket, to those whose voices were merged into it."""
+    """The outcome of a ticket, to those whose voices were merged into it: one mail to each of them, however often they said it."""
     merged = Ticket.objects.filter(duplicate_of=ticket.pk).select_related("item__customer", "item__submission")
-    _write_resolution(list(merged), [ticket], decided=ticket)
+    voices: dict[str, Ticket] = {}
+    for voice in merged.order_by("pk"):
+        if _may_write(voice.item):
+            voices.setdefault(_address(voice.item), voice)
+    if _may_write(ticket.item):
+        voices.pop(_address(ticket.item), None)  # whoever said the original hears of it by that
+    _write_resolution(list(voices.values()), [ticket], decided=ticket)
 
 
 def _write_resolution(voices: Sequence[Ticket], parts: Sequence[Ticket], *, decided: Ticket) -> None:
+    had = _recent({_address(voice.item) for voice in voices}, timezone.now(), Notification.Kind.RESOLUTION)
     _write(
-        voices,
+        [voice for voice in voices if had[_address(voice.item)] < OUTCOMES_A_DAY],
         Notification.Kind.RESOLUTION,
         decided=decided,
         subject=marked("Your feedback %(reference)s has an outcome"),
@@ -134,12 +154,14 @@ def write_changes(
             counts["same_person"] += 1
         else:
             wanted[voice.item.customer_id] = voice
-    had = _recent_changes([_address(voice.item) for voice in wanted.values()], at)
+    addresses = [_address(voice.item) for voice in wanted.values()]
+    had = _recent(addresses, at, Notification.Kind.CHANGE, Notification.Kind.STILL_FIXED)
     rows = []
     for customer, voice in wanted.items():
         if had[_address(voice.item)] >= CHANGES_A_DAY:
             counts["too_many"] += 1
             continue
+        had[_address(voice.item)] += 1
         language = language_of(voice.item)
         words = _words(kind, voice.item, _SUBJECTS[kind], text=texts.get(language) or texts.get("", ""))
         rows.append(
@@ -166,13 +188,18 @@ def write_changes(
 def why_not(item: FeedbackItem) -> str:
     """Why this customer is not written to; empty when they may be."""
     customer = item.customer
-    if customer is None or not customer.email:
+    if customer is None or not is_address(customer.email):
         return "no_address"
     if customer.opted_out_at is not None:
         return "opted_out"
     if not item.may_contact:
         return "no_consent"
     return "" if _may_write(item) else "gone"
+
+
+def plain_name(name: str) -> str:
+    """The name if it can be one, else nothing: they typed it themselves, and an address of a page or an offer is no name."""
+    return name if len(name) <= _LONGEST_NAME and _PLAIN_NAME.match(name) else ""
 
 
 def language_of(item: FeedbackItem) -> str:
@@ -248,7 +275,7 @@ def _send(row: Notification, mail: Any) -> None:
         # Auto-responders leave what says this alone (RFC 3834), which is what ends loops.
         headers["Auto-Submitted"] = "auto-replied"
         headers["Precedence"] = "auto_reply"
-    elif row.kind in _TO_MANY:
+    elif row.kind in _TO_MANY or row.kind in _BY_ITSELF:
         headers["Auto-Submitted"] = "auto-generated"
     message = EmailMessage(row.subject, row.body, to=[row.recipient], headers=headers, connection=mail)
     try:
@@ -309,7 +336,7 @@ def _write(voices: Sequence[Ticket], kind: str, *, decided: Ticket, subject: str
 def _may_write(item: FeedbackItem) -> bool:
     """Every path to a mailbox passes here: they asked for it, they can be reached, and they did not opt out."""
     customer = item.customer
-    if not item.may_contact or customer is None or not customer.email:
+    if not item.may_contact or customer is None or not is_address(customer.email):
         return False
     if customer.opted_out_at is not None or customer.erased_at is not None or item.submission.gone_at is not None:
         return False
@@ -331,13 +358,20 @@ def _recent_receipts(addresses: Iterable[str], now: datetime) -> tuple[Counter[s
     return hour, day
 
 
-def _recent_changes(addresses: Iterable[str], now: datetime) -> Counter[str]:
+def _recent(addresses: Iterable[str], now: datetime, *kinds: Notification.Kind) -> Counter[str]:
+    """How many mails of these kinds each address was written within a day."""
     recent = Notification.objects.filter(
-        recipient__in=set(addresses),
-        kind__in=[Notification.Kind.CHANGE, Notification.Kind.STILL_FIXED],
-        created_at__gt=now - timedelta(days=1),
+        recipient__in=set(addresses), kind__in=kinds, created_at__gt=now - timedelta(days=1)
     )
     return Counter(recent.values_list("recipient", flat=True))
+
+
+def _recent_through(channels: Iterable[int], now: datetime) -> Counter[int]:
+    """How many receipts each channel has had written within an hour."""
+    recent = Notification.objects.filter(
+        kind=Notification.Kind.RECEIPT, created_at__gt=now - timedelta(hours=1), item__channel__in=set(channels)
+    )
+    return Counter(recent.values_list("item__channel", flat=True))
 
 
 _SUBJECTS = {
@@ -349,12 +383,10 @@ _SUBJECTS = {
 def _words(kind: str, item: FeedbackItem, subject: str, **said: Any) -> dict[str, str]:
     """Subject and body, in the customer's language whoever writes: the one of their words, else the one they are known to read."""
     customer = item.customer
-    name = customer.name if customer else ""
     context = {
         "organisation": settings.ORGANISATION,
         "reference": item.reference,
-        # They typed it themselves: what is no plain name (an address of a page, an offer) is left out.
-        "name": name if kind != Notification.Kind.RECEIPT and _PLAIN_NAME.match(name) else "",
+        "name": plain_name(customer.name) if customer and kind != Notification.Kind.RECEIPT else "",
         "tracking_url": receiving.tracking_url(item.submission),
     }
     with speaking(item.declared_language, customer.language if customer else ""):

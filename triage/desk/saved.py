@@ -19,6 +19,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.languages import speaking
 from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound
+from intake.cleaning import as_mail_line
 from triage import inputs
 from triage.finding import in_tab, matching, mentions_status, search
 from triage.finding.counting import counts
@@ -161,7 +162,7 @@ def _digest(row: Subscription, view: SavedView, by: Actor, today: date, *, at: d
             "view": view.name,
             "total": "" if total is None else total if total < 1_000 else "999+",
             "tickets": [
-                {"reference": ticket.reference, "title": ticket.item.headline, "team": ticket.team.name}
+                {"reference": ticket.reference, "title": as_mail_line(ticket.item.headline), "team": ticket.team.name}
                 for ticket in tickets
             ],
             "url": f"{base}{address(view)}",

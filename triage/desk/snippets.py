@@ -1,5 +1,6 @@
 """Words that a team writes again and again, with slots that are filled for the item at hand."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound
-from triage import inputs
+from triage import inputs, notifications
 from triage.models import Snippet, Ticket
 
 MOST: Final = 100
@@ -24,12 +25,14 @@ SLOTS: Final[Mapping[str, str]] = {
     "{organisation}": marked("the organisation's name"),
 }
 
+_SLOT: Final = re.compile("|".join(map(re.escape, SLOTS)))
+
 
 def filled(ticket: Ticket, *, by: Actor) -> list[tuple[str, str]]:
     """Name and words of each snippet of the ticket's team, for this ticket; its item and customer must be loaded."""
     customer = ticket.item.customer
     slots = {
-        "{customer}": customer.name if customer else "",
+        "{customer}": notifications.plain_name(customer.name) if customer else "",
         "{reference}": ticket.item.reference,
         "{me}": by.name,
         "{team}": ticket.team.name,
@@ -76,9 +79,8 @@ def delete(number: int, *, by: Actor) -> None:
 
 
 def _fill(text: str, slots: Mapping[str, str]) -> str:
-    for slot, value in slots.items():
-        text = text.replace(slot, value)
-    return text
+    # In one go: what fills a slot has none.
+    return _SLOT.sub(lambda found: slots[found[0]], text)
 
 
 _FIELDS: Mapping[str, inputs.Reader] = {

@@ -124,7 +124,7 @@ def _tell_owner(action: Action, sentence: str, *, at: datetime) -> None:
     """Its owner, or the leads of its team where nobody owns it."""
     leads = User.objects.filter(memberships__team=action.team_id, role=Role.LEAD)
     text = (
-        f"{action.reference} ({action.title}) is open again. {sentence}\n\nLook at what is said now, and change the plan:\n"
+        f"{action.reference} is open again. {sentence}\n\nLook at what is said now, and change the plan:\n"
         f"{settings.BASE_URL}/actions/{action.reference}/"
     )
     notifications.write_to_staff(

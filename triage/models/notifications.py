@@ -41,4 +41,5 @@ class Notification(PendingWork):
         indexes = [
             due_index("notification_due"),
             models.Index(fields=["recipient", "-created_at"], name="notification_by_recipient"),
+            models.Index(fields=["created_at"], name="notification_receipts", condition=Q(kind="receipt")),
         ]

@@ -22,6 +22,7 @@ from feedback_portal.accounts.models import Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.languages import speaking
 from feedback_portal.refusals import NotFound
+from intake.cleaning import as_mail_line
 from triage.models import Action, Notice, Notification, Preferences, Ticket
 
 Kind = Notice.Kind
@@ -176,7 +177,9 @@ def _mail(person: User, today: date, *, at: datetime) -> int:
         base = settings.BASE_URL.rstrip("/")
         together: dict[str, list[dict[str, str]]] = defaultdict(list)
         for notice in notices:
-            together[str(Kind(notice.kind).label)].append({"sentence": sentence(notice), "title": title(notice)})
+            together[str(Kind(notice.kind).label)].append(
+                {"sentence": as_mail_line(sentence(notice)), "title": as_mail_line(title(notice))}
+            )
         many = ngettext("One thing waits for you", "%(count)s things wait for you", len(notices))
         mail = Notification(
             kind=Notification.Kind.STAFF,
