@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import F, Field, Func, Model, Q, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThan, LessThan
 from django.utils import timezone
@@ -21,9 +20,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from feedback_portal.accounts.models import ApiKey, RememberedAnswer, User, hashed
+from feedback_portal.accounts.models import ApiKey, User, hashed
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, InputError, Refused
+from feedback_portal.repeats import once
 
 if TYPE_CHECKING:
     # The framework reads this module while it loads its views.
@@ -119,41 +119,18 @@ def strict_json(body: bytes) -> Any:
 
 
 def remembering(request: Request, effect: Callable[[], tuple[int, Any]]) -> Response:
-    """Do `effect` and answer with its (status, body); with an Idempotency-Key, at most once per caller and key.
-
-    Effect and remembered answer share one transaction. The same key with another body is 422; a second
-    request while the first is still running waits for it on the unique constraint and then reads its answer.
-    """
+    """Do `effect` and answer with its (status, body); with an Idempotency-Key, at most once per caller and key."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         status, body = effect()
         return Response(body, status=status)
-    if not 1 <= len(key) <= 255 or not key.isprintable():
-        raise BadInput("The Idempotency-Key must have 1 to 255 printable characters.")
     actor = caller(request)
     who = f"key:{actor.key.pk}" if actor.key else "nobody"
     digest = hashlib.sha256(
         f"{request.method} {request.path}\n".encode() + json.dumps(request.data, sort_keys=True).encode()
     ).hexdigest()
-    with transaction.atomic():
-        # The row is written first: a rival with the same key waits here until our transaction ends.
-        row, first = RememberedAnswer.objects.get_or_create(
-            caller=who, key=key, defaults={"request_hash": digest, "status": 0, "body": {}}
-        )
-        if first:
-            status, body = effect()
-            row.status, row.body = status, body
-            row.save(update_fields=["status", "body"])
-            return Response(body, status=status)
-    if row.request_hash != digest:
-        raise KeyReused("This Idempotency-Key was used for another request. Choose a new key.")
-    return Response(row.body, status=200 if row.status == 201 else row.status)
-
-
-class KeyReused(Refused):
-    status = 422
-    code = "key-reused"
-    title = "The idempotency key belongs to another request"
+    status, body, is_first = once(effect, caller=who, key=key, asked=digest)
+    return Response(body, status=200 if status == 201 and not is_first else status)
 
 
 def page(request: Request, rows: QuerySet[Item], *, order: tuple[str, ...], show: Callable[[Item], Any]) -> Response:

@@ -15,13 +15,15 @@ from django.utils.formats import date_format, number_format
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext, pgettext
 
-from feedback_portal.marking import filled
+from feedback_portal.marking import Share, filled, marked
 from feedback_portal.refusals import wants_json
 
 ASKED = "lang"
 """The parameter of an address that asks for a language; the answer is remembered."""
 PROGRAMS = "en"
 """Programs read one language, so that nothing they compare depends on who set them up."""
+PERCENT_SIGN = marked("%")
+"""What follows a number in per cent; some languages keep them apart."""
 MINUS = "\N{MINUS SIGN}"
 LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 _REMEMBERED = 365 * 24 * 3600
@@ -54,12 +56,20 @@ def said(stored: str) -> str:
 
 def _written(value: Decimal | date) -> str:
     """Digits and days as the language that is spoken writes them; a minus stays before its number in every writing direction."""
+    if isinstance(value, Share):
+        return percent(value)
     if not isinstance(value, Decimal):
         return date_format(value, "LONG_DAY_YEAR")
     digits = number_format(abs(value), force_grouping=True)
     if value >= 0:
         return digits
     return f"{LEFT_TO_RIGHT if translation.get_language_bidi() else ''}{MINUS}{digits}"
+
+
+def percent(share: float | Decimal, decimals: int = 0) -> str:
+    """A share from 0 to 1 in per cent, as the language writes it: 20%, or 20 % with a space that does not break."""
+    digits = number_format(Decimal(f"{100 * share:.{decimals}f}"), decimals, force_grouping=True)
+    return f"{digits}{gettext(PERCENT_SIGN)}"
 
 
 def within(words: object) -> str:

@@ -13,6 +13,10 @@ _MOST_DIGITS: Final = 30
 _SLOT: Final = re.compile(r"%\((\w+)\)s|%%")
 
 
+class Share(Decimal):
+    """A number from 0 to 1 that is read in whole per cent."""
+
+
 def marked(words: str) -> str:
     """These words as they are; being called here puts them into the catalogues (see `docs/languages.md`)."""
     return words
@@ -20,7 +24,7 @@ def marked(words: str) -> str:
 
 def worded(words: str, /, **slots: object) -> str:
     """A sentence to be stored: what it says, and what fills its slots, as JSON. `languages.said` says it to each reader in their
-    own language. A slot may be such a sentence itself, or a list of them; a Decimal and a date are written as the reader's language writes them."""
+    own language. A slot may be such a sentence itself, or a list of them; a Decimal, a Share and a date are written as the reader's language writes them."""
     return (
         KEPT
         + json.dumps(words, ensure_ascii=False)
@@ -31,6 +35,8 @@ def worded(words: str, /, **slots: object) -> str:
 
 
 def _kept(value: object) -> object:
+    if isinstance(value, Share):
+        return {"share": str(value)}
     if isinstance(value, Decimal):
         return {"number": str(value)}
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -40,6 +46,8 @@ def _kept(value: object) -> object:
 
 def plainly(value: Decimal | date) -> str:
     """A number or a day of a stored sentence where nobody's language is known."""
+    if isinstance(value, Share):
+        return f"{value:.0%}"
     return f"{value:,}" if isinstance(value, Decimal) else value.isoformat()
 
 
@@ -70,8 +78,8 @@ def _slot(
     write: Callable[[Decimal | date], str],
 ) -> str:
     value = slots.get(name, "")
-    if isinstance(value, dict) and "number" in value:
-        number = Decimal(value["number"])
+    if isinstance(value, dict) and ("number" in value or "share" in value):
+        number = Share(value["share"]) if "share" in value else Decimal(value["number"])
         if abs(number.adjusted()) > _MOST_DIGITS:
             raise ValueError(number)  # written out, it would fill the page
         return write(number)

@@ -103,6 +103,18 @@ def test_a_web_process_loads_neither_the_tasks_nor_what_learns() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_rooms_that_speak_of_each_other_may_be_entered_by_any_of_their_doors() -> None:
+    doors = ("triage.blend", "triage.taggers", "triage.taggers.topics", "triage.evaluation", "triage.alike")
+    asked = [
+        subprocess.Popen([sys.executable, "-c", f"import {door}"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for door in doors
+    ]
+
+    assert {door: process.communicate()[1][-300:] for door, process in zip(doors, asked, strict=True)} == dict.fromkeys(
+        doors, ""
+    )
+
+
 def test_the_portal_refuses_to_start_without_a_secret_key() -> None:
     import os
 

@@ -18,6 +18,7 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.marking import marked
 from feedback_portal.refusals import NotFound, Refused
 from triage import lifecycle
+from triage.deeds import sentence_of
 from triage.lifecycle import Status, Verb
 from triage.live.bulletins import tell_changed
 from triage.models import Event, Ticket
@@ -41,42 +42,6 @@ _STATE = (
     "triaged_at",
     "resolved_at",
 )
-
-
-# What is told without "it": it names its object, or has none.
-_DEEDS = {
-    Event.Type.RECEIVED: marked("%(who)s received it"),
-    Event.Type.CHANGED: marked("%(who)s changed what they said"),
-    Event.Type.RECEIPT: marked("%(who)s sent a receipt"),
-    Event.Type.REPLY: marked("%(who)s replied"),
-    Event.Type.TRIAGED: marked("%(who)s triaged it"),
-    Event.Type.ROUTED: marked("%(who)s routed it"),
-    Event.Type.REEVALUATED: marked("%(who)s looked at it again"),
-    Event.Type.SPLIT: marked("%(who)s gave a part of it to another team"),
-    Event.Type.ASSIGNED: marked("%(who)s assigned it"),
-    Event.Type.TAGGED: marked("%(who)s tagged it"),
-    Event.Type.UNTAGGED: marked("%(who)s removed a tag"),
-    Event.Type.SEVERITY: marked("%(who)s set the severity"),
-    Event.Type.NOTED: marked("%(who)s wrote a note"),
-    Event.Type.MERGED: marked("%(who)s merged it"),
-    Event.Type.UNMERGED: marked("%(who)s unmerged it"),
-    Event.Type.SNOOZED: marked("%(who)s snoozed it"),
-    Event.Type.WOKE: marked("%(who)s woke it"),
-    Event.Type.WAITING: marked("%(who)s waits for the customer"),
-    Event.Type.CUSTOMER_REPLIED: marked("%(who)s replied"),
-    Event.Type.ACTION_LINKED: marked("%(who)s linked an action"),
-    Event.Type.ACTION_UNLINKED: marked("%(who)s unlinked an action"),
-    Event.Type.WORK_STARTED: marked("%(who)s started work"),
-    Event.Type.RESOLVED: marked("%(who)s resolved it"),
-    Event.Type.REOPENED: marked("%(who)s reopened it"),
-    Event.Type.CLOSED: marked("%(who)s closed it"),
-    Event.Type.CUSTOMER_TOLD: marked("%(who)s told the customer"),
-    Event.Type.SCORE: marked("%(who)s rated how we handled it"),
-    Event.Type.DISMISSED: marked("%(who)s turned the proposal down"),
-    Event.Type.AUDITED: marked("%(who)s labelled it in the weekly audit"),
-    Event.Type.ESCALATED: marked("%(who)s told the team's lead that it is late"),
-    Event.Type.UNDONE: marked("%(who)s took it back"),
-}
 
 
 class StaleTicket(Refused):
@@ -288,24 +253,13 @@ def stale(ticket: Ticket) -> StaleTicket:
     current = Ticket.objects.select_related("team", "assignee").filter(pk=ticket.pk).first()
     if current is None:
         raise NotFound(f"{ticket.reference} is gone: whoever split it off took that back while you looked.")
-    last = current.events.order_by("-id").select_related("person", "key").first()
-    who = deed_of(last) if last else gettext("Somebody changed it")
+    last = current.events.order_by("-id").select_related("person", "key", "item__customer").first()
+    who = sentence_of(last) if last else gettext("Somebody changed it")
     told = gettext("%(deed)s while you looked. Look at it as it is now, and decide again if you still want to.")
     return StaleTicket(
         told % {"deed": who},
         extra={"current": summary(current)},
     )
-
-
-def deed_of(event: Event) -> str:
-    """Who did what, as the beginning of a sentence: "Mina routed it"."""
-    who = (
-        event.person
-        or event.key
-        or (gettext("The customer") if event.source == Event.Source.CUSTOMER else event.get_source_display())
-    )
-    told = gettext(_DEEDS[Event.Type(event.type)]) % {"who": who}
-    return told[0].upper() + told[1:]
 
 
 def summary(ticket: Ticket) -> dict[str, Any]:

@@ -71,7 +71,7 @@
   function nameKeys(root = document) {
     if (!document.body.dataset.keys) return;
     const shownAs = Object.fromEntries(Object.entries(chosen).map(([shown, usual]) => [usual, shown]));
-    for (const kbd of all("[data-key] kbd, .keys kbd", root)) {
+    for (const kbd of all(":is([data-key], [data-many]) kbd, .keys kbd", root)) {
       const usual = (kbd.dataset.usual ??= kbd.textContent.trim().toLowerCase());
       if (usual in shownAs) kbd.textContent = shownAs[usual].toUpperCase();
       else if (meaning(usual) !== usual) kbd.hidden = true;
@@ -86,19 +86,34 @@
   function press(key) {
     const element = all(`[data-key="${CSS.escape(key)}"]`).find((one) => one.checkVisibility() || one.type === "radio");
     if (!element) return false;
-    if (wanted && element.closest("#item")) return true; // a verb is not for the item before
+    if ((wanted || choosing()) && element.closest("#item")) return true; // a verb is not for the item before, nor beside what is chosen
     if (element.matches("input[type=search]")) element.select();
     else element.click();
     if (element.type === "radio") byId("compose-text").focus();
     return true;
   }
 
+  /* With rows chosen a verb is for them: its key presses its button above the list, or asks there for what it needs. */
+  const choosing = () => Boolean($(".pick :checked"));
+  function forMany(key) {
+    const button = choosing() && $(`#bulk [data-many="${CSS.escape(key)}"]`);
+    if (!button) return false;
+    button.closest("details")?.setAttribute("open", "");
+    const field = $("select, input", button.parentElement);
+    field ? field.focus() : button.click();
+    return true;
+  }
+
   function acceptable() {
-    const focus = document.activeElement;
-    const row = focus.closest(".row");
-    const elsewhere = focus.closest("a, button, summary, input, select, textarea") && !(row && focus === linkIn(row));
+    const row = document.activeElement.closest(".row");
     // What is proposed may belong to the row before while the next one is still on its way.
-    return !elsewhere && shown() === (row || currentRow())?.dataset.reference ? byId("accept") : null;
+    return !isElsewhere() && shown() === (row || currentRow())?.dataset.reference ? byId("accept") : null;
+  }
+
+  // Enter is for what has the focus, unless that is a row.
+  function isElsewhere() {
+    const focus = document.activeElement, row = focus.closest(".row");
+    return Boolean(focus.closest("a, button, summary, input:not(.pick input), select, textarea") && !(row && focus === linkIn(row)));
   }
 
   function letterInChoices(event) {
@@ -114,6 +129,7 @@
     if (key === "Enter" && (event.ctrlKey || event.metaKey) && target.form) return target.form.requestSubmit();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (key === "Escape") return escape(target);
+    if (key === "Enter" && target.matches(".bulk-line :is(select, input:not([type=checkbox]))")) return event.preventDefault(), $("[data-many]", target.parentElement).click();
     if (target.matches(".choices [type=radio]") && /^\p{L}$/u.test(key)) return letterInChoices(event);
     if (target.matches("input:not(.pick input), textarea, select") || byId("sheet")?.open || areOff()) {
       if (!(target.closest(".row") && key.startsWith("Arrow"))) return;
@@ -135,6 +151,7 @@
     if (key === "g") return (goUntil = event.timeStamp + 1500), true;
     if (key === "?") return byId("help").togglePopover(), true;
     if (key === " " && event.target.matches(".row h3 a")) return choose(event.target.closest(".row")), true;
+    if (!(key === "enter" && isElsewhere()) && forMany(key)) return true;
     if (key === "enter") {
       const accept = acceptable();
       if (accept) accept.requestSubmit();
@@ -159,7 +176,7 @@
 
   function escape(target) {
     const bulk = byId("bulk");
-    if (bulk && $(".pick :checked")) bulk.reset();
+    if (bulk && choosing()) bulk.reset(), refocus(linkIn(currentRow()));
     if (target.id === "search" || target.id === "compose-text") (linkIn(currentRow()) || byId("main")).focus();
   }
 
@@ -170,20 +187,29 @@
   // What a timer or scrolling asked for changes neither the notice, nor the item, nor where the list stands.
   const inBackground = (target) => ["more", "rule-told", "back-test", "bulk-run"].includes(target.id);
 
-  document.addEventListener("htmx:configRequest", (event) => {
-    if (!event.detail.elt.matches("[data-decides]")) return;
-    const row = rowOf(shown());
-    const next = wanted ? rowOf(wanted) : neighbour(row, 1) || neighbour(row, -1);
-    if (next) event.detail.parameters.next = next.dataset.reference;
+  // A press has a key of its own until it is answered, so sending it again, by whatever way, is not doing it again.
+  const presses = new Map();
+
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.verb === "get") return;
+    if (detail.elt.matches("[data-decides]")) {
+      const row = rowOf(shown());
+      const next = wanted ? rowOf(wanted) : neighbour(row, 1) || neighbour(row, -1);
+      detail.parameters.next = next?.dataset.reference || "";
+    }
+    detail.press = JSON.stringify([detail.path, ...[...detail.formData].filter(([name]) => !["next", "csrfmiddlewaretoken"].includes(name))]);
+    if (!presses.has(detail.press)) presses.set(detail.press, [...crypto.getRandomValues(new Uint32Array(4))].join("-"));
+    detail.headers["Idempotency-Key"] = presses.get(detail.press);
   });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const { elt, requestConfig, target } = event.detail;
+    const { elt, requestConfig, target, xhr } = event.detail;
     if (inBackground(target)) return;
     const posts = requestConfig.verb !== "get";
     if (elt.matches(".row h3 a")) mark((wanted = elt.closest(".row").dataset.reference));
     // The form whose answer is awaited must stay: htmx finds no region from an element that has left the page.
     if (deciding && target.id !== "queue") return event.preventDefault();
+    waitFor(xhr, elt);
     const sheet = byId("sheet");
     $(".notice[role=alert]:not([data-conflict])", sheet.open ? sheet : document)?.remove();
     if (!posts) return;
@@ -213,6 +239,8 @@
     const sheet = byId("sheet");
     const posted = requestConfig.verb !== "get";
     const decided = posted && xhr.status >= 200 && xhr.status < 300;
+    if (slow.xhr === xhr) waitFor(null);
+    if (xhr.status && xhr.status < 500) presses.delete(requestConfig.press);
     if (posted) deciding = false;
     else if (deciding) return;
     if (posted && !decided) for (const row of all(".row[aria-busy]")) row.removeAttribute("aria-busy");
@@ -220,6 +248,7 @@
       if (sheet.open) sheet.close();
       const words = $("[data-draft]", elt);
       if (words) sessionStorage.removeItem("draft " + words.dataset.draft);
+      elt.closest("#disputed [data-conflict]")?.remove();
     } else if (requestConfig.target.id === "sheet-content" && xhr.status < 500 && byId("sheet-content").childElementCount) {
       if (!sheet.open) sheet.showModal();
       $(".errors", sheet)?.focus();
@@ -232,7 +261,7 @@
       history.replaceState(history.state, "", address);
     }
     if (decided) currentRow()?.scrollIntoView({ block: "nearest" });
-    if (decided && document.activeElement.closest(".row")) linkIn(currentRow())?.focus();
+    if (decided && (document.activeElement.closest(".row") || document.activeElement.matches("[data-region]"))) linkIn(currentRow())?.focus();
     refocus(byId(before.id), linkIn(rowOf(before.row)), linkIn(currentRow()), byId(before.region));
   });
 
@@ -261,23 +290,44 @@
     }
   });
 
+  /* What takes long says so, and can be given up. */
+  let slow = {};
+  function waitFor(xhr, elt) {
+    clearTimeout(slow.timer);
+    slow = { xhr, elt, timer: xhr && setTimeout(() => (byId("slow").hidden = false), 3000) };
+    byId("slow").hidden = true;
+  }
+  $("#slow button")?.addEventListener("click", () => {
+    const { xhr, elt } = slow, posts = elt.matches("form");
+    xhr.abort();
+    byId("slow").hidden = true;
+    if (posts) complain(elt, "stopped");
+    refocus(linkIn(currentRow()));
+  });
+
   /* A request that failed says so where it was made, in the words of the answer. */
   function failed(event) {
-    const { elt, xhr } = event.detail;
+    const { elt, xhr, requestConfig } = event.detail;
     wanted = null;
     mark(shown());
-    const notice = byId("failed").content.firstElementChild.cloneNode(true);
+    if (event.type !== "htmx:responseError" && requestConfig?.verb !== "get" && window.portal.keep(requestConfig)) return leaveWaiting(elt, requestConfig);
     const answer = new DOMParser().parseFromString(xhr?.response || "", "text/html");
     const conflict = $("[data-conflict]", answer);
     if (conflict) return dispute(conflict);
+    complain(elt, "", answer, xhr?.status);
+  }
+
+  function complain(elt, why, answer = document.createElement("div"), status = 0) {
+    const notice = byId("failed").content.firstElementChild.cloneNode(true);
     const text = $("[data-refusal]", answer)?.textContent;
     if (text) {
       $("[data-title]", notice).textContent = $("h1", answer).textContent + ".";
       $("[data-text]", notice).textContent = text;
     }
+    if (why) for (const part of all("[data-stopped]", notice)) part.textContent = part.dataset[why];
     const retry = $("[data-retry]", notice);
     const reload = $("[data-reload]", notice);
-    reload.hidden = xhr?.status !== 409;
+    reload.hidden = status !== 409;
     retry.hidden = Boolean(text);
     const leave = () => (notice.remove(), refocus(linkIn(currentRow())));
     retry.addEventListener("click", () => (leave(), elt.requestSubmit ? elt.requestSubmit() : elt.click()));
@@ -287,9 +337,9 @@
     notice.focus();
   }
   /* Somebody was quicker: theirs stays with Enter, mine is done all the same with Shift Enter. */
-  function dispute(conflict) {
-    $("[data-conflict]")?.remove();
-    (byId("sheet")?.open ? $(".sheet-body") : $(".talk") || byId("main")).prepend(conflict);
+  function dispute(conflict, place) {
+    if (!place) $(".talk [data-conflict], .sheet-body [data-conflict]")?.remove();
+    (place || (byId("sheet")?.open ? $(".sheet-body") : $(".talk") || byId("main"))).prepend(conflict);
     htmx.process(conflict);
     $("[data-keep]", conflict).addEventListener("click", (event) => {
       const row = linkIn(rowOf(shown()));
@@ -306,6 +356,48 @@
     conflict.focus();
   }
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
+
+  /* A decision that waits for a connection is done for whoever made it: its words are kept, and the next row is the next one. */
+  function leaveWaiting(elt, { formData }) {
+    byId("sheet").close();
+    const words = byId("compose-text");
+    if (words && formData.get("text") === words.value) {
+      words.value = "";
+      sessionStorage.removeItem("draft " + words.dataset.draft);
+    }
+    if (elt.id === "bulk") elt.reset();
+    if (!elt.matches("[data-decides]")) return refocus(linkIn(currentRow()));
+    const row = rowOf(shown());
+    byId("item").inert = true;
+    (linkIn(row && (neighbour(row, 1) || neighbour(row, -1))) || byId("main")).focus();
+  }
+
+  /* For what is sent later: see decisions.js. */
+  window.portal = {
+    keep: () => false,
+    /** Shows what a decision that had waited was answered with when it was not done. */
+    object(html) {
+      const answer = new DOMParser().parseFromString(html, "text/html"), conflict = $("[data-conflict]", answer);
+      if (conflict) return dispute(conflict, byId("disputed"));
+      const notice = byId("failed").content.firstElementChild.cloneNode(true);
+      $("[data-title]", notice).textContent = ($("h1", answer)?.textContent || "") + ".";
+      $("[data-text]", notice).textContent = $("[data-refusal], .error", answer)?.textContent || "";
+      for (const button of all("button", notice)) button.remove();
+      byId("disputed").prepend(notice);
+    },
+    /** The list and the open item as they are now, and the notice of what was done last; an item that was decided makes room for the row below. */
+    readAnew(html) {
+      const toast = $("#toast", new DOMParser().parseFromString(html, "text/html"));
+      if (toast) byId("toast").replaceChildren(...toast.childNodes), htmx.process(byId("toast"));
+      const row = currentRow(), next = row && byId("item").inert ? neighbour(row, 1) || neighbour(row, -1) : row;
+      const address = location.pathname + location.search, opened = next?.dataset.reference;
+      htmx.ajax("GET", address, { source: byId("main"), target: byId("queue"), swap: "none" }).then(() => {
+        const link = linkIn(rowOf(opened) || $(".row"));
+        if (!document.activeElement.matches("textarea, input")) link?.focus({ preventScroll: true });
+        link?.click();
+      });
+    },
+  };
 
   /* Words that are put into the reply: data-insert holds them. */
   document.addEventListener("click", (event) => {

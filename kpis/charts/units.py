@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.utils.formats import number_format
 from django.utils.translation import get_language_bidi, gettext
 
+from feedback_portal.languages import PERCENT_SIGN
 from feedback_portal.marking import marked
 
 MINUS = "\N{MINUS SIGN}"
@@ -68,8 +69,8 @@ def out_of(hits: int, n: int) -> str:
 
 
 COUNT = Unit()
-PERCENT = Unit(suffix="%", factor=100, decimals=1)
-WHOLE_PERCENT = Unit(suffix="%", factor=100)
+PERCENT = Unit(suffix=PERCENT_SIGN, factor=100, decimals=1)
+WHOLE_PERCENT = Unit(suffix=PERCENT_SIGN, factor=100)
 POINTS = Unit(decimals=1)
 HOURS = Unit(suffix=marked(" h"), decimals=1)
 DAYS = Unit(suffix=marked(" d"), decimals=1)

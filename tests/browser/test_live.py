@@ -59,48 +59,6 @@ def open_live(page: "Page", ticket: Ticket) -> None:
     page.locator("main[data-live=stream]").wait_for()
 
 
-def test_two_people_at_one_ticket_see_each_other_and_lose_nothing(
-    desk: "Callable[[User], Page]", process: EventsProcess, settings: Any, tickets: list[Ticket], quality: Team
-) -> None:
-    settings.EVENTS_PORT = process.port
-    ticket = tickets[0]
-    his, hers = desk(make_person("Tariq", quality)), desk(make_person("Mina", quality))
-    open_live(his, ticket)
-    expect(his.locator("#here")).to_be_empty()
-
-    open_live(hers, ticket)
-    expect(his.locator("#here .is-viewing")).to_contain_text("Mina looks at it")
-    expect(his.locator(f"#here-{ticket.reference} .is-viewing")).to_have_count(1)
-    expect(hers.locator("#here .is-viewing")).to_contain_text("Tariq")
-
-    hers.locator("#compose-text").fill("We are looking into")
-    expect(his.locator("#here .is-replying .words")).to_have_text("Mina is replying")
-    expect(his.locator(f"#here-{ticket.reference} .words")).to_have_text("Mina is replying")
-    expect(his.locator("#announcer")).to_contain_text("Mina is replying")
-
-    his.locator("#compose-text").fill("Please send us the number on the plate.")
-    hers.locator("#compose-text").press("Control+Enter")
-    his.locator("#changed", has_text="Mina wrote to the customer").wait_for()
-    expect(his.locator("#compose-text")).to_have_value("Please send us the number on the plate.")
-
-    # He has not looked and sends his own: he is told first, and does it all the same.
-    his.locator("#compose-text").press("Control+Enter")
-    conflict = his.locator("[data-conflict]")
-    expect(conflict).to_contain_text("Mina wrote to the customer")
-    expect(conflict).to_be_focused()
-    his.keyboard.press("Shift+Enter")
-    expect(conflict).to_have_count(0)
-    expect(his.locator("#compose-text")).to_have_value("")
-    said = Event.objects.filter(ticket=ticket, type="reply").order_by("pk").values_list("person__name", "data__text")
-    assert list(said) == [
-        ("Mina", "We are looking into"),
-        ("Tariq", "Please send us the number on the plate."),
-    ]
-
-    hers.close()
-    expect(his.locator("#here")).to_be_empty()
-
-
 def test_theirs_stays_with_enter_and_what_was_written_stays_too(
     desk: "Callable[[User], Page]", process: EventsProcess, settings: Any, tickets: list[Ticket], quality: Team
 ) -> None:

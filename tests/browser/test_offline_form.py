@@ -1,17 +1,15 @@
 """A form on a telephone in a tunnel, with its real view behind it: nothing is lost, and nothing arrives twice."""
 
-import base64
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
 
 from intake import surveys
-from intake.models import Attachment, Form, Submission
+from intake.models import Form, Submission
 from tests.browser.waiting import wait_until
 from tests.browser.wire import Wire, wired
 
@@ -60,41 +58,6 @@ def write(page: "Page", words: str) -> None:
 
 def said() -> list[str]:
     return sorted(json.loads(bytes(row.payload))["answers"]["text"] for row in Submission.objects.all())
-
-
-def test_a_page_that_was_opened_once_opens_again_and_what_is_sent_arrives_once(
-    phone: "Page", wire: Wire, tmp_path: Path
-) -> None:
-    open_once(phone, wire)
-    wire.cut()
-    phone.goto(f"{wire.url}/f/feedback/")
-    photo = tmp_path / "tank.png"
-    drawn = phone.evaluate("""() => {
-        const canvas = Object.assign(document.createElement("canvas"), { width: 2400, height: 1200 });
-        canvas.getContext("2d").fillRect(0, 0, 2400, 1200);
-        return canvas.toDataURL("image/png").split(",")[1];
-    }""")
-    photo.write_bytes(base64.b64decode(drawn))
-    phone.locator("#q-photo").set_input_files(photo)
-    phone.wait_for_function("() => document.querySelector('#q-photo').files[0]?.name === 'tank.jpg'")
-    phone.get_by_label("E-mail address").fill("ana@example.com")
-    write(phone, "It leaks in the tunnel")
-    phone.get_by_role("button", name="Send").click()
-    phone.get_by_role("heading", name=SAVED).wait_for()
-    assert not Submission.objects.exists()
-
-    wire.mend()
-    phone.goto(f"{wire.url}/f/feedback/")
-    phone.get_by_text("What you saved here while you were offline was sent.").wait_for()
-
-    assert said() == ["It leaks in the tunnel"]
-    assert Attachment.objects.get().name == "tank.jpg"
-    assert Submission.objects.get().quarantine_reason == ""
-    assert phone.evaluate("outbox.waiting()") == []
-    # Not even the draft is left for the next person.
-    expect(phone.get_by_label("What happened?")).to_have_value("")
-    phone.get_by_role("link", name="Open your private link").click()
-    phone.get_by_role("heading", name=THANKS).wait_for()
 
 
 def test_an_answer_that_was_lost_on_its_way_back_is_no_second_sending(phone: "Page", wire: Wire) -> None:

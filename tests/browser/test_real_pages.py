@@ -146,16 +146,6 @@ def test_pages_are_accessible_and_fit(
         assert page.title() != "1"
 
 
-def test_the_private_page_is_accessible_and_fits(
-    new_context: "Callable[..., BrowserContext]", assert_accessible_everywhere: "Callable[[Page], None]", ticket: Ticket
-) -> None:
-    page = new_context().new_page()
-    page.goto(f"/t/{receiving.tracking_token(ticket.item.submission)}/")
-
-    assert_accessible_everywhere(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text("We have a question for you.")
-
-
 def test_a_customer_answers_and_rates_without_the_script(
     new_context: "Callable[..., BrowserContext]", ines: User, ticket: Ticket
 ) -> None:

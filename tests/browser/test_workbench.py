@@ -200,23 +200,6 @@ def test_what_a_refusal_says_is_read_where_it_happened(page: "Page") -> None:
     expect(page.locator("#open-F-20493")).to_be_focused()
 
 
-def test_a_lost_network_keeps_the_words_and_sends_them_once(page: "Page") -> None:
-    page.goto("/triage/?item=F-20493")
-    page.locator("#compose-text").fill("Is the new seal in stock?")
-    page.context.set_offline(True)
-    page.keyboard.press("Control+Enter")
-    retry = page.get_by_role("button", name="Try again")
-    retry.wait_for()
-    expect(page.locator("#compose-text")).to_have_value("Is the new seal in stock?")
-
-    page.context.set_offline(False)
-    retry.click()
-    page.get_by_text("reply: F-20493").wait_for()
-
-    assert [post["text"] for post in stand_in.received] == [["Is the new seal in stock?"]]
-    expect(page.locator("#compose-text")).to_have_value("")
-
-
 def test_a_form_with_errors_stays_open_and_says_what_is_missing(page: "Page") -> None:
     page.goto("/triage/?item=F-20493")
     page.keyboard.press("e")

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from feedback_portal.accounts.models import Absence, Role, Team, User
+from feedback_portal.languages import said
 from feedback_portal.refusals import BadInput, NotFound
 from tests.makers import AT, actor, make_person, make_team, make_ticket
 from triage.decisions import decide
@@ -89,7 +90,7 @@ def test_a_ticket_for_somebody_who_is_away_goes_to_their_stand_in_and_the_event_
     assert ticket.assignee == tariq
     event = ticket.events.get(type="assigned")
     assert event.data["instead_of"] == mina.email
-    assert event.data["reason"] == "Mina is away until Monday 9 March, so Tariq stands in."
+    assert said(event.data["reason"]) == "Mina is away until 9 March 2026, so Tariq stands in."
 
 
 def test_the_assign_sheet_shows_who_carries_how_much_who_is_away_and_proposes_somebody(

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from feedback_portal import outgoing
 from feedback_portal.accounts.permissions import Actor
-from feedback_portal.languages import said
+from feedback_portal.languages import percent, said
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
 from intake.cleaning import clean_line
 from triage.learning import corrections
@@ -194,7 +194,7 @@ def _standing(kind: Kind, provider: Provider | None, *, at: datetime) -> Standin
     state, sentence = (
         "on",
         gettext("%(model)s is asked where the portal is less than %(below)s sure.")
-        % {"model": provider.model, "below": f"{provider.below:.0%}"},
+        % {"model": provider.model, "below": percent(provider.below)},
     )
     if not provider.is_enabled:
         state, sentence = "off", gettext("%(model)s is set up and switched off.") % {"model": provider.model}

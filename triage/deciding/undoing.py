@@ -17,7 +17,8 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number
 from feedback_portal.marking import marked
 from triage import duplicates, merging, notifications, siblings
-from triage.journal import Deed, NotNow, Step, deed_of, restore, stale, write
+from triage.deeds import sentence_of
+from triage.journal import Deed, NotNow, Step, restore, stale, write
 from triage.models import ActionLink, Event, NotTheSame, Ticket
 from triage.telling import notices
 
@@ -76,7 +77,7 @@ def redo(ticket: Ticket, *, by: Actor, at: datetime) -> None:
     if not _is_answerable(undone[0], by=by):
         raise NotNow(
             gettext("%(deed)s. Only who took it back can do it again; decide anew instead.")
-            % {"deed": deed_of(undone[0])}
+            % {"deed": sentence_of(undone[0])}
         )
     if undone[0].occurred_at < at - WITHIN:
         raise NotNow(gettext("This was taken back more than a day ago. Decide anew instead."))
@@ -143,7 +144,7 @@ def in_the_way(found: Sequence[Act]) -> dict[tuple[int, int], Event]:
     tickets = {act.ticket.pk for act in found}
     standing: dict[int, list[Event]] = defaultdict(list)
     rows = Event.objects.filter(ticket__in=tickets, **_STANDING).exclude(type=Event.Type.UNDONE)
-    for event in rows.select_related("person", "key").order_by("version", "id"):
+    for event in rows.select_related("person", "key", "item__customer").order_by("version", "id"):
         standing[event.ticket_id or 0].append(event)
     ways = {}
     for act in found:
@@ -175,11 +176,13 @@ def _to_take_back(ticket: Ticket, wanted: int | None, *, by: Actor, at: datetime
         raise NotNow(gettext("There is nothing to take back here."))
     later = [event for event in standing if (event.version or 0) > (version or 0)]
     if later:
-        raise NotNow(gettext("%(deed)s since. Take that back first, or decide anew.") % {"deed": deed_of(later[-1])})
+        raise NotNow(
+            gettext("%(deed)s since. Take that back first, or decide anew.") % {"deed": sentence_of(later[-1])}
+        )
     if not _is_answerable(events[0], by=by):
         raise NotNow(
             gettext("%(deed)s since. Only one's own decisions can be taken back; decide anew instead.")
-            % {"deed": deed_of(events[0])}
+            % {"deed": sentence_of(events[0])}
         )
     if events[0].occurred_at < at - WITHIN:
         raise NotNow(gettext("This was decided more than a day ago. Decide anew instead of taking back."))

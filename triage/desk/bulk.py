@@ -18,8 +18,8 @@ from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_code, ticket_number
-from feedback_portal.languages import in_a_line
-from feedback_portal.marking import marked
+from feedback_portal.languages import in_a_line, said
+from feedback_portal.marking import marked, worded
 from feedback_portal.pending import Drained, drain
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from triage import decisions, lifecycle
@@ -48,9 +48,9 @@ _DONE: Final[Mapping[str, str]] = {
     "resolve": marked("%(count)s closed"),
     "merge": marked("%(count)s merged"),
 }
-_LATER = "Somebody decided about it meanwhile."
-_GONE = "It is not with your teams any more."
-_AWAY = "Whoever asked for this may not sign in any more."
+_LATER = worded("Somebody decided about it meanwhile.")
+_GONE = worded("It is not with your teams any more.")
+_AWAY = worded("Whoever asked for this may not sign in any more.")
 _PAUSED = "100 years"
 
 
@@ -211,7 +211,7 @@ def _grouped(count: int) -> str:
 def skipped(act: BulkAct) -> list[tuple[str, str]]:
     """Tickets it left alone, by reference, each with the reason."""
     rows = BulkPart.objects.filter(act=act).exclude(skipped={}).order_by("pk").values_list("skipped", flat=True)
-    told = [(ticket_code(int(number)), why) for part in rows[:MOST_LISTED] for number, why in part.items()]
+    told = [(ticket_code(int(number)), said(why)) for part in rows[:MOST_LISTED] for number, why in part.items()]
     return told[:MOST_LISTED]
 
 

@@ -7,9 +7,11 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import Count, Q
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import percent
 from feedback_portal.refusals import BadInput, InputError
 from intake.cleaning import clean_line
 from triage.improving.improvements import NotThisStep, change_row, tell
@@ -99,7 +101,9 @@ def numbers(action: Action) -> str:
         levels[side] = (sum(week[1] for week in weeks) / size, len(weeks))
     told = {"weeks": levels["after"][1], "per": finding.data.get("per", "")}
     is_rate = finding.data.get("measure") == "rate"
-    told |= {side: f"{1000 * level:.1f}" if is_rate else f"{level:.1%}" for side, (level, _) in levels.items()}
+    told |= {
+        side: number_format(1000 * level, 1) if is_rate else percent(level, 1) for side, (level, _) in levels.items()
+    }
     if is_rate:
         return gettext("%(before)s per 1,000 %(per)s before, %(after)s in the %(weeks)s weeks after.") % told
     return gettext("Said in %(before)s of all feedback before, and in %(after)s in the %(weeks)s weeks after.") % told

@@ -17,7 +17,7 @@ class BulkAct(models.Model):
     arguments = models.JSONField(default=dict)
     # What was searched for, in words: empty where rows were chosen one by one.
     query = models.CharField(max_length=256, blank=True, default="")
-    # "Route to Quality", for people.
+    # "Route to Quality", as whoever asked for it read it; pages say it anew to each reader.
     label = models.CharField(max_length=160)
     asked_at = models.DateTimeField(db_default=Now())
     paused_at = models.DateTimeField(null=True, blank=True)

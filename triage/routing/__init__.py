@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any, Self
 
 from django.utils.timezone import get_default_timezone, localtime
-from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
+from feedback_portal.marking import Share, marked, worded
 from intake.models import FeedbackItem
 from triage import rules
 from triage.blend.base import Prediction
@@ -201,7 +201,7 @@ class Router:
         if foreseen is not None and foreseen.verdict == "auto" and foreseen.teams:
             slug, probability = foreseen.teams[0]
             if (team := self.teams.get(slug)) is not None:
-                return Placed(team, "model", kept("model", team=team.name, sure=f"{probability:.0%}"))
+                return Placed(team, "model", kept("model", team=team.name, sure=Share(str(probability))))
         for slug, confidence in sorted(clues.topics, key=lambda pair: -pair[1]):
             if confidence >= SURE_ENOUGH and slug in self._topics:
                 name, team = self._topics[slug]
@@ -219,8 +219,8 @@ class Router:
         if person is None:
             return self._crew.when_nobody_is_here(team.pk)
         if not self._crew.may_have(person, team.pk):
-            waits = gettext("%(name)s does not work for %(team)s, so it waits for the team.")
-            return Given(None, waits % {"name": person.name, "team": team.name})
+            waits = marked("%(name)s does not work for %(team)s, so it waits for the team.")
+            return Given(None, worded(waits, name=person.name, team=team.name))
         return self._crew.instead_of(person, team.pk)
 
     def _also(self, held: Sequence[tuple[Rule, rules.Rule]], first: Team) -> tuple[tuple[Team, str], ...]:

@@ -18,7 +18,7 @@ _REASONS = {
 }
 
 
-def kept(by: str, **slots: str) -> dict[str, str]:
+def kept(by: str, **slots: object) -> dict[str, str]:
     """What an explanation keeps of a reason: the sentence as it is said now, and the same to be said again."""
     sentence = worded(_REASONS[by], **slots)
     return {"reason": said(sentence), "worded": sentence}

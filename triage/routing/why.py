@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.languages import percent, said
 from intake.models import FeedbackItem
 from triage.models import Analysis, Event, Rule, Tagging, Ticket
 from triage.models.themes import themes_of
@@ -83,7 +84,7 @@ def why(
         routed_at=_routed_at(ticket),
         rule=told.get("rule"),
         topic=told.get("topic"),
-        given=str(told.get("given", "")),
+        given=said(str(told.get("given", ""))),
         words=words,
         marks=marks,
         neighbours=neighbours,
@@ -139,7 +140,7 @@ def _changes(
         without = router.place(held, facts, replace(clues, topics=less))
         name = (router.team_of(placed.topic) or (placed.topic,))[0]
         less_sure = gettext("Had “%(topic)s” been less than %(enough)s sure (it is %(sure)s), %(team)s would have it.")
-        yield _but_for(less_sure, without, topic=name, enough=f"{SURE_ENOUGH:.0%}", sure=f"{sure:.0%}")
+        yield _but_for(less_sure, without, topic=name, enough=percent(SURE_ENOUGH), sure=percent(sure))
     yield from _near_misses(router, facts, placed)
     if placed.by == "catch_all":
         yield from _nearly_sure(router, clues)
@@ -159,11 +160,11 @@ def _near_misses(router: Router, facts: Facts, placed: Placed) -> Iterator[str]:
         missing = would_hold(meaning.when, facts)
         if len(missing) == 1:
             found += 1
-            said = str(missing[0].outcome(facts)).rstrip(".")
+            condition = str(missing[0].outcome(facts)).rstrip(".")
             missed = gettext(
                 "The rule “%(rule)s” missed by one condition (%(condition)s). Otherwise %(team)s would have it."
             )
-            yield missed % {"rule": stored.name, "condition": said, "team": team.name}
+            yield missed % {"rule": stored.name, "condition": condition, "team": team.name}
             if found == MOST_NEAR_MISSES:
                 return
 
@@ -175,8 +176,8 @@ def _nearly_sure(router: Router, clues: Clues) -> Iterator[str]:
             surer = gettext("Had “%(topic)s” been at least %(enough)s sure (it is %(sure)s), %(team)s would have it.")
             yield surer % {
                 "topic": known[0],
-                "enough": f"{SURE_ENOUGH:.0%}",
-                "sure": f"{sure:.0%}",
+                "enough": percent(SURE_ENOUGH),
+                "sure": percent(sure),
                 "team": known[1].name,
             }
             return
@@ -216,8 +217,8 @@ def _words(
     by = told.get("by")
     if by == "rule" and winner is not None:
         marks = [place for condition in _conditions(winner.when) for place in places(condition, facts)]
-        said = [str(getattr(facts, part))[start:end] for part, start, end in marks]
-        return _once(said), tuple(marks[:_MOST_SPANS])
+        words = [str(getattr(facts, part))[start:end] for part, start, end in marks]
+        return _once(words), tuple(marks[:_MOST_SPANS])
     evidence = list(told.get("model", {}).get("words", [])) if by == "model" else []
     if not evidence:
         chosen = [tagging for tagging in taggings if tagging.topic.slug == told.get("topic")] or list(taggings[:1])
@@ -236,8 +237,8 @@ def _conditions(node: Node) -> Iterator[Condition]:
             yield from _conditions(part)
 
 
-def _once(said: Sequence[str]) -> tuple[str, ...]:
-    return tuple({word.casefold(): word for word in said}.values())[:10]
+def _once(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple({word.casefold(): word for word in words}.values())[:10]
 
 
 def _neighbours(model: dict[str, Any], by: Actor) -> tuple[tuple[Neighbour, ...], int]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.models import Absence, Membership, Role, Team, User
 from feedback_portal.languages import in_a_line
+from feedback_portal.marking import marked, worded
 from triage.models import Ticket
 
 # A stand-in may be away too and have one of their own; so far the chain is followed.
@@ -49,10 +50,15 @@ class Person:
             "day": date_format(self.back_on, "LONG_DAY"),
         }
 
+    @property
+    def away_kept(self) -> str:
+        """The same, to be stored."""
+        return worded("away until %(day)s", day=self.back_on) if self.back_on else worded("away until further notice")
+
 
 @dataclass(frozen=True)
 class Given:
-    """Who gets a ticket (None: the team as a whole), and why it is not who was named, if it is not."""
+    """Who gets a ticket (None: the team as a whole), and why it is not who was named, if it is not: a stored sentence."""
 
     person: Person | None
     reason: str = ""
@@ -121,16 +127,16 @@ class Crew:
         asked, seen = person, {person.pk}
         for _ in range(MOST_STAND_INS + 1):
             if not person.is_away:
-                told = gettext("%(name)s is %(away)s, so %(stand_in)s stands in.")
-                slots = {"name": asked.name, "away": asked.away, "stand_in": person.name}
-                return Given(person, "" if person is asked else told % slots)
+                told = marked("%(name)s is %(away)s, so %(stand_in)s stands in.")
+                slots = {"name": asked.name, "away": asked.away_kept, "stand_in": person.name}
+                return Given(person, "" if person is asked else worded(told, **slots))
             following = self.people.get(person.stand_in) if person.stand_in is not None else None
             if following is None or following.pk in seen or not self.may_have(following, team):
                 break
             seen.add(following.pk)
             person = following
-        nobody = gettext("%(name)s is %(away)s and nobody stands in, so it waits for the team.")
-        return Given(None, nobody % {"name": asked.name, "away": asked.away})
+        nobody = marked("%(name)s is %(away)s and nobody stands in, so it waits for the team.")
+        return Given(None, worded(nobody, name=asked.name, away=asked.away_kept))
 
     def when_nobody_is_here(self, team: int) -> Given:
         """Whom a team's ticket goes to when everybody who does its work is away: its lead, or who stands in for them.
@@ -144,9 +150,9 @@ class Crew:
         for pk in leads:
             given = self.instead_of(self.people[pk], team)
             if given.person is not None:
-                told = gettext("Everybody else in the team is away, so %(name)s gets it.")
-                return Given(given.person, told % {"name": given.person.name})
-        return Given(None, gettext("Nobody in this team is here, and nobody stands in for its lead."))
+                told = worded("Everybody else in the team is away, so %(name)s gets it.", name=given.person.name)
+                return Given(given.person, told)
+        return Given(None, worded("Nobody in this team is here, and nobody stands in for its lead."))
 
     def least_loaded(self, team: int) -> Given:
         """The member who is here and carries least, with the reason; nobody where nobody is here."""

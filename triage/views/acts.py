@@ -1,5 +1,6 @@
 """What was decided in the last day, by oneself and by the people one answers for, each with its way back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -14,13 +15,13 @@ from django.views.decorators.vary import vary_on_headers
 from feedback_portal.accounts.permissions import actor_of
 from feedback_portal.languages import in_a_line
 from feedback_portal.marking import marked
+from triage import deeds
 from triage.deciding import undoing
 from triage.deciding.undoing import Act
 from triage.desk import bulk
-from triage.journal import NotNow, deed_of
+from triage.journal import NotNow
 from triage.models import Event
 from triage.views.bulk import bulk_act
-from triage.views.item import entry, said
 from triage.views.runs import runs
 from triage.views.workbench import take_back
 
@@ -37,8 +38,10 @@ def acts(request: HttpRequest) -> HttpResponse:
         for each in bulk.recent(by=actor, at=at)
         if (each.person_id in actor.led if of_team else each.person_id == (actor.user.pk if actor.user else 0))
     ]
+    names = deeds.names_in([*(event for act in found for event in act.events), *ways.values()])
     shown = [
-        _shown(act, ways.get((act.ticket.pk, act.version)), is_seen=actor.may_see(act.ticket.team_id)) for act in found
+        _shown(act, ways.get((act.ticket.pk, act.version)), names, is_seen=actor.may_see(act.ticket.team_id))
+        for act in found
     ]
     context = {"acts": shown, "runs": runs(many, at=at), "of_team": of_team, "leads": bool(actor.led)}
     return render(request, "triage/acts.html", context)
@@ -70,14 +73,14 @@ def redo_last(request: HttpRequest) -> HttpResponse:
     return take_back(request, undone.ticket.reference, "redo", marked("Did it again with %(reference)s"))
 
 
-def _shown(act: Act, way: Event | None, *, is_seen: bool) -> dict[str, Any]:
-    told = [entry(event) for event in act.events]
+def _shown(act: Act, way: Event | None, names: Mapping[tuple[str, str], str], *, is_seen: bool) -> dict[str, Any]:
+    told = [deeds.told(event, names) for event in act.events]
     is_undone = any(hasattr(event, "undone_by") for event in act.events)
     return {
         "reference": act.ticket.reference,
         "title": act.ticket.item.headline,
         "url": f"{reverse('triage:workbench')}?item={act.ticket.reference}" if is_seen else "",
-        "sentence": in_a_line(*(said(each) for each in told)),
+        "sentence": in_a_line(*told),
         "at": act.first.occurred_at,
         "version": act.version,
         "is_undone": is_undone,
@@ -85,5 +88,5 @@ def _shown(act: Act, way: Event | None, *, is_seen: bool) -> dict[str, Any]:
         "can_redo": is_undone and act.first.undone_by.version == act.ticket.version,
         "in_the_way": ""
         if is_undone or way is None
-        else gettext("%(deed)s since. Take that back first.") % {"deed": deed_of(way)},
+        else gettext("%(deed)s since. Take that back first.") % {"deed": deeds.told(way, names)},
     }

@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from feedback_portal.languages import in_a_line
+from feedback_portal.languages import in_a_line, percent
 from triage.routing import told
 from triage.routing.why import Why
 from triage.rules import Match
@@ -28,14 +28,14 @@ def because(found: Why) -> dict[str, Any]:
             {
                 "title": one.title,
                 "detail": in_a_line(
-                    one.reference, one.team, gettext("%(share)s alike") % {"share": f"{one.cosine:.0%}"}
+                    one.reference, one.team, gettext("%(share)s alike") % {"share": percent(one.cosine)}
                 ),
                 "url": f"{reverse('triage:workbench')}?item={one.reference}",
             }
             for one in found.neighbours
         ],
         "others": found.others,
-        "runners_up": [{"team": team, "share": f"{sure:.0%}"} for team, sure in found.runners_up],
+        "runners_up": [{"team": team, "share": percent(sure)} for team, sure in found.runners_up],
         "unsure": found.unsure,
         "changes": found.changes,
         "today": found.today,

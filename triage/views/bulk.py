@@ -1,7 +1,6 @@
 """One decision on many rows: asked for in the queue, watched and taken back on a page of its own."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -10,22 +9,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import actor_of
-from feedback_portal.languages import in_a_line, within
+from feedback_portal.languages import in_a_line
 from feedback_portal.refusals import NotFound
 from triage.desk import bulk as many
 from triage.finding import in_tab, matching, search
 from triage.forms import arguments_for_many
-from triage.lifecycle import Resolution
-from triage.models import Topic
+from triage.models import BulkAct
+from triage.views.once import once
 from triage.views.queue import Asked
-from triage.views.runs import run
+from triage.views.runs import labels, run
 from triage.views.workbench import answer_with_list
 
 
@@ -44,10 +42,12 @@ def bulk(request: HttpRequest) -> HttpResponse:
         tickets = many.chosen(references, by=actor)
         missing = len(references) - tickets.count()
     query = asked.q if request.POST.get("all") else ""
-    act = many.start(tickets, verb, label=_label(verb, arguments), query=query, by=actor, at=at, **arguments)
+    label = labels([(verb, arguments)])[0]
+    start = partial(many.start, tickets, verb, label=label, query=query, by=actor, at=at, **arguments)
+    act = once(request, start, of=BulkAct)
     how_far = many.progress([act])[act.pk]
     undo_url = reverse("triage:bulk_act", args=[act.pk, "undo"])
-    sentence = many.sentence(act, how_far) if how_far.is_over else _begun(act.label, how_far.total)
+    sentence = many.sentence(act, how_far) if how_far.is_over else _begun(label, how_far.total)
     if missing:
         gone = ngettext("%(count)s not with your teams any more", "%(count)s not with your teams any more", missing)
         sentence = in_a_line(sentence, gone % {"count": missing})
@@ -106,28 +106,6 @@ def bulk_act(request: HttpRequest, number: int, verb: str) -> HttpResponse:
         shown = [] if how_far.is_over else [run(act, at=at)]
         return answer_with_list(request, sentence, actor, at=at, undo_url="", runs=shown)
     return redirect("triage:bulk_run", number=act.pk)
-
-
-def _label(verb: str, arguments: Mapping[str, Any]) -> str:
-    """What was asked for, as a line: "Route to Quality"."""
-    if verb == "route":
-        team = Team.objects.filter(slug=arguments["team"]).first()
-        return gettext("Route to %(team)s") % {"team": team} if team else gettext("Route to a team")
-    if verb == "tag":
-        topic = Topic.objects.filter(slug=arguments["topic"]).first()
-        return gettext("Tag “%(topic)s”") % {"topic": topic or gettext("a topic")}
-    if verb == "severity":
-        return (gettext("Set the severity to %(severity)s") % {"severity": f"S{arguments['value']}"})[:40]
-    if verb == "snooze":
-        moment = timezone.localtime(datetime.fromisoformat(arguments["until"]))
-        return gettext("Snooze until %(moment)s") % {"moment": date_format(moment, "MOMENT")}
-    if verb == "resolve":
-        known = dict(Resolution.choices)
-        outcome = known.get(arguments["resolution"], gettext("Done"))
-        return gettext("Close as %(outcome)s") % {"outcome": within(outcome)}
-    if verb == "merge":
-        return gettext("Merge into %(reference)s") % {"reference": arguments["original"].strip().upper()[:20]}
-    return gettext("Claim") if verb == "claim" else gettext("Accept what is proposed")
 
 
 def _begun(label: str, total: int) -> str:

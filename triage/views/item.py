@@ -15,13 +15,12 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from feedback_portal.accounts.models import User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.languages import in_a_line, within
-from feedback_portal.marking import marked
 from intake.models import Customer, FeedbackItem
 from intake.whole_mails import is_mail
-from triage import duplicates, lifecycle
+from triage import deeds, duplicates, lifecycle
 from triage.connecting import issues
 from triage.finding.mentioned import MOST_COUNTED, named_by
-from triage.lifecycle import Resolution, Status, Verb, WhyNot, WhyRouted
+from triage.lifecycle import Status, Verb, WhyNot, WhyRouted
 from triage.models import Action, ActionLink, Analysis, Event, Tagging, ThemeMember, Ticket
 from triage.originals import may_open
 from triage.routing.reasons import reason_of
@@ -29,7 +28,7 @@ from triage.routing.why import Why, why
 from triage.telling.notices import handle, mentionable
 from triage.views.because import because
 from triage.views.beside import FOR_EVERY_TEAM, beside
-from triage.views.deeds import plain, shown
+from triage.views.deeds import shown
 from triage.views.queue import due
 from triage.views.suggestion import suggestion
 
@@ -50,40 +49,39 @@ _KINDS = {
 _MOST_EVENTS = 200
 _MOST_NAMED = 8
 
-_DEEDS = {
-    "received": ("mail", marked("%(who)s wrote to us")),
-    "changed": ("mail", marked("%(who)s changed what they had said")),
-    "receipt": ("mail", marked("%(who)s sent a receipt")),
-    "reply": ("mail", marked("%(who)s wrote to the customer")),
-    "triaged": ("check", marked("%(who)s decided that it is for %(team)s")),
-    "routed": ("sign", marked("%(who)s routed it to %(team)s")),
-    "reevaluated": ("retry", marked("%(who)s looked at it again")),
-    "split": ("sign", marked("%(who)s gave a part of it to %(team)s")),
-    "assigned": ("user", marked("%(who)s gave it to %(to)s")),
-    "tagged": ("tag", marked("%(who)s tagged it %(topic)s")),
-    "untagged": ("tag", marked("%(who)s took the tag %(topic)s off")),
-    "severity": ("alert", marked("%(who)s set the severity to %(value)s")),
-    "noted": ("note", marked("%(who)s noted")),
-    "merged": ("merge", marked("%(who)s merged it into %(into)s")),
-    "unmerged": ("merge", marked("%(who)s made it a voice of its own again")),
-    "snoozed": ("clock", marked("%(who)s put it off")),
-    "woke": ("clock", marked("%(who)s took it up again")),
-    "waiting_customer": ("clock", marked("%(who)s waits for the customer")),
-    "customer_replied": ("mail", marked("%(who)s answered")),
-    "action_linked": ("link", marked("%(who)s linked it to %(action)s")),
-    "action_unlinked": ("link", marked("%(who)s unlinked it from %(action)s")),
-    "work_started": ("wrench", marked("%(who)s started to work on it")),
-    "resolved": ("check", marked("%(who)s closed it as %(resolution)s")),
-    "reopened": ("retry", marked("%(who)s opened it again")),
-    "closed": ("check", marked("%(who)s put it away")),
-    "customer_told": ("mail", marked("%(who)s told the customer")),
-    "score": ("user", marked("%(who)s rated how we handled it: %(value)s of 5")),
-    "dismissed": ("cross", marked("%(who)s turned the proposal down")),
-    "audited": ("check", marked("%(who)s labelled it in the weekly audit, blind")),
-    "escalated": ("alert", marked("%(who)s told whoever leads the team that it is late")),
-    "undone": ("retry", marked("%(who)s took the last decision back")),
+_ICONS = {
+    Event.Type.RECEIVED: "mail",
+    Event.Type.CHANGED: "mail",
+    Event.Type.RECEIPT: "mail",
+    Event.Type.REPLY: "mail",
+    Event.Type.TRIAGED: "check",
+    Event.Type.ROUTED: "sign",
+    Event.Type.REEVALUATED: "retry",
+    Event.Type.SPLIT: "sign",
+    Event.Type.ASSIGNED: "user",
+    Event.Type.TAGGED: "tag",
+    Event.Type.UNTAGGED: "tag",
+    Event.Type.SEVERITY: "alert",
+    Event.Type.NOTED: "note",
+    Event.Type.MERGED: "merge",
+    Event.Type.UNMERGED: "merge",
+    Event.Type.SNOOZED: "clock",
+    Event.Type.WOKE: "clock",
+    Event.Type.WAITING: "clock",
+    Event.Type.CUSTOMER_REPLIED: "mail",
+    Event.Type.ACTION_LINKED: "link",
+    Event.Type.ACTION_UNLINKED: "link",
+    Event.Type.WORK_STARTED: "wrench",
+    Event.Type.RESOLVED: "check",
+    Event.Type.REOPENED: "retry",
+    Event.Type.CLOSED: "check",
+    Event.Type.CUSTOMER_TOLD: "mail",
+    Event.Type.SCORE: "user",
+    Event.Type.DISMISSED: "cross",
+    Event.Type.AUDITED: "check",
+    Event.Type.ESCALATED: "alert",
+    Event.Type.UNDONE: "retry",
 }
-"""Icon and sentence of each kind of event; the sentence is filled from its data."""
 
 _ABOUT = {
     "language": gettext_lazy("Language"),
@@ -91,18 +89,6 @@ _ABOUT = {
     "urgency": gettext_lazy("Urgency"),
     "spam": gettext_lazy("Spam"),
 }
-_WAITS = {
-    "reply": marked("%(who)s put it off until the customer answers"),
-    "reports": marked("%(who)s put it off until %(more)s more say the same"),
-    "ship": marked("%(who)s put it off until %(action)s ships"),
-}
-_CAME = {
-    "time": marked("%(who)s took it up again, for its time had come"),
-    "reports": marked("%(who)s took it up again, for more say the same"),
-    "ship": marked("%(who)s took it up again, for its action has shipped"),
-    "growing": marked("%(who)s took it up again, for its theme is growing"),
-}
-"""What was waited for when it was put off, and why it came back."""
 
 
 def item(ticket: Ticket, actor: Actor, *, at: datetime, is_chosen: bool) -> dict[str, Any]:
@@ -236,38 +222,19 @@ def timeline(ticket: Ticket, *, hidden: Collection[int] = ()) -> list[dict[str, 
     )
     if hidden:
         events = events.exclude(~Q(type__in=FOR_EVERY_TEAM), ticket__in=hidden)
-    found = [entry(event) for event in reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS])]
-    return [told | {"sentence": shown(told["deed"], told["actor"], told["words"])} for told in found]
+    rows = list(reversed(events.order_by("-occurred_at", "-id")[:_MOST_EVENTS]))
+    names = deeds.names_in(rows)
+    return [_entry(event, deeds.told(event, names)) for event in rows]
 
 
-def entry(event: Event) -> dict[str, Any]:
-    """One event in words: who, what they did, when. Its person, key, item and customer must be loaded."""
-    icon, deed = _DEEDS.get(event.type, ("info", marked("%(who)s did something to it")))
-    if event.type == Event.Type.ASSIGNED and not event.data.get("to"):
-        deed = marked("%(who)s let it go")
-    if event.type == Event.Type.SNOOZED:
-        deed = _WAITS.get(event.data.get("awaits", ""), deed)
-    if event.type == Event.Type.WOKE:
-        deed = _CAME.get(event.data.get("because", ""), deed)
-    if event.type == Event.Type.UNTAGGED and not event.data.get("topic"):
-        deed = marked("%(who)s said that no topic fits")
-    if event.type == Event.Type.DISMISSED and "item" in event.data:
-        deed = marked("%(who)s said that %(from)s says something else")
-    words = {name: _worded(name, value) for name, value in event.data.items() if name != "before"}
+def _entry(event: Event, told: deeds.Told) -> dict[str, Any]:
     return {
-        "icon": icon,
-        "actor": _who(event),
-        "deed": gettext(deed),
-        "words": words,
+        "icon": _ICONS.get(Event.Type(event.type), "info"),
+        "sentence": shown(told.sentence, told.who, told.words),
         "at": event.occurred_at,
         "note": _note(event),
         "is_internal": event.type == Event.Type.NOTED,
     }
-
-
-def said(told: dict[str, Any]) -> str:
-    """An entry as one plain sentence without its full stop."""
-    return plain(told["deed"], told["actor"], told["words"])
 
 
 def _marks(ticket: Ticket, found: Why | None, analysis: Analysis | None) -> list[tuple[int, int]]:
@@ -367,15 +334,6 @@ def _action(ticket: Ticket) -> dict[str, Any] | None:
     }
 
 
-def _who(event: Event) -> str:
-    if event.source == Event.Source.CUSTOMER:
-        return str(event.item.customer) if event.item.customer else gettext("The customer")
-    if event.source == Event.Source.RULE and event.data.get("rule"):
-        return gettext("Rule “%(name)s”") % {"name": event.data["rule"]}
-    machine = {"model": gettext("The model"), "rule": gettext("A rule")}.get(event.source, gettext("The portal"))
-    return str(event.person or event.key or machine)
-
-
 def _note(event: Event) -> str:
     """Words that somebody wrote, or the reason they chose."""
     chosen = {Event.Type.ROUTED: WhyRouted, Event.Type.DISMISSED: WhyNot}.get(Event.Type(event.type))
@@ -383,12 +341,6 @@ def _note(event: Event) -> str:
     if chosen is not None and because in chosen.values:
         return f"{chosen(because).label}."
     return str(event.data.get("text") or "") or reason_of(event.data)
-
-
-def _worded(name: str, value: Any) -> str:
-    if name == "resolution" and value in Resolution.values:
-        return within(Resolution(value).label)
-    return str(value).replace("_", " ").replace("-", " ") if isinstance(value, str) and value.islower() else str(value)
 
 
 def _face(person: User | None) -> dict[str, Any] | None:

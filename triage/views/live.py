@@ -11,10 +11,10 @@ from django.utils.translation import gettext
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_code, ticket_number
 from feedback_portal.refusals import Refused
+from triage.deeds import sentence_of
 from triage.finding import in_tab, matching, search
 from triage.live import presence
 from triage.models import Event, Presence, Ticket
-from triage.views.item import entry, said
 from triage.views.queue import TABS, Asked, age, new_since
 from triage.views.rail import MOST_COUNTED, capped
 
@@ -50,7 +50,7 @@ def last_deed(reference: str, actor: Actor, *, at: datetime, since: int = 0) -> 
     last = events.order_by("-pk").select_related("person", "key", "item__customer").first()
     if last is None:
         return ""
-    return gettext("%(deed)s %(ago)s.") % {"deed": said(entry(last)), "ago": _ago(last.occurred_at, at)}
+    return gettext("%(deed)s %(ago)s.") % {"deed": sentence_of(last), "ago": _ago(last.occurred_at, at)}
 
 
 def present(actor: Actor, *, at: datetime, item: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from feedback_portal.accounts.models import Team
-from feedback_portal.languages import in_a_line, said, within
+from feedback_portal.languages import in_a_line, percent, said, within
 from triage.lifecycle import Resolution, Status, WhyNot
 from triage.models import Analysis, Tagging, Ticket
 from triage.proposals import Kind, Proposal, placing
@@ -38,7 +38,7 @@ def suggestion(
         sentence = gettext("Send it to %(team)s") % {"team": proposed.of}
         reasons = [
             gettext("Items like this one went there (%(sure)s sure), which is not enough to send it by itself.")
-            % {"sure": f"{proposed.sure:.0%}"}
+            % {"sure": percent(proposed.sure or 0)}
         ]
         accept = [("verb", "route"), ("team", proposed.team)]
     # What somebody may be hurt by is shown however often such proposals were kept.

@@ -27,13 +27,14 @@ from triage.deciding.snoozing import MORE
 from triage.forms import arguments_of
 from triage.improving import improvements
 from triage.journal import StaleTicket
-from triage.lifecycle import OPEN, Resolution
+from triage.lifecycle import OPEN, Resolution, Status
 from triage.live import presence
 from triage.models import Action, ActionLink, Awaited, Tagging, ThemeMember, Ticket, Topic
 from triage.track_record import not_worth_proposing
 from triage.views import live, whom
 from triage.views.item import SEVERITIES
 from triage.views.item import item as item_context
+from triage.views.once import once
 from triage.views.queue import Asked, due, queue, row, to_decide
 from triage.views.rail import MOST_COUNTED
 from triage.views.runs import at_work
@@ -148,7 +149,9 @@ def decide(request: HttpRequest, reference: str) -> HttpResponse:
         call = arguments_of(verb, request.POST, zone=timezone.get_current_timezone())
         # An action is not the ticket's, so linking one is a verb of improvements.
         do = improvements.answer if call.verb == "link_action" else partial(decisions.decide, verb=call.verb)
-        decided = do(reference, by=actor, at=at, version=call.version, **call.arguments)
+        decided = once(
+            request, lambda: do(reference, by=actor, at=at, version=call.version, **call.arguments), of=Ticket
+        )
     except StaleTicket as refused:
         return _conflict(request, refused, actor, at=at)
     except BadInput as refused:
@@ -179,12 +182,12 @@ def redo(request: HttpRequest, reference: str) -> HttpResponse:
 def take_back(request: HttpRequest, reference: str, verb: str, sentence: str, **arguments: Any) -> HttpResponse:
     """Answers where it was asked: in the workbench, or on the page that `back` names."""
     actor, at = actor_of(request), timezone.now()
-    back = decisions.decide(reference, verb, by=actor, at=at, **arguments)
+    back = once(request, lambda: decisions.decide(reference, verb, by=actor, at=at, **arguments), of=Ticket)
     told = gettext(sentence) % {"reference": back.reference}
     if request.POST.get("back") == "acts":
         messages.success(request, told)
         return redirect("triage:acts")
-    return _decided(request, back, told, actor, at=at, is_undo=True)
+    return _decided(request, back, told, actor, at=at, is_undo=verb == "undo")
 
 
 @login_required
@@ -192,7 +195,7 @@ def take_back(request: HttpRequest, reference: str, verb: str, sentence: str, **
 def claim_next(request: HttpRequest) -> HttpResponse:
     """The most urgent ticket that nobody has or looks at becomes this person's, and is opened."""
     actor, at = actor_of(request), timezone.now()
-    mine = claiming.claim_next(by=actor, at=at)
+    mine = once(request, lambda: claiming.claim_next(by=actor, at=at), of=Ticket)
     return _decided(request, mine, gettext("%(reference)s is yours") % {"reference": mine.reference}, actor, at=at)
 
 
@@ -235,7 +238,10 @@ def _decided(
     asked = Asked.of(request.POST)
     following = request.POST.get("next", "")
     is_here = actor.may_see(decided.team_id)
-    stays = is_here and (is_undo or decided.triaged_at is None or not following)
+    is_undecided = decided.triaged_at is None and decided.status != Status.SNOOZED
+    # A page that goes on by itself says where; with nothing left it says that too, and gets the list.
+    goes_on = bool(request.headers.get("HX-Request")) and "next" in request.POST
+    stays = is_here and (is_undo or is_undecided or not (following or goes_on))
     if not request.headers.get("HX-Request"):
         messages.success(
             request, sentence, extra_tags="" if is_undo else reverse("triage:undo", args=[decided.reference])
@@ -260,7 +266,10 @@ def _decided(
             poor = not_worth_proposing(at=at)
             context["row"] = row(fresh, asked, poor, at=at, current=shown, is_decided=fresh.triaged_at is not None)
     context["item"] = _open(shown, context.get("queue"), actor, at=at)
-    return render(request, "triage/_decided.html", context)
+    answer = render(request, "triage/_decided.html", context)
+    # What this person decides next about the same ticket was decided on the state that this leaves.
+    answer["Ticket-Version"] = str(decided.version)
+    return answer
 
 
 def answer_with_list(
