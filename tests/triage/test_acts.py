@@ -66,7 +66,7 @@ def test_the_page_of_acts_names_what_stands_in_the_way_and_takes_back_the_rest(q
     decide(desk, ticket, verb="claim")
     decide(desk_of(make_person("Mina", quality)), ticket, verb="severity", value=2)
 
-    assert "Mina set the severity since. Take that back first." in desk.get("/triage/acts/").content.decode()
+    assert "Mina set the severity to 2 since. Take that back first." in desk.get("/triage/acts/").content.decode()
     lead = desk_of(make_person("Lena", quality, role=Role.LEAD))
     page = lead.get("/triage/acts/?of=team").content.decode()
     assert "Mina" in page

@@ -118,7 +118,7 @@ def test_a_stale_click_is_409_and_says_who(desk: Client, quality: Team) -> None:
     )
 
     assert response.status_code == 409
-    assert "Mina decided that it is for quality" in response.content.decode()
+    assert "Mina decided that it is for Quality" in response.content.decode()
 
 
 def test_a_form_with_a_mistake_comes_back_with_what_was_typed(desk: Client, quality: Team) -> None:
