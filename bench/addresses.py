@@ -60,8 +60,8 @@ def routes(resolver: Any = None, before: str = "") -> Iterator[str]:
 
     for pattern in (resolver or get_resolver()).url_patterns:
         route = before + str(pattern.pattern)
-        if route.startswith("admin/"):
-            continue  # Django's own pages
+        if route.startswith(("admin/", "api/docs/")):
+            continue  # pages that come with Django and Swagger
         if isinstance(pattern, URLResolver):
             yield from routes(pattern, route)
         elif isinstance(pattern, URLPattern):

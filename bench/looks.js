@@ -115,7 +115,7 @@ window.looks = (() => {
     const LEAST = 44, wrong = [];
     scrollTo(0, 0);
     for (const one of document.querySelectorAll(INTERACTIVE)) {
-      if (!seen(one) || one.disabled || one.ownerSVGElement || one.matches("main, [role=region], pre, .table-wrap, [data-region]")) continue;
+      if (!seen(one) || one.disabled || one.ownerSVGElement || one.matches("main, [role=region], pre, .table-wrap, [data-region], [tabindex='-1']")) continue;
       const target = one.matches("input[type=checkbox], input[type=radio]") ? one.closest("label") || one.parentElement : one;
       const style = getComputedStyle(target);
       if (one.localName === "a" && style.display.startsWith("inline") && !one.matches(".btn")) {

@@ -21,6 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +256,7 @@ def other_roles(eyes: Eyes, people: dict[str, Visitor], place: Place, first: str
 
 
 def send_empty(eyes: Eyes, visitor: Visitor, place: Place, found: Found) -> None:
-    """Its first form that asks for something, sent without it: the answer has to be 422, and a page like every other."""
+    """Its first form that asks for something, sent without it: the answer has to say so, and be a page like every other."""
     look = Look(1280, whole=True)
     tab = eyes.tab(visitor, look)
     eyes.open(tab, place.addresses[0])
@@ -276,7 +277,8 @@ def send_empty(eyes: Eyes, visitor: Visitor, place: Place, found: Found) -> None
         found.note(name, look, [f"it could not be sent: {str(broken).splitlines()[0][:120]}"])
         found.tell(name)
         return
-    wrong = [] if status in {400, 404, 422} else [f"it answers {status}, and not what is missing"]
+    is_told = status in {400, 404, 422} or tab.locator(".notice.is-bad, [role=alert]").count()
+    wrong = [] if is_told else [f"it answers {status}, and not what is missing"]
     found.note(name, look, wrong + eyes.see(tab, look, name))
     narrow = Look(390, whole=True)
     found.note(name, narrow, eyes.see(tab, narrow, name))
@@ -320,14 +322,16 @@ def failed(eyes: Eyes, nobody: Visitor, found: Found) -> None:
                     f"{code}.html", {"language": look.language, "direction": "rtl" if look.language == "ar" else "ltr"}
                 )
             tab = eyes.tab(nobody, look)
-            tab.route(
-                "**/broken/",
-                lambda route, drawn=drawn, code=code: route.fulfill(status=code, body=drawn, content_type="text/html"),
-            )
+            answer = partial(_answer, status=code, body=drawn)
+            tab.route("**/broken/", answer)
             eyes.open(tab, "/broken/", code)
             found.note(f"answer {code}", look, eyes.see(tab, look, f"answer-{code}"))
-            tab.unroute("**/broken/")
+            tab.unroute("**/broken/", answer)
         found.tell(f"answer {code}")
+
+
+def _answer(route: Any, *, status: int, body: str) -> None:
+    route.fulfill(status=status, body=body, content_type="text/html")
 
 
 def offline(eyes: Eyes, nobody: Visitor, found: Found) -> None:
