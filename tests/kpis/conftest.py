@@ -1,7 +1,8 @@
 """A portal with two teams, a season of feedback, and the people who ask about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,6 +12,7 @@ from feedback_portal.accounts.models import ApiKey, Role, Scope, Stage, Team
 from kpis import recording
 from kpis.periods import local_day
 from tests.makers import make_channel, make_customer, make_person, make_team, make_ticket
+from tests.shared_world import rows_that_last
 from triage.models import Action, ActionLink, Event, Ticket
 
 SEASON = 8
@@ -62,6 +64,15 @@ def recount(days: int) -> None:
 
 def today() -> date:
     return local_day(timezone.now(), recording.reporting_zone())
+
+
+@pytest.fixture(scope="class")
+def a_season(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """One season for all tests of a class; whatever a test adds goes with it."""
+    with rows_that_last(django_db_blocker):
+        with django_db_blocker.unblock():
+            season()
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from feedback_portal.accounts.models import Scope
 from kpis.definitions import definitions
-from tests.kpis.conftest import SEASON, season, today
+from tests.kpis.conftest import SEASON, today
 from tests.makers import make_team
 
 pytestmark = pytest.mark.django_db
@@ -50,41 +50,40 @@ def test_the_list_tells_every_definition(bearing: Bearing) -> None:
     assert all(each["definition"] and each["definition_version"] for each in told["results"])
 
 
-@pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
-@pytest.mark.parametrize("group_by", ["team", "channel", "stage", "week"])
-def test_numbers_are_list_lengths_in_every_group(bearing: Bearing, kpi, group_by: str) -> None:  # type: ignore[no-untyped-def]
-    season()
-    client = bearing()
-    told = get(client, f"/api/v1/kpis/{kpi.slug}/?group_by={group_by}")
-    assert {"value", "numerator", "denominator", "n", "interval", "definition_version", "as_of"} <= set(told)
-    assert told["groups"]
-    for each in [told, *told["groups"]]:
-        days = f"from={each['from']}&to={each['to']}"
-        group = f"&{group_by}={each['group']}" if "group" in each and group_by != "week" else ""
-        for side in ("numerator", "denominator"):
-            found = references(client, f"/api/v1/kpis/{kpi.slug}/items/?side={side}&{days}{group}")
-            assert len(found) == len(set(found)) == each[side]
+@pytest.mark.usefixtures("a_season")
+class TestASeason:
+    """Written once for all of them, since it is much to write and none changes it."""
 
+    @pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
+    @pytest.mark.parametrize("group_by", ["team", "channel", "stage", "week"])
+    def test_numbers_are_list_lengths_in_every_group(self, bearing: Bearing, kpi, group_by: str) -> None:  # type: ignore[no-untyped-def]
+        client = bearing()
+        told = get(client, f"/api/v1/kpis/{kpi.slug}/?group_by={group_by}")
+        assert {"value", "numerator", "denominator", "n", "interval", "definition_version", "as_of"} <= set(told)
+        assert told["groups"]
+        for each in [told, *told["groups"]]:
+            days = f"from={each['from']}&to={each['to']}"
+            group = f"&{group_by}={each['group']}" if "group" in each and group_by != "week" else ""
+            for side in ("numerator", "denominator"):
+                found = references(client, f"/api/v1/kpis/{kpi.slug}/items/?side={side}&{days}{group}")
+                assert len(found) == len(set(found)) == each[side]
 
-def test_a_teams_key_sees_its_team(bearing: Bearing) -> None:
-    season()
-    client = bearing(Scope.KPIS_READ, team=make_team("quality"))
-    told = get(client, "/api/v1/kpis/items-received/?group_by=team")
-    assert told["value"] == SEASON
-    assert [group["group"] for group in told["groups"]] == ["quality"]
-    assert len(references(client, "/api/v1/kpis/items-received/items/?side=numerator")) == SEASON
-    for url in URLS[1:]:
-        get(client, f"{url}?team=logistics", 404)
+    def test_a_teams_key_sees_its_team(self, bearing: Bearing) -> None:
+        client = bearing(Scope.KPIS_READ, team=make_team("quality"))
+        told = get(client, "/api/v1/kpis/items-received/?group_by=team")
+        assert told["value"] == SEASON
+        assert [group["group"] for group in told["groups"]] == ["quality"]
+        assert len(references(client, "/api/v1/kpis/items-received/items/?side=numerator")) == SEASON
+        for url in URLS[1:]:
+            get(client, f"{url}?team=logistics", 404)
 
-
-def test_what_was_known_then_is_told_again(bearing: Bearing) -> None:
-    season()
-    client = bearing()
-    moment = (timezone.now() - timedelta(days=5)).isoformat().replace("+00:00", "Z")
-    told = get(client, f"/api/v1/kpis/items-received/?as_of={moment}&group_by=team")
-    assert told["value"] == 9
-    assert sum(group["value"] for group in told["groups"]) == 9
-    assert len(references(client, f"/api/v1/kpis/items-received/items/?side=numerator&as_of={moment}")) == 9
+    def test_what_was_known_then_is_told_again(self, bearing: Bearing) -> None:
+        client = bearing()
+        moment = (timezone.now() - timedelta(days=5)).isoformat().replace("+00:00", "Z")
+        told = get(client, f"/api/v1/kpis/items-received/?as_of={moment}&group_by=team")
+        assert told["value"] == 9
+        assert sum(group["value"] for group in told["groups"]) == 9
+        assert len(references(client, f"/api/v1/kpis/items-received/items/?side=numerator&as_of={moment}")) == 9
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """KPI pages: who sees what, and every number opens a list of exactly its length."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -18,7 +18,6 @@ from kpis.definitions.base import Kpi
 from kpis.views.numbers import ITEMS_A_PAGE
 from tests.kpis.conftest import SEASON, happened, recount, season, today
 from tests.makers import make_channel, make_customer, make_person, make_team, make_ticket
-from tests.shared_world import rows_that_last
 from triage.models import ChangedDay, Event, Ticket
 
 pytestmark = pytest.mark.django_db
@@ -77,33 +76,84 @@ def test_a_lead_of_no_team_is_told_whom_to_ask(signed_in: SignIn) -> None:
     assert "You lead no team yet" in page(signed_in(Role.LEAD), "/kpis/", 403)
 
 
-def test_a_lead_sees_the_numbers_of_their_team_only(signed_in: SignIn) -> None:
-    season()
-    client = signed_in(Role.LEAD, make_team("quality"))
-    said, found = listed(client, "/kpis/items-received/items/")
-    assert said == len(found) == SEASON
-    teams = Ticket.objects.filter(pk__in=[int(reference[2:]) - 20_000 for reference in found])
-    assert {ticket.team.slug for ticket in teams} == {"quality"}
-    said, found = listed(client, "/kpis/backlog/")
-    assert said == len(found) == Ticket.objects.open().filter(team__slug="quality").count()
+@pytest.mark.usefixtures("a_season")
+class TestASeason:
+    """What one season of feedback shows: written once, since it is much to write."""
 
+    def test_a_lead_sees_the_numbers_of_their_team_only(self, signed_in: SignIn) -> None:
+        client = signed_in(Role.LEAD, make_team("quality"))
+        said, found = listed(client, "/kpis/items-received/items/")
+        assert said == len(found) == SEASON
+        teams = Ticket.objects.filter(pk__in=[int(reference[2:]) - 20_000 for reference in found])
+        assert {ticket.team.slug for ticket in teams} == {"quality"}
+        said, found = listed(client, "/kpis/backlog/")
+        assert said == len(found) == Ticket.objects.open().filter(team__slug="quality").count()
 
-@pytest.mark.parametrize(
-    "filters", ["", "?team=logistics", "?channel=desk", "?team=logistics&channel=form", "?stage=quality"]
-)
-def test_every_number_on_the_dashboard_opens_exactly_its_items(signed_in: SignIn, filters: str) -> None:
-    season()
-    client = signed_in()
-    html = page(client, f"/kpis/{filters}")
-    links = dict.fromkeys(
-        re.findall(r'<a class="lk" href="([^"]+(?:items|backlog)/[^"]*)">(?:See )?([\d,]+)(?: items| open|<)', html)
+    @pytest.mark.parametrize(
+        "filters", ["", "?team=logistics", "?channel=desk", "?team=logistics&channel=form", "?stage=quality"]
     )
-    steps = re.findall(r'href="([^"]+(?:items|backlog)/[^"]*)" aria-label="[^":]+: ([\d,]+)', html)
-    assert len(links) >= 3
-    assert len(set(steps)) >= 5
-    for url, number in {*links, *steps}:
-        said, found = listed(client, url)
-        assert said == len(found) == len(set(found)) == int(number.replace(",", "")), unquote(url)
+    def test_every_number_on_the_dashboard_opens_exactly_its_items(self, signed_in: SignIn, filters: str) -> None:
+        client = signed_in()
+        html = page(client, f"/kpis/{filters}")
+        links = dict.fromkeys(
+            re.findall(r'<a class="lk" href="([^"]+(?:items|backlog)/[^"]*)">(?:See )?([\d,]+)(?: items| open|<)', html)
+        )
+        steps = re.findall(r'href="([^"]+(?:items|backlog)/[^"]*)" aria-label="[^":]+: ([\d,]+)', html)
+        assert len(links) >= 3
+        assert len(set(steps)) >= 5
+        for url, number in {*links, *steps}:
+            said, found = listed(client, url)
+            assert said == len(found) == len(set(found)) == int(number.replace(",", "")), unquote(url)
+
+    def test_an_item_that_came_later_is_not_in_the_list_of_an_earlier_number(self, signed_in: SignIn) -> None:
+        client = signed_in()
+        url = re.search(r'href="(/kpis/items-received/items/[^"]+)"', page(client, "/kpis/items-received/"))
+        assert url is not None
+        make_ticket(at=timezone.now())
+        recount(1)
+        assert listed(client, url[1])[0] == 3 * SEASON
+        assert listed(client, "/kpis/items-received/items/")[0] == 3 * SEASON + 1
+
+    def test_filters_stand_in_the_address_and_can_be_taken_away(self, signed_in: SignIn) -> None:
+        html = page(signed_in(), f"/kpis/?from={today() - timedelta(days=9)}&team=quality&channel=desk")
+        removed = re.findall(r'href="(/kpis/\?[^"]*)">.{0,160}Take away the (\w+) filter', html, re.DOTALL)
+        assert {name: "team=" in url for url, name in removed} == {"period": True, "team": False, "channel": True}
+        assert all("from=" in url for url, name in removed if name != "period")
+
+    def test_numbers_that_are_being_counted_again_say_so(self, signed_in: SignIn) -> None:
+        client = signed_in()
+        assert "being counted again" not in page(client, "/kpis/")
+        ChangedDay.objects.create(day=today())
+        assert "1 day of this period changed a moment ago" in page(client, "/kpis/")
+
+    @pytest.mark.parametrize("url", [*PAGES, "/kpis/time-to-resolution/"])
+    @pytest.mark.parametrize("filters", ["", "?team=quality&channel=desk"])
+    def test_more_items_need_no_more_queries(self, signed_in: SignIn, url: str, filters: str) -> None:
+        client = signed_in()
+        page(client, url + filters)
+        with CaptureQueriesContext(
+            connection,
+        ) as few:
+            page(client, url + filters)
+        season()
+        with CaptureQueriesContext(connection) as many:
+            page(client, url + filters)
+        assert len(many) == len(few) <= 40
+
+    @pytest.mark.parametrize(
+        "filters", ["", "?team=quality", "?channel=desk&stage=quality", "?team=quality&channel=desk&stage=quality"]
+    )
+    def test_the_dashboard_reads_what_was_measured_and_counts_no_items(self, signed_in: SignIn, filters: str) -> None:
+        client = signed_in()
+        with CaptureQueriesContext(connection) as queries:
+            page(client, f"/kpis/{filters}")
+        tables = ("intake_feedbackitem", "triage_event", "triage_actionlink")
+        assert [each["sql"] for each in queries if any(table in each["sql"] for table in tables)] == []
+
+    def test_a_lead_of_two_teams_asks_about_one_at_a_time(self, signed_in: SignIn) -> None:
+        client = signed_in(Role.LEAD, make_team("quality"), make_team("logistics"))
+        assert "<p>Logistics, all channels." in page(client, "/kpis/")
+        assert "<p>Quality, all channels." in page(client, "/kpis/?team=quality")
 
 
 class TestNumbersAndTheirItems:
@@ -111,12 +161,9 @@ class TestNumbersAndTheirItems:
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
-    def world(cls, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-        with rows_that_last(django_db_blocker):
-            with django_db_blocker.unblock():
-                season()
-                outcomes()
-            yield
+    def world(cls, a_season: None, django_db_blocker: Any) -> None:
+        with django_db_blocker.unblock():
+            outcomes()
 
     @pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
     def test_every_number_of_a_kpi_opens_exactly_its_items(self, signed_in: SignIn, kpi: Kpi) -> None:
@@ -172,17 +219,6 @@ def test_a_long_list_goes_on_over_pages_without_gap_or_repeat(signed_in: SignIn)
     assert said == len(found) == len(set(found)) == ITEMS_A_PAGE + 3
 
 
-def test_an_item_that_came_later_is_not_in_the_list_of_an_earlier_number(signed_in: SignIn) -> None:
-    season()
-    client = signed_in()
-    url = re.search(r'href="(/kpis/items-received/items/[^"]+)"', page(client, "/kpis/items-received/"))
-    assert url is not None
-    make_ticket(at=timezone.now())
-    recount(1)
-    assert listed(client, url[1])[0] == 3 * SEASON
-    assert listed(client, "/kpis/items-received/items/")[0] == 3 * SEASON + 1
-
-
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -210,59 +246,8 @@ def test_an_empty_portal_says_what_to_do_next(signed_in: SignIn) -> None:
     assert "import a file" in html
 
 
-def test_filters_stand_in_the_address_and_can_be_taken_away(signed_in: SignIn) -> None:
-    season()
-    html = page(signed_in(), f"/kpis/?from={today() - timedelta(days=9)}&team=quality&channel=desk")
-    removed = re.findall(r'href="(/kpis/\?[^"]*)">.{0,160}Take away the (\w+) filter', html, re.DOTALL)
-    assert {name: "team=" in url for url, name in removed} == {"period": True, "team": False, "channel": True}
-    assert all("from=" in url for url, name in removed if name != "period")
-
-
-def test_numbers_that_are_being_counted_again_say_so(signed_in: SignIn) -> None:
-    season()
-    client = signed_in()
-    assert "being counted again" not in page(client, "/kpis/")
-    ChangedDay.objects.create(day=today())
-    assert "1 day of this period changed a moment ago" in page(client, "/kpis/")
-
-
 def test_a_hostile_headline_stays_text(signed_in: SignIn) -> None:
     make_ticket("<script>alert(1)</script>", at=timezone.now() - timedelta(hours=1))
     html = page(signed_in(), "/kpis/items-received/items/")
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert" in html
-
-
-@pytest.mark.parametrize("url", [*PAGES, "/kpis/time-to-resolution/"])
-@pytest.mark.parametrize("filters", ["", "?team=quality&channel=desk"])
-def test_more_items_need_no_more_queries(signed_in: SignIn, url: str, filters: str) -> None:
-    season()
-    client = signed_in()
-    page(client, url + filters)
-    with CaptureQueriesContext(
-        connection,
-    ) as few:
-        page(client, url + filters)
-    season()
-    with CaptureQueriesContext(connection) as many:
-        page(client, url + filters)
-    assert len(many) == len(few) <= 40
-
-
-@pytest.mark.parametrize(
-    "filters", ["", "?team=quality", "?channel=desk&stage=quality", "?team=quality&channel=desk&stage=quality"]
-)
-def test_the_dashboard_reads_what_was_measured_and_counts_no_items(signed_in: SignIn, filters: str) -> None:
-    season()
-    client = signed_in()
-    with CaptureQueriesContext(connection) as queries:
-        page(client, f"/kpis/{filters}")
-    tables = ("intake_feedbackitem", "triage_event", "triage_actionlink")
-    assert [each["sql"] for each in queries if any(table in each["sql"] for table in tables)] == []
-
-
-def test_a_lead_of_two_teams_asks_about_one_at_a_time(signed_in: SignIn) -> None:
-    season()
-    client = signed_in(Role.LEAD, make_team("quality"), make_team("logistics"))
-    assert "<p>Logistics, all channels." in page(client, "/kpis/")
-    assert "<p>Quality, all channels." in page(client, "/kpis/?team=quality")
