@@ -199,14 +199,15 @@ def again(report: Any) -> dict[str, Any]:
 
     from feedback_portal.accounts.permissions import Actor
     from kpis import reports
-    from kpis.questions import ask
 
-    days = {"from": report.first_day.isoformat(), "to": report.last_day.isoformat()}
-    asked = ask(
-        days | {"as_of": report.as_of.isoformat()}, actor=Actor(user=report.person), at=timezone.now(), looks_back=True
-    )
-    checked = reports.repeated(report, asked)
-    return {"digits hold": checked.holds, "counted again": checked.compared, "differing": checked.differing}
+    checked = reports.repeated(report, by=Actor(user=report.person), at=timezone.now())
+    return {
+        "digits hold": checked.holds,
+        "counted again": checked.compared,
+        "differing": checked.differing,
+        "of": sorted({each.row.kpi for each in checked.differences}),
+        "erased since": checked.erased,
+    }
 
 
 def _count_all() -> None:

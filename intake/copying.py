@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -35,6 +35,7 @@ _CELLS: Mapping[type, Callable[[Any], str]] = {
     int: str,
     Decimal: str,
     UUID: str,
+    date: date.isoformat,
     datetime: datetime.isoformat,
     dict: lambda cell: _text(json.dumps(cell, ensure_ascii=False)) if cell else "{}",
 }

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import CharField, DateTimeField, Value
+from django.db.models import Case, CharField, DateTimeField, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from feedback_portal.accounts.models import hashed
@@ -38,7 +38,14 @@ def erase(submission: Submission, *, at: datetime) -> None:
     if item is not None:
         _erase_sender(item, at=at)
         FeedbackItem.objects.filter(pk=item.pk).update(
-            title="", text=ERASED, excerpt=ERASED, url="", author="", thread="", context={}
+            # What came without words stays without: whoever counts texts counts as many as before.
+            title="",
+            text=Case(When(text="", then=Value("")), default=Value(ERASED)),
+            excerpt=ERASED,
+            url="",
+            author="",
+            thread="",
+            context={},
         )
         # What went wrong with it was often told in its own words.
         Arrival.objects.filter(item=item).update(last_error="")

@@ -5,11 +5,35 @@ and was recorded by then is seen.
 """
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, DateTimeField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Greatest
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    Count,
+    DateField,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Field,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable, RawSQL
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Coalesce, Greatest, TruncDate
+from django.db.models.lookups import GreaterThan
 
 from intake.models import FeedbackItem
 from kpis.periods import Period
@@ -29,20 +53,42 @@ class Slice:
 EVERYTHING = Slice()
 
 
+class Place(NamedTuple):
+    """Where an item is counted: on which day, or that on which its period begins, and of whom."""
+
+    day: date
+    team: int | None
+    channel: int | None
+    stage: int | None
+
+
+PLACE: Final = (F("day"), F("team_id"), F("channel_id"), F("stage_id"))
+"""A `Place` as columns of a population, to group by."""
+
+
 def population(period: Period, *, as_of: datetime) -> QuerySet[FeedbackItem]:
     """The items received in the period by `as_of`, minus test data and spam.
 
-    Each has the `team_id` and `stage_id` of its first ticket.
+    Each has the `team_id` and `stage_id` of its first ticket, and as its `day` the first of the period.
     """
-    first_ticket = Ticket.objects.filter(item=OuterRef("pk")).order_by("pk")
-    items = FeedbackItem.objects.filter(
-        received_at__gte=period.starts_at, received_at__lt=period.ends_at, received_at__lte=as_of, is_test=False
-    ).annotate(
-        team_id=Subquery(first_ticket.values("team_id")[:1]), stage_id=Subquery(first_ticket.values("stage_id")[:1])
+    return _population([period], Value(period.first, output_field=DateField()), as_of=as_of)
+
+
+def population_by_day(days: Sequence[Period], *, as_of: datetime) -> QuerySet[FeedbackItem]:
+    """The same of several single days, in order, each item with its own `day`: one statement counts them all."""
+    return _population(days, TruncDate("received_at", tzinfo=days[0].zone), as_of=as_of)
+
+
+def _population(periods: Sequence[Period], day: Combinable, *, as_of: datetime) -> QuerySet[FeedbackItem]:
+    tickets = _tickets(as_of)
+    items = FeedbackItem.objects.filter(_received_in(periods), received_at__lte=as_of, is_test=False).annotate(
+        day=day,
+        team_id=_of_first(tickets, _stood("team_id", as_of)),
+        stage_id=_of_first(tickets, _stood("stage_id", as_of)),
     )
     # What is not on a ticket yet has not been understood, so nobody can say whether it is spam; what several teams have
     # is a voice as long as one of them takes it for one.
-    return items.filter(Exists(first_ticket.exclude(resolution=Resolution.SPAM, resolved_at__lte=as_of)))
+    return items.filter(Exists(_not_ended_as(Resolution.SPAM, tickets, as_of)))
 
 
 def within(items: QuerySet[FeedbackItem], slice: Slice) -> QuerySet[FeedbackItem]:
@@ -51,13 +97,27 @@ def within(items: QuerySet[FeedbackItem], slice: Slice) -> QuerySet[FeedbackItem
     return items.filter(**{name: key for name, key in wanted.items() if key is not None})
 
 
-def still_open(period: Period) -> dict[Slice, Counter[str]]:
-    """How many tickets of the items received in the period are open now, for each (team, channel, stage)."""
-    tickets = Ticket.objects.open().filter(
-        received_at__gte=period.starts_at, received_at__lt=period.ends_at, item__is_test=False
+def still_open(days: Sequence[Period]) -> dict[Place, Counter[str]]:
+    """How many tickets of the items received on these days are open now."""
+    tickets = Ticket.objects.open().filter(_received_in(days), item__is_test=False)
+    rows = (
+        tickets.annotate(day=TruncDate("received_at", tzinfo=days[0].zone))
+        .order_by()
+        .values_list("day", "team", "item__channel", "stage")
+        .annotate(n=Count("pk"))
     )
-    rows = tickets.order_by().values_list("team", "item__channel", "stage").annotate(n=Count("pk"))
-    return {Slice(*place): Counter(tickets=n) for *place, n in rows}
+    return {Place(*place): Counter(tickets=n) for *place, n in rows}
+
+
+def _received_in(periods: Iterable[Period]) -> Q:
+    """In any of these periods, which are in order; those that follow on one another are one range."""
+    ranges: list[tuple[datetime, datetime]] = []
+    for period in periods:
+        begins = period.starts_at
+        if ranges and ranges[-1][1] == begins:
+            begins = ranges.pop()[0]
+        ranges.append((begins, period.ends_at))
+    return reduce(or_, (Q(received_at__gte=begins, received_at__lt=ends) for begins, ends in ranges))
 
 
 def first(*types: str, as_of: datetime) -> Subquery:
@@ -79,9 +139,9 @@ def stays_resolved(*, as_of: datetime) -> Subquery:
     return Subquery(resolved.order_by("-occurred_at").values("occurred_at")[:1])
 
 
-def first_due() -> Subquery:
+def first_due(*, as_of: datetime) -> Subquery:
     """When the first decision on an item was due."""
-    return Subquery(Ticket.objects.filter(item=OuterRef("pk")).order_by("pk").values("due_at")[:1])
+    return _of_first(_tickets(as_of), _stood("due_at", as_of))
 
 
 def since(moment: str, *types: str, as_of: datetime) -> Subquery:
@@ -148,9 +208,9 @@ def became_actionable(*, as_of: datetime) -> Subquery:
 
 
 def became_duplicate(*, as_of: datetime) -> Subquery:
-    merged = Ticket.objects.filter(item=OuterRef("pk"), resolution=Resolution.DUPLICATE, resolved_at__lte=as_of)
-    whole = merged.filter(~Exists(_own_work(as_of, item=OuterRef("item"))))
-    return Subquery(whole.order_by("-resolved_at").values("resolved_at")[:1])
+    merged = _tickets(as_of).annotate(ended_as=_ended_as(as_of), ended_at=_stood("resolved_at", as_of))
+    whole = merged.filter(~Exists(_own_work(as_of, item=OuterRef("item"))), ended_as=Resolution.DUPLICATE)
+    return Subquery(whole.order_by("-ended_at").values("ended_at")[:1])
 
 
 def is_acted_on(*, as_of: datetime) -> Q:
@@ -204,9 +264,57 @@ def _found_actionable(as_of: datetime) -> QuerySet[Event]:
 
 def _own_work(as_of: datetime, *, item: OuterRef | None = None) -> QuerySet[Ticket]:
     """The tickets of an item that are no duplicates; an item without one is a duplicate itself."""
-    return Ticket.objects.filter(item=item or OuterRef("pk")).exclude(
-        resolution=Resolution.DUPLICATE, resolved_at__lte=as_of
-    )
+    return _not_ended_as(Resolution.DUPLICATE, _tickets(as_of, item=item), as_of)
+
+
+def _tickets(as_of: datetime, *, item: OuterRef | None = None) -> QuerySet[Ticket]:
+    """The tickets that an item had by then."""
+    return Ticket.objects.filter(item=item or OuterRef("pk"), created_at__lte=as_of)
+
+
+def _not_ended_as(resolution: Resolution, tickets: QuerySet[Ticket], as_of: datetime) -> QuerySet[Ticket]:
+    return tickets.annotate(ended_as=_ended_as(as_of)).exclude(ended_as=resolution)
+
+
+def _ended_as(as_of: datetime) -> Combinable:
+    """On tickets: the resolution that one had then, empty while it was open.
+
+    What was decided later overwrites a ticket, and keeps in its event what it was before: so the first of the events
+    recorded after `as_of` says what held then, and where there is none the row itself does.
+    """
+    later = Case(When(_went_on(as_of), then=Subquery(_was("resolution", as_of)[:1])), output_field=CharField())
+    # What has no event of its own, as after an import, is dated by the row.
+    row = Case(When(resolved_at__lte=as_of, then=F("resolution")), default=Value(""), output_field=CharField())
+    return Coalesce(later, row)
+
+
+def _stood(field: str, as_of: datetime) -> Combinable:
+    """On tickets: what a field held then, as with `_ended_as`."""
+    output: Field[Any, Any] = DateTimeField() if field.endswith("_at") else BigIntegerField()
+    was = _was(field, as_of)
+    then = Subquery(was.annotate(then=Cast("was", output)).values("then")[:1])
+    return Case(When(_went_on(as_of) & Q(Exists(was)), then=then), default=F(field), output_field=output)
+
+
+def _was(field: str, as_of: datetime) -> QuerySet[Any, Any]:
+    """What the decisions since then say that a field of their ticket held before, the first of them first."""
+    events = Event.objects.filter(ticket=OuterRef("pk"), recorded_at__gt=as_of, data__before__has_key=field)
+    return events.order_by("pk").annotate(was=KeyTextTransform(field, KeyTransform("before", "data"))).values("was")
+
+
+def _went_on(as_of: datetime) -> Q:
+    """Whether anything was written down since: if not, no ticket has to be asked what it was."""
+    return Q(GreaterThan(_LAST_RECORDED, Value(as_of, output_field=DateTimeField())))
+
+
+# Of several, since whoever began earlier may write later.
+_LAST_RECORDED: Final = RawSQL(
+    "SELECT max(recorded_at) FROM (SELECT recorded_at FROM triage_event ORDER BY id DESC LIMIT 200) AS newest", ()
+)
+
+
+def _of_first(tickets: QuerySet[Ticket], what: Combinable) -> Subquery:
+    return Subquery(tickets.order_by("pk").annotate(what=what).values("what")[:1])
 
 
 def _still_worked_on(as_of: datetime) -> QuerySet[Ticket]:

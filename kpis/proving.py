@@ -1,6 +1,7 @@
 """The nightly proof: the last weeks are counted again from items and events, and every number must be the one that stands."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -11,13 +12,14 @@ from django.db import transaction
 from kpis import recording
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi
-from kpis.facts import EVERYTHING, Slice
+from kpis.facts import Slice
 from kpis.figures import Parts
 from kpis.models import Measurement, Proof
 from kpis.periods import Period, local_day
 from triage.models import ChangedDay
 
 DAYS: Final = 35
+DAYS_AT_ONCE: Final = 7
 MOST_EXAMPLES: Final = 20
 KEPT: Final = timedelta(days=400)
 
@@ -44,11 +46,14 @@ def prove(*, at: datetime, days: int = DAYS) -> Compared:
     zone = recording.reporting_zone()
     today = local_day(at, zone)
     found = Compared(today - timedelta(days=days), today - timedelta(days=1))
-    for back in range(days, 0, -1):
-        day = today - timedelta(days=back)
-        # Each day in a transaction of its own, so that no count holds a snapshot for minutes.
+    each = [
+        Period(day, day + timedelta(days=1), zone)
+        for day in (today - timedelta(days=back) for back in range(days, 0, -1))
+    ]
+    for start in range(0, days, DAYS_AT_ONCE):
+        # A few days in a transaction of their own, so that no count holds a snapshot for minutes.
         with transaction.atomic():
-            _compare(Period(day, day + timedelta(days=1), zone), found, at=at)
+            _compare(each[start : start + DAYS_AT_ONCE], found, at=at)
     with transaction.atomic():
         Proof.objects.filter(proved_at__lt=at - KEPT).delete()
         Proof.objects.create(
@@ -81,31 +86,35 @@ def repair(days: set[date], *, at: datetime) -> None:
         recording.recount(*sorted(days), at=at)
 
 
-def _compare(period: Period, found: Compared, *, at: datetime) -> None:
-    if ChangedDay.objects.filter(day=period.first, completed_at=None, parked_at=None).exists():
+def _compare(days: Sequence[Period], found: Compared, *, at: datetime) -> None:
+    waiting = set(
+        ChangedDay.objects.filter(
+            day__in=[period.first for period in days], completed_at=None, parked_at=None
+        ).values_list("day", flat=True)
+    )
+    if not (days := [period for period in days if period.first not in waiting]):
         return
-    standing: dict[tuple[str, Slice], Parts] = {
-        (kpi, Slice(team, channel, stage)): parts
-        for kpi, version, team, channel, stage, parts in Measurement.objects.filter(
-            day=period.first, days=1
-        ).values_list("kpi", "definition_version", "team", "channel", "stage", "parts")
-        if kpi in definitions and definitions.get(kpi).version == version
-    }
+    standing: defaultdict[str, dict[tuple[date, Slice], Parts]] = defaultdict(dict)
+    for slug, version, day, team, channel, stage, parts in Measurement.objects.filter(
+        day__in=[period.first for period in days], days=1
+    ).values_list("kpi", "definition_version", "day", "team", "channel", "stage", "parts"):
+        if slug in definitions and definitions.get(slug).version == version:
+            standing[slug][day, Slice(team, channel, stage)] = parts
     for kpi in definitions.all():
         if not kpi.adds_up:
             continue
-        counted = recording.margins(kpi.count(recording.voices(kpi, period, at, EVERYTHING), as_of=at))
-        mine = {slice: parts for (slug, slice), parts in standing.items() if slug == kpi.slug}
-        for slice in sorted({*counted, *mine}, key=str):
+        counted = recording.margins(recording.counted_by_day(kpi, days, at=at))
+        mine = standing[kpi.slug]
+        for day, slice in sorted({*counted, *mine}, key=str):
             found.compared += 1
-            stands: Parts = mine.get(slice, {})
-            anew: Parts = counted.get(slice, Counter())
+            stands: Parts = mine.get((day, slice), {})
+            anew: Parts = counted.get((day, slice), Counter())
             told = _told(kpi, stands, at), _told(kpi, anew, at)
             if told[0] != told[1]:
                 found.differing += 1
-                found.days.add(period.first)
+                found.days.add(day)
                 if len(found.examples) < MOST_EXAMPLES:
-                    found.examples.append(_example(kpi.slug, period.first, slice, told))
+                    found.examples.append(_example(kpi.slug, day, slice, told))
 
 
 def _told(kpi: Kpi, parts: Parts, at: datetime) -> tuple[Any, ...]:

@@ -1,10 +1,12 @@
 """Counting: days whose facts changed are counted again, and a period's value is read from what was counted."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache, reduce
 from itertools import combinations
+from operator import or_
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -13,16 +15,18 @@ from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from feedback_portal.pending import Drained, drain
+from intake.copying import copy_rows
 from intake.models import FeedbackItem
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi, Side
-from kpis.facts import EVERYTHING, Slice, population, still_open, within
+from kpis.facts import EVERYTHING, Place, Slice, population, population_by_day, still_open, within
 from kpis.figures import Figure, Parts
 from kpis.models import Measurement
 from kpis.periods import Period
 from triage.models import ChangedDay
 
 DAYS_A_BATCH = 20
+"""So many days are counted by one set of statements: it costs hardly more than one day while days are small."""
 
 Dimension = Literal["team", "channel", "stage"]
 DIMENSIONS: tuple[Dimension, ...] = ("team", "channel", "stage")
@@ -78,26 +82,32 @@ def recount_changed_days(*, at: datetime) -> Drained:
 @transaction.atomic
 def recount(*days: date, at: datetime) -> None:
     """Count every KPI over these days anew, from the items and events themselves; who else counts one of them waits."""
-    for day in sorted(days):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_DAY_LOCK, day.toordinal()])
-        period = Period(day, day + timedelta(days=1), reporting_zone())
-        rows = [*_rows(OPEN_TICKETS, 1, period, still_open(period), at=at)]
-        for kpi in definitions.all():
-            if kpi.adds_up:
-                counted = kpi.count(voices(kpi, period, at, EVERYTHING), as_of=at)
-                rows += _rows(kpi.slug, kpi.version, period, counted, at=at)
-        _replace(period, rows)
-    _recount_spans(days, at=at)
+    ordered = sorted(set(days))
+    _hold(ordered)
+    for first in range(0, len(ordered), DAYS_A_BATCH):
+        _recount_days(ordered[first : first + DAYS_A_BATCH], at=at)
+    _recount_spans(ordered, at=at)
 
 
-def margins(counted: Mapping[Slice, Counter[str]]) -> dict[Slice, Counter[str]]:
-    found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
-    for each, parts in counted.items():
-        # One slice may lie on several edges, where it has no stage.
-        for margin in {Slice(**{name: getattr(each, name) for name in names}) for names in MARGINS}:
-            found[margin].update(parts)
-    return dict(found)
+def counted_by_day(
+    kpi: Kpi, days: Sequence[Period], *, at: datetime, slice: Slice = EVERYTHING
+) -> dict[Place, Counter[str]]:
+    """What a KPI that adds up counts on each of these days, as of `at`, in one statement for all."""
+    return kpi.count(within(kpi.voices(population_by_day(days, as_of=at)), slice), as_of=at)
+
+
+def margins(counted: Mapping[Place, Counter[str]]) -> dict[tuple[date, Slice], Counter[str]]:
+    """The sums over everything, each team, each channel and so on, by day."""
+    found: dict[tuple[date, Slice], Counter[str]] = {}
+    for place, parts in counted.items():
+        for margin in _margins_of(place):
+            sums = found.get(margin)
+            if sums is None:
+                found[margin] = Counter(parts)
+                continue
+            for name, n in parts.items():
+                sums[name] += n
+    return found
 
 
 def read(
@@ -190,6 +200,26 @@ def _reading(kpi: Kpi, period: Period, slice: Slice, as_of: datetime, parts: Par
     return Reading(kpi, period, slice, as_of, kpi.figure(parts, as_of=as_of))
 
 
+def _hold(days: Sequence[date]) -> None:
+    """Whoever else counts one of these days waits until we are done. They are taken in order, so that nobody waits in a circle."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, day) FROM unnest(%s::int[]) AS day",
+            [_DAY_LOCK, [day.toordinal() for day in days]],
+        )
+
+
+def _recount_days(days: Sequence[date], *, at: datetime) -> None:
+    zone = reporting_zone()
+    each = [Period(day, day + timedelta(days=1), zone) for day in days]
+    Measurement.objects.filter(day__in=days, days=1).delete()
+    _keep(OPEN_TICKETS, 1, 1, still_open(each), at=at)
+    for kpi in definitions.all():
+        # One after the other, so that no more than the rows of one are held at a time.
+        if kpi.adds_up:
+            _keep(kpi.slug, kpi.version, 1, counted_by_day(kpi, each, at=at), at=at)
+
+
 def _recount_spans(days: Iterable[date], *, at: datetime) -> None:
     """What does not add up over days is counted over the periods that are read often, if one of these days is in them."""
     usual = Period.recent(zone=reporting_zone(), at=at)
@@ -202,48 +232,38 @@ def _recount_spans(days: Iterable[date], *, at: datetime) -> None:
     lasting = [usual, usual.previous()]
     spans.filter(days=usual.day_count).exclude(day__in=[span.first for span in lasting]).delete()
     known = set(spans.filter(days=usual.day_count).values_list("day", flat=True))
-    for span in [
+    wanted = [
         *weeks,
         *(span for span in lasting if span.first not in known or any(span.first <= day < span.end for day in days)),
-    ]:
-        _replace(
-            span,
-            [
-                row
-                for kpi in definitions.all()
-                if not kpi.adds_up
-                for row in _rows(
-                    kpi.slug,
-                    kpi.version,
-                    span,
-                    # That there was nothing has to be known as well.
-                    {EVERYTHING: Counter[str]()} | kpi.count(voices(kpi, span, at, EVERYTHING), as_of=at),
-                    at=at,
-                )
-            ],
-        )
+    ]
+    spans.filter(reduce(or_, (Q(day=span.first, days=span.day_count) for span in wanted), Q(pk__in=()))).delete()
+    for kpi in definitions.all():
+        if not kpi.adds_up:
+            for span in wanted:
+                counted = kpi.count(voices(kpi, span, at, EVERYTHING), as_of=at)
+                # That there was nothing has to be known as well.
+                nothing = {Place(span.first, None, None, None): Counter[str]()}
+                _keep(kpi.slug, kpi.version, span.day_count, nothing | counted, at=at)
 
 
-def _rows(
-    kpi: str, version: int, period: Period, counted: Mapping[Slice, Counter[str]], *, at: datetime
-) -> Iterator[Measurement]:
-    for margin, parts in margins(counted).items():
-        yield Measurement(
-            kpi=kpi,
-            definition_version=version,
-            day=period.first,
-            days=period.day_count,
-            team_id=margin.team,
-            channel_id=margin.channel,
-            stage_id=margin.stage,
-            parts=dict(parts),
-            counted_at=at,
-        )
+def _keep(kpi: str, version: int, days: int, counted: Mapping[Place, Counter[str]], *, at: datetime) -> None:
+    """Write the sums of what was counted; what stood there before is gone already."""
+    rows = (
+        (kpi, version, day, days, margin.team, margin.channel, margin.stage, dict(parts), at)
+        for (day, margin), parts in margins(counted).items()
+    )
+    copy_rows(Measurement._meta.db_table, _COLUMNS, rows)
 
 
-def _replace(period: Period, rows: Iterable[Measurement]) -> None:
-    Measurement.objects.filter(day=period.first, days=period.day_count).delete()
-    Measurement.objects.bulk_create(rows)
+_COLUMNS = (
+    "kpi", "definition_version", "day", "days", "team_id", "channel_id", "stage_id", "parts", "counted_at",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=10_000)
+def _margins_of(place: Place) -> frozenset[tuple[date, Slice]]:
+    # One place may lie on several edges, where it has no stage.
+    return frozenset((place.day, Slice(**{name: getattr(place, name) for name in names})) for names in MARGINS)
 
 
 def _monday_of(day: date) -> date:

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext, ngettext
@@ -15,14 +18,19 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, InputError, NotFound, Refused
 from intake.cleaning import clean_line
+from intake.models import FeedbackItem
 from kpis import recording
 from kpis.definitions import definitions
+from kpis.definitions.base import Kpi
+from kpis.figures import Figure, Parts
 from kpis.models import Report, ReportRow
-from kpis.questions import Question, in_order
+from kpis.questions import Question, ask, in_order
 from kpis.recording import DIMENSIONS, Reading
-from triage.models import ChangedDay
+from triage.models import ChangedDay, Event
 
 LONGEST_TITLE = 160
+MOST_DAYS_AGAIN: Final = 400
+"""What is longer is not counted again on a page: it reads every item of the period."""
 
 
 class StillCounting(Refused):
@@ -32,12 +40,30 @@ class StillCounting(Refused):
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A number of a report that comes to something else when it is counted again."""
+
+    row: ReportRow
+    anew: Figure
+
+
+@dataclass(frozen=True)
 class Checked:
-    """Whether a report's digits are those that were frozen, and whether counting anew as of then gives them too."""
+    """Whether a report's digits are those that were frozen, and whether counting anew as of then gives them too.
+
+    `erased` items of the period were erased since, and `rewritten` ones changed at their source: what those said before is
+    kept nowhere, which is the one thing that can make a difference.
+    """
 
     holds: bool
-    differing: int
     compared: int
+    differences: Sequence[Difference]
+    erased: int
+    rewritten: int
+
+    @property
+    def differing(self) -> int:
+        return len(self.differences)
 
 
 @transaction.atomic
@@ -102,27 +128,84 @@ def holds(report: Report) -> bool:
     return _digest(head, rows) == report.sha256
 
 
-def repeated(report: Report, question: Question) -> Checked:
-    """Count the whole numbers and weeks of a report again from items and events as of then.
+def repeated(report: Report, *, by: Actor, at: datetime) -> Checked:
+    """Count a report again from the items and events as of then: whole, by week, and by team, channel and stage.
 
-    `question` is the report's own, asked again with its `as_of`. Splits are left out, for who has an item now is not who
-    had it then.
+    Rows of a definition that was replaced since are left out. Raises BadInput for more than `MOST_DAYS_AGAIN` days.
     """
-    stored = {(row.kpi, row.split, row.of): row for row in report.rows.filter(split__in=("", "week"))}
-    differing = compared = 0
+    question = _asked_again(report, by=by, at=at)
+    stored: defaultdict[str, dict[tuple[str, str], ReportRow]] = defaultdict(dict)
+    for row in report.rows.order_by("position"):
+        stored[row.kpi][row.split, row.of] = row
+    compared, differences = 0, []
     for kpi in in_order():
-        periods = [question.period, *question.period.weeks()]
-        readings = recording.series(kpi, periods, at=question.at, as_of=question.as_of, slice=question.slice)
-        keys = [(kpi.slug, "", ""), *((kpi.slug, "week", week.iso_week) for week in question.period.weeks())]
-        for key, reading in zip(keys, readings, strict=True):
-            row = stored.get(key)
-            if row is None or row.definition_version != kpi.version:
-                continue
+        rows = stored[kpi.slug]
+        if not rows or any(row.definition_version != kpi.version for row in rows.values()):
+            continue
+        anew = _counted_again(kpi, question)
+        for key, row in rows.items():
             compared += 1
-            figure = reading.figure
-            told = (figure.value, figure.low, figure.high, figure.numerator, figure.denominator)
-            differing += told != (row.value, row.low, row.high, row.numerator, row.denominator)
-    return Checked(holds(report), differing, compared)
+            figure = kpi.figure(anew.get(key, {}), as_of=question.as_of)
+            if _digits(figure) != _digits(row):
+                differences.append(Difference(row, figure))
+    items = FeedbackItem.objects.filter(
+        received_at__gte=question.period.starts_at, received_at__lt=question.period.ends_at
+    )
+    changed = Event.objects.filter(item__in=items.values("pk"), type=Event.Type.CHANGED, recorded_at__gt=report.as_of)
+    return Checked(
+        holds(report),
+        compared,
+        differences,
+        erased=items.filter(submission__gone_at__gt=report.as_of).count(),
+        rewritten=changed.values("item").distinct().count(),
+    )
+
+
+def may_be_repeated(report: Report) -> bool:
+    return (report.last_day - report.first_day).days < MOST_DAYS_AGAIN
+
+
+def _asked_again(report: Report, *, by: Actor, at: datetime) -> Question:
+    """The question of a report as of then, in the days of its own time zone."""
+    if not may_be_repeated(report):
+        message = gettext("This report is about more than %(days)s days, which is too many to count again here.")
+        raise BadInput(message % {"days": MOST_DAYS_AGAIN})
+    asked = dict(parse_qsl(report.query)) | {
+        "from": report.first_day.isoformat(),
+        "to": report.last_day.isoformat(),
+        "as_of": report.as_of.isoformat(),
+    }
+    if report.team is not None:
+        asked["team"] = report.team.slug
+    question = ask(asked, actor=by, at=at, looks_back=True)
+    return replace(question, period=replace(question.period, zone=ZoneInfo(report.zone)))
+
+
+def _counted_again(kpi: Kpi, question: Question) -> Mapping[tuple[str, str], Parts]:
+    """The sums of a report's rows, by split and name."""
+    period, as_of, slice = question.period, question.as_of, question.slice
+    found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    if kpi.adds_up:
+        whole = recording.counted_by_day(kpi, period.days(), at=as_of, slice=slice)
+        names_of_weeks = {day.first: week.iso_week for week in period.weeks() for day in week.days()}
+        for place, parts in whole.items():
+            found["week", names_of_weeks[place.day]].update(parts)
+    else:
+        whole = kpi.count(recording.voices(kpi, period, as_of, slice), as_of=as_of)
+        for week in period.weeks():
+            for parts in kpi.count(recording.voices(kpi, week, as_of, slice), as_of=as_of).values():
+                found["week", week.iso_week].update(parts)
+    names = {by: {each.pk: each.slug for each in question.among(by)} for by in DIMENSIONS}
+    for place, parts in whole.items():
+        found["", ""].update(parts)
+        for by in DIMENSIONS:
+            if (slug := names[by].get(getattr(place, by))) is not None:
+                found[by, slug].update(parts)
+    return found
+
+
+def _digits(told: Figure | ReportRow) -> tuple[float | None, float | None, float | None, int, int]:
+    return told.value, told.low, told.high, told.numerator, told.denominator
 
 
 _COLUMNS = (

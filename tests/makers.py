@@ -80,5 +80,10 @@ def make_ticket(
     item = item or make_item(text, at=at, **about)
     Analysis.objects.get_or_create(item=item, defaults={"language": "en", "sentiment": "neg"})
     explanation = {"by": "catch_all", "rule": None, "topic": None, "reason": "Nobody else.", "tried": 0, "held": []}
-    defaults = {"due_at": at + timedelta(hours=24), "received_at": at, "explanation": explanation}
+    defaults = {
+        "due_at": at + timedelta(hours=24),
+        "received_at": at,
+        "created_at": at,
+        "explanation": explanation,
+    }
     return Ticket.objects.create(item=item, team=team or make_team(), **(defaults | fields))

@@ -20,7 +20,7 @@ from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.charts.units import out_of, written
-from kpis.facts import Slice
+from kpis.facts import PLACE, Place
 from kpis.figures import NO_COMPARISON, Change, Figure, Limits, Parts, Waits, judged
 from kpis.statistics.survival import Step
 
@@ -74,8 +74,8 @@ class Kpi(ABC):
         return items
 
     @abstractmethod
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
-        """The parts of each (team, channel, stage) among these voices; one statement."""
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
+        """The parts of each place (day, team, channel, stage) among these voices; one statement."""
 
     @abstractmethod
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
@@ -169,14 +169,14 @@ class Share(Proportion):
     def hit(self, *, as_of: datetime) -> Q:
         """Which of those are in the numerator as well."""
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
         rows = (
             items.filter(self.counted(as_of=as_of))
             .order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"))
+            .values_list(*PLACE)
             .annotate(denominator=Count("pk"), numerator=Count("pk", filter=self.hit(as_of=as_of)))
         )
-        return {Slice(*place): Counter(denominator=n, numerator=hits) for *place, n, hits in rows}
+        return {Place(*place): Counter(denominator=n, numerator=hits) for *place, n, hits in rows}
 
     def select(self, items: QuerySet[FeedbackItem], side: Side, *, as_of: datetime) -> QuerySet[FeedbackItem]:
         counted = items.filter(self.counted(as_of=as_of))
@@ -196,17 +196,17 @@ class RipeningShare(Share):
     def moments(self, *, as_of: datetime) -> tuple[Combinable, Combinable, Combinable]:
         """When an item came to be counted, when it became a hit, and when it ceased to be counted; null while not."""
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
         counted, hit, ceased = self.moments(as_of=as_of)
         rows = (
             items.annotate(counted_at=counted, hit_at=hit, ceased_at=ceased)
             .filter(counted_at__isnull=False)
             .order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("counted_at"), F("hit_at"), F("ceased_at"))
+            .values_list(*PLACE, F("counted_at"), F("hit_at"), F("ceased_at"))
         )
-        found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
+        found: defaultdict[Place, Counter[str]] = defaultdict(Counter)
         for *place, counted_at, hit_at, ceased_at in rows.iterator(chunk_size=5000):
-            parts = found[Slice(*place)]
+            parts = found[Place(*place)]
             for side, moment in (("d", counted_at), ("n", max(counted_at, hit_at) if hit_at else None)):
                 if moment:
                     parts[f"{side}{_day_number(moment)}"] += 1
@@ -249,14 +249,14 @@ class Duration(Kpi):
         """The moment from which it cannot happen to an item any more, which then no longer waits; null while it can."""
         return Value(None, output_field=DateTimeField())
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
         rows = (
             items.filter(self.counted(as_of=as_of))
             .annotate(ended_at=self.ended(as_of=as_of), stopped_at=self.stopped(as_of=as_of))
             .order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("received_at"), F("ended_at"), F("stopped_at"))
+            .values_list(*PLACE, F("received_at"), F("ended_at"), F("stopped_at"))
         )
-        found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
+        found: defaultdict[Place, Counter[str]] = defaultdict(Counter)
         for *place, received_at, ended_at, stopped_at in rows.iterator(chunk_size=5000):
             if ended_at:
                 part = f"e{statistics.bucket_of(hours(max(ended_at - received_at, _AT_ONCE)))}"
@@ -264,7 +264,7 @@ class Duration(Kpi):
                 part = f"c{statistics.bucket_of(hours(max(stopped_at - received_at, _AT_ONCE)))}"
             else:
                 part = f"o{int(received_at.timestamp() // 3600)}"
-            found[Slice(*place)][part] += 1
+            found[Place(*place)][part] += 1
         return dict(found)
 
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:

@@ -28,7 +28,7 @@ class DecidedInTime(MaturingShare):
 
     def matured(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> QuerySet[FeedbackItem]:
         return items.annotate(
-            decided_at=first(Event.Type.TRIAGED, Event.Type.MERGED, as_of=as_of), due_at=first_due()
+            decided_at=first(Event.Type.TRIAGED, Event.Type.MERGED, as_of=as_of), due_at=first_due(as_of=as_of)
         ).annotate(
             counts_at=Least("decided_at", "due_at"),
             is_hit=Case(When(Q(decided_at__lte=F("due_at")), then=Value(True)), default=Value(False)),

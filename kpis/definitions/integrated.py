@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext
 
 from feedback_portal.marking import marked
@@ -13,7 +13,7 @@ from intake.models import FeedbackItem
 from kpis import facts
 from kpis.definitions import definitions
 from kpis.definitions.base import Proportion, Side
-from kpis.facts import Slice
+from kpis.facts import PLACE, Place
 from kpis.figures import NO_COMPARISON, Change, Figure
 
 STEPS: Final[Mapping[str, tuple[str, str, Callable[..., Q]]]] = {
@@ -46,9 +46,9 @@ class Integrated(Proportion):
     ripens = True
     sides: ClassVar[tuple[Side, ...]] = ("numerator", "denominator", *STEPS)
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
-        rows = counted(items.order_by().values_list(F("team_id"), F("channel_id"), F("stage_id")), as_of=as_of)
-        return {Slice(*row[:3]): Counter(dict(zip(PARTS, row[3:], strict=True))) for row in rows}
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
+        rows = counted(items.order_by().values_list(*PLACE), as_of=as_of)
+        return {Place(*row[:4]): Counter(dict(zip(PARTS, row[4:], strict=True))) for row in rows}
 
     def change(self, now: Figure, before: Figure, *, days: tuple[float, float]) -> Change:
         # Newer items have had less time, so a later period is always behind an earlier one.

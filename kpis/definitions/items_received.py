@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, QuerySet
 
 from feedback_portal.marking import marked
 from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi, Side
-from kpis.facts import Slice
+from kpis.facts import PLACE, Place
 from kpis.figures import NO_COMPARISON, Change, Figure, Limits, Parts, judged
 
 
@@ -30,9 +30,9 @@ class ItemsReceived(Kpi):
     position = 10
     is_headline = True
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
-        rows = items.order_by().values_list(F("team_id"), F("channel_id"), F("stage_id")).annotate(n=Count("pk"))
-        return {Slice(*place): Counter(items=n) for *place, n in rows}
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
+        rows = items.order_by().values_list(*PLACE).annotate(n=Count("pk"))
+        return {Place(*place): Counter(items=n) for *place, n in rows}
 
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:
         n = parts.get("items", 0)

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from intake.models import FeedbackItem
 from kpis.charts.units import written
 from kpis.definitions.base import Proportion, Side
-from kpis.facts import Slice
+from kpis.facts import PLACE, Place
 from kpis.figures import Figure, Parts
 
 
@@ -27,17 +27,17 @@ class MaturingShare(Proportion):
     def matured(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> QuerySet[FeedbackItem]:
         """The items with `counts_at`, null where an item never counts, and `is_hit`."""
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
         rows = (
             self.matured(items, as_of=as_of)
             .filter(Q(counts_at__isnull=False))
             .order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("counts_at"), F("is_hit"))
+            .values_list(*PLACE, F("counts_at"), F("is_hit"))
         )
-        found: defaultdict[Slice, Counter[str]] = defaultdict(Counter)
+        found: defaultdict[Place, Counter[str]] = defaultdict(Counter)
         for *place, counts_at, is_hit in rows.iterator(chunk_size=5000):
             late = "" if counts_at <= as_of else str((counts_at - _EPOCH) // timedelta(microseconds=1))
-            parts = found[Slice(*place)]
+            parts = found[Place(*place)]
             parts[f"d{late}" if late else "denominator"] += 1
             if is_hit:
                 parts[f"n{late}" if late else "numerator"] += 1

@@ -12,7 +12,7 @@ from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.charts.units import written
 from kpis.definitions.base import Kpi, Side
-from kpis.facts import Slice
+from kpis.facts import PLACE, Place
 from kpis.figures import NO_COMPARISON, Change, Figure, Parts, judged
 
 
@@ -32,15 +32,11 @@ class Mean(Kpi):
     def voices(self, items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
         return items.filter(rating_scale=self.scale)
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
-        rows = (
-            items.order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"), F("rating_value"))
-            .annotate(n=Count("pk"))
-        )
-        found: dict[Slice, Counter[str]] = {}
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
+        rows = items.order_by().values_list(*PLACE, F("rating_value")).annotate(n=Count("pk"))
+        found: dict[Place, Counter[str]] = {}
         for *place, answer, n in rows:
-            found.setdefault(Slice(*place), Counter())[f"a{answer:.0f}"] += n
+            found.setdefault(Place(*place), Counter())[f"a{answer:.0f}"] += n
         return found
 
     def figure(self, parts: Parts, *, as_of: datetime) -> Figure:

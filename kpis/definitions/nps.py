@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import datetime
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext
 
 from feedback_portal.marking import marked
@@ -11,7 +11,7 @@ from intake.models import FeedbackItem
 from kpis import statistics
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi, Side
-from kpis.facts import Slice
+from kpis.facts import PLACE, Place
 from kpis.figures import NO_COMPARISON, Change, Figure, Parts, judged
 from kpis.statistics.scores import Answers
 
@@ -44,16 +44,16 @@ class NetPromoterScore(Kpi):
         latest = known.order_by("customer", "-received_at", "-pk").distinct("customer")
         return answers.filter(Q(customer=None) | Q(pk__in=latest.values("pk")))
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
         rows = (
             items.order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"))
+            .values_list(*PLACE)
             .annotate(
                 n=Count("pk"), promoters=Count("pk", filter=_PROMOTERS), detractors=Count("pk", filter=_DETRACTORS)
             )
         )
         return {
-            Slice(*place): Counter(promoters=promoters, passives=n - promoters - detractors, detractors=detractors)
+            Place(*place): Counter(promoters=promoters, passives=n - promoters - detractors, detractors=detractors)
             for *place, n, promoters, detractors in rows
         }
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import datetime
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext
 
 from feedback_portal.marking import marked
@@ -12,7 +12,7 @@ from kpis import statistics
 from kpis.charts.units import written
 from kpis.definitions import definitions
 from kpis.definitions.base import Kpi, Side
-from kpis.facts import Slice
+from kpis.facts import PLACE, Place
 from kpis.figures import NO_COMPARISON, Change, Figure, Parts, judged
 from kpis.statistics.scores import Answers
 
@@ -39,10 +39,10 @@ class SentimentIndex(Kpi):
     def voices(self, items: QuerySet[FeedbackItem]) -> QuerySet[FeedbackItem]:
         return items.exclude(text="")
 
-    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Slice, Counter[str]]:
+    def count(self, items: QuerySet[FeedbackItem], *, as_of: datetime) -> dict[Place, Counter[str]]:
         rows = (
             items.order_by()
-            .values_list(F("team_id"), F("channel_id"), F("stage_id"))
+            .values_list(*PLACE)
             .annotate(
                 n=Count("pk"),
                 positive=Count("pk", filter=_POSITIVE),
@@ -51,7 +51,7 @@ class SentimentIndex(Kpi):
             )
         )
         return {
-            Slice(*place): Counter(
+            Place(*place): Counter(
                 positive=positive, neutral=neutral, negative=negative, unclear=n - positive - neutral - negative
             )
             for *place, n, positive, neutral, negative in rows

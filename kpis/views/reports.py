@@ -16,6 +16,7 @@ from feedback_portal.refusals import NotAllowed, Refused
 from kpis import reports
 from kpis.charts.units import NOTHING, out_of, written
 from kpis.definitions import definitions
+from kpis.figures import Figure
 from kpis.models import Proof, Report, ReportRow
 from kpis.questions import ask
 from kpis.views.numbers import shell
@@ -23,6 +24,7 @@ from kpis.views.tables import csv_file
 from kpis.words import BY_GROUP, between, unit_of
 
 PAGE = 50
+MOST_DIFFERENCES = 200
 _FIELDS = ("from", "to", "team", "channel", "stage")
 
 
@@ -54,8 +56,10 @@ def all_reports(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def report(request: HttpRequest, code: str) -> HttpResponse:
-    """The digits as they were frozen, and whether they still are."""
-    found = reports.find(code, by=actor_of(request))
+    """The digits as they were frozen, and whether they still are; with `again`, beside what counting again as of then gives."""
+    actor = actor_of(request)
+    found = reports.find(code, by=actor)
+    again = reports.repeated(found, by=actor, at=timezone.now()) if request.GET.get("again") else None
     groups = [
         {
             "name": name,
@@ -74,7 +78,15 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
         }
         for name, rows in reports.shown(found)
     ]
-    return render(request, "kpis/report.html", {"report": found, "groups": groups, "holds": reports.holds(found)})
+    context = {
+        "report": found,
+        "groups": groups,
+        "holds": again.holds if again else reports.holds(found),
+        "may_count_again": reports.may_be_repeated(found),
+        "again": again,
+        "differences": [_difference(each) for each in again.differences[:MOST_DIFFERENCES]] if again else [],
+    }
+    return render(request, "kpis/report.html", context)
 
 
 @login_required
@@ -93,13 +105,7 @@ def proofs(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(report: Report, row: ReportRow) -> dict[str, Any]:
-    value = out_of(row.numerator, row.denominator) if row.denominator else NOTHING
-    interval = ""
-    if row.kpi in definitions:
-        unit = unit_of(definitions.get(row.kpi), row.value, row.low, row.high)
-        if row.value is not None:
-            value = unit.write(row.value)
-            interval = between(unit.write(row.low), unit.write(row.high))
+    value, interval = _told(row.kpi, row)
     return {
         "of": row.of,
         "value": value,
@@ -107,6 +113,28 @@ def _shown(report: Report, row: ReportRow) -> dict[str, Any]:
         "n": written(row.denominator),
         "note": reports.note_of(report, row),
     }
+
+
+def _difference(found: reports.Difference) -> dict[str, Any]:
+    row = found.row
+    frozen, anew = (_told(row.kpi, each) for each in (row, found.anew))
+    return {
+        "kpi": definitions.get(row.kpi).name,
+        "of": row.of or gettext("the whole period"),
+        "frozen": frozen[0],
+        "frozen_n": written(row.denominator),
+        "anew": anew[0],
+        "anew_n": written(found.anew.denominator),
+    }
+
+
+def _told(kpi: str, told: ReportRow | Figure) -> tuple[str, str]:
+    """A number and its interval in words."""
+    value = out_of(told.numerator, told.denominator) if told.denominator else NOTHING
+    if kpi not in definitions or told.value is None:
+        return value, ""
+    unit = unit_of(definitions.get(kpi), told.value, told.low, told.high)
+    return unit.write(told.value), between(unit.write(told.low), unit.write(told.high))
 
 
 class _Echo:

@@ -176,7 +176,9 @@ def test_right_at_once_is_what_no_person_moved(town: Town, tariq: User) -> None:
 
 def test_what_two_teams_have_is_a_duplicate_or_spam_only_as_a_whole(town: Town, tariq: User) -> None:
     original, shared = decided(town, tariq), decided(town, tariq)
-    other = Ticket.objects.create(item=shared.item, team=town.teams["logistics"], due_at=MONDAY, received_at=MONDAY)
+    other = Ticket.objects.create(
+        item=shared.item, team=town.teams["logistics"], due_at=MONDAY, received_at=MONDAY, created_at=MONDAY
+    )
     done = {"status": "resolved", "resolved_at": MONDAY}
     Ticket.objects.filter(pk=shared.pk).update(
         resolution="duplicate", duplicate_of=original, merged_into=original, **done

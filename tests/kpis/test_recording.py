@@ -1,12 +1,14 @@
 """Numbers are counted from facts, again to the same digits, and open exactly their items."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from intake.models import Customer, FeedbackItem
@@ -17,6 +19,7 @@ from kpis.models import Measurement
 from kpis.periods import Period
 from tests.kpis.town import HOUR, MONDAY, NOW, WEEK, ZONE, Town, fill, read, recount
 from tests.makers import make_team, make_ticket
+from tests.shared_world import rows_that_last
 from triage.models import Action, ActionLink, ChangedDay, Ticket
 from triage.models.events import mark_changed
 
@@ -124,49 +127,80 @@ def test_spam_and_test_data_are_no_voices(town: Town) -> None:
     assert read("items-received").figure.value == 1
 
 
-@pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
-def test_a_number_opens_exactly_its_items(town: Town, kpi) -> None:  # type: ignore[no-untyped-def]
-    fill(town)
-    recount()
-    slices = [
-        recording.EVERYTHING,
-        *(Slice(team=team.pk) for team in town.teams.values()),
-        Slice(channel=town.channel.pk),
-    ]
+class TestAFilledTown:
+    """One small week for all of them, since none changes its items."""
 
-    for slice in slices:
-        figure = recording.read(kpi, WEEK, at=NOW, slice=slice).figure
-        for side, number in (("numerator", figure.numerator), ("denominator", figure.denominator)):
-            assert recording.items_behind(kpi, WEEK, side, as_of=NOW, slice=slice).count() == number
+    @pytest.fixture(scope="class")
+    @classmethod
+    def kept(cls, django_db_setup: None, django_db_blocker: Any) -> Iterator[Town]:
+        with rows_that_last(django_db_blocker):
+            with django_db_blocker.unblock():
+                town = Town()
+                fill(town)
+                recount()
+            yield town
 
+    @pytest.fixture
+    def town(self, kept: Town, db: None) -> Town:
+        return kept
 
-@pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
-def test_measured_and_counted_afresh_agree(town: Town, kpi) -> None:  # type: ignore[no-untyped-def]
-    fill(town)
-    recount()
+    @pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
+    def test_a_number_opens_exactly_its_items(self, town: Town, kpi) -> None:  # type: ignore[no-untyped-def]
+        slices = [
+            recording.EVERYTHING,
+            *(Slice(team=team.pk) for team in town.teams.values()),
+            Slice(channel=town.channel.pk),
+        ]
 
-    measured = recording.read(kpi, WEEK, at=NOW).figure
-    counted = kpi.figure(recording._counted(kpi, WEEK, recording.EVERYTHING, NOW), as_of=NOW)
+        for slice in slices:
+            figure = recording.read(kpi, WEEK, at=NOW, slice=slice).figure
+            for side, number in (("numerator", figure.numerator), ("denominator", figure.denominator)):
+                assert recording.items_behind(kpi, WEEK, side, as_of=NOW, slice=slice).count() == number
 
-    assert measured == counted
+    @pytest.mark.parametrize("kpi", definitions.all(), ids=lambda kpi: kpi.slug)
+    def test_measured_and_counted_afresh_agree(self, town: Town, kpi) -> None:  # type: ignore[no-untyped-def]
+        measured = recording.read(kpi, WEEK, at=NOW).figure
+        counted = kpi.figure(recording._counted(kpi, WEEK, recording.EVERYTHING, NOW), as_of=NOW)
 
+        assert measured == counted
 
-def test_teams_add_up_to_everything(town: Town) -> None:
-    fill(town)
-    recount()
+    def test_teams_add_up_to_everything(self, town: Town) -> None:
+        parts = [read("items-received", Slice(team=team.pk)).figure.value for team in town.teams.values()]
 
-    parts = [read("items-received", Slice(team=team.pk)).figure.value for team in town.teams.values()]
+        assert sum(part or 0 for part in parts) == read("items-received").figure.value == 12
 
-    assert sum(part or 0 for part in parts) == read("items-received").figure.value == 12
+    def test_counting_twice_gives_the_same_rows(self, town: Town) -> None:
+        first = sorted(map(str, Measurement.objects.values_list("kpi", "day", "team", "channel", "parts")))
+        recount()
 
+        assert sorted(map(str, Measurement.objects.values_list("kpi", "day", "team", "channel", "parts"))) == first
 
-def test_counting_twice_gives_the_same_rows(town: Town) -> None:
-    fill(town)
-    recount()
-    first = sorted(map(str, Measurement.objects.values_list("kpi", "day", "team", "channel", "parts")))
-    recount()
+    def test_days_counted_together_come_to_what_each_comes_to_alone(self, town: Town) -> None:
+        days = [date(2026, 3, 2) + timedelta(days=offset) for offset in range(7)]
 
-    assert sorted(map(str, Measurement.objects.values_list("kpi", "day", "team", "channel", "parts"))) == first
+        def rows() -> list[str]:
+            columns = ("kpi", "definition_version", "day", "days", "team", "channel", "stage", "parts")
+            return sorted(map(str, Measurement.objects.values_list(*columns)))
+
+        for day in reversed(days):
+            recording.recount(day, at=NOW)
+        alone = rows()
+        # With gaps, and more than one batch of them.
+        recording.recount(*days[:2], *days[3:], *(days[0] - timedelta(days=2 * back) for back in range(1, 20)), at=NOW)
+        recording.recount(days[2], at=NOW)
+
+        assert len(alone) > 200
+        assert [row for row in rows() if "2026, 3, " in row] == [row for row in alone if "2026, 3, " in row]
+
+    def test_more_days_need_no_more_statements(self, town: Town) -> None:
+        days = [date(2026, 3, 2) + timedelta(days=offset) for offset in range(7)]
+        recording.recount(*days, at=NOW)
+        with CaptureQueriesContext(connection) as one:
+            recording.recount(days[0], at=NOW)
+        with CaptureQueriesContext(connection) as seven:
+            recording.recount(*days, at=NOW)
+
+        assert len(seven) == len(one)
 
 
 def test_a_report_of_the_past_does_not_see_later_events(town: Town) -> None:

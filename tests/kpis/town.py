@@ -57,7 +57,7 @@ class Town:
             submitted_at=at,
             received_at=at,
         )
-        return Ticket.objects.create(item=item, team=self.teams[team], due_at=at, received_at=at)
+        return Ticket.objects.create(item=item, team=self.teams[team], due_at=at, received_at=at, created_at=at)
 
     def happened(self, ticket: Ticket, type: str, *, after: timedelta, **data: object) -> None:
         at = ticket.received_at + after
