@@ -140,13 +140,16 @@ class Improving:
     def _check(self, change: Change, by: Actor, at: datetime) -> None:
         """Closed on the verdict of that day, and published where it worked."""
         _look(at - 4 * _MINUTE)
+        if self.called(change.title).step != Action.Step.CHECK:
+            return  # its theme came back before, and it is worked on again
         closed = self._turn(change, checking.close, by=by, at=at, standard=change.standard, exception=_BY_EYE)
         if change.public_title and closed.verdict == Action.Outcome.WORKED:
             self._turn(change, changes.publish, by=by, at=at + 5 * _MINUTE, title=change.public_title)
 
     def _redo(self, change: Change, by: Actor, at: datetime) -> None:
         _look(at - 4 * _MINUTE)
-        if self.called(change.title).verdict != Action.Outcome.WORKED:
+        action = self.called(change.title)
+        if action.step == Action.Step.CHECK and action.verdict != Action.Outcome.WORKED:
             self._turn(change, improvements.move, by=by, at=at, step="do")
 
     def _withdraw(self, change: Change, by: Actor, at: datetime) -> None:

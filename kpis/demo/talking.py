@@ -14,7 +14,7 @@ from feedback_portal.accounts.models import Team
 from feedback_portal.accounts.permissions import Actor
 from intake.models import FeedbackItem
 from kpis.demo.improving import Improving, Plan
-from kpis.demo.organisation import PRIYA
+from kpis.demo.organisation import MINA, PRIYA
 from kpis.demo.story import Said
 from triage import themes
 from triage.models import Gathering, Regrouping, Theme, Topic
@@ -130,6 +130,8 @@ class Talking:
     ) -> None:
         self._now, self._actors, self._system = now, actors, system
         self._said_of, self._improving = said_of, improving
+        # Who sees what every team has.
+        self._reader = actors[MINA.email]
         self._chance = Random("talking")
         self._gathered: set[int] = set()
         self._themes: dict[str, Theme] = {}
@@ -139,8 +141,8 @@ class Talking:
         self._topics = {topic.slug: topic for topic in Topic.objects.filter(slug__in=[one.topic for one in STANCES])}
         began = self._ago(SINCE)
         plan(began, self._form)
-        # Each week at first and more often of late, when there is more to find.
-        for back in (*range(int(7 * SINCE) - 7, 14, -7), 11, 9, 7, 5, 4, 3, 2, 1):
+        # The portal looks every quarter of an hour, which takes too long to play.
+        for back in (35, 28, 21, 14, 7, 3):
             plan(self._ago(back / 7).replace(hour=12), self._look)
         plan(self._now - timedelta(minutes=20), self._look)
         plan(began + timedelta(days=1), lambda at: board.set_up(by=self._system, at=at, is_open=True, intro=_INTRO))
@@ -158,8 +160,9 @@ class Talking:
         for stance in STANCES:
             mine = self._about(stance)
             if mine:
-                by = self._actors[stance.by]
-                self._themes[stance.words] = themes.decide(mine[0].reference, "rename", by=by, at=at, name=stance.name)
+                self._themes[stance.words] = themes.decide(
+                    mine[0].reference, "rename", by=self._reader, at=at, name=stance.name
+                )
         self._join(at)
 
     def _look(self, at: datetime) -> None:
@@ -173,8 +176,7 @@ class Talking:
             first = self._themes.get(stance.words)
             for other in self._about(stance) if first else ():
                 if first and other.pk != first.pk:
-                    by = self._actors[stance.by]
-                    themes.decide(other.reference, "join", by=by, at=at, into=first.reference)
+                    themes.decide(other.reference, "join", by=self._reader, at=at, into=first.reference)
 
     def _about(self, stance: Stance) -> list[Theme]:
         """The themes of its topic in which most say what it is about, the largest first."""
