@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from feedback_portal.marking import filled
 from triage.blend import NONE, Blend, Example, Prediction, Unlearnable, fit
 from triage.blend.copies import groups_of
 from triage.blend.pooling import temperature
@@ -89,7 +90,7 @@ def test_what_is_not_set_says_why(blend: Blend) -> None:
     prediction = one(blend, "hello")
     assert prediction.verdict != "auto"
     assert prediction.why_not
-    assert prediction.why_not.endswith(".")
+    assert filled(prediction.why_not).endswith(".")
 
 
 def test_the_same_examples_in_any_order_give_the_same_bytes(blend: Blend) -> None:
@@ -277,7 +278,7 @@ def test_what_is_unlike_everything_is_not_set(seeing: Blend) -> None:
         [Text(1, text="The cover has snapped off and it will not close", vector=far)], WITH_VECTORS
     )
     assert prediction.verdict == "abstain"
-    assert prediction.why_not == "It is unlike any labelled item."
+    assert filled(prediction.why_not or "") == "It is unlike any labelled item."
 
 
 def test_other_languages_are_read_by_their_words_alone(seeing: Blend) -> None:

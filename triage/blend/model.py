@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from feedback_portal.marking import Share, marked, worded
 from triage.blend import beginnings
 from triage.blend.base import NONE, Neighbour, Prediction, Verdict
 from triage.blend.parts import Linear, spread_out
@@ -173,7 +174,8 @@ class Blend:
         verdict, why_not = _verdict(label, best, in_scope, mode)
         words = () if features is None else tuple(self._said(text, label, features))
         if verdict == "auto" and not words and not near:
-            verdict, why_not = "suggest", "Nothing in it speaks for the likeliest, which is only the commonest."
+            verdict = "suggest"
+            why_not = worded("Nothing in it speaks for the likeliest, which is only the commonest.")
         return Prediction(
             probabilities=tuple((place.labels[number], float(shares[number])) for number in order),
             verdict=verdict,
@@ -301,15 +303,17 @@ def zero_shot(texts: Sequence[Text], taxonomy: Taxonomy, labels: Sequence[str], 
 def _verdict(label: str, best: float, in_scope: float, mode: Mode) -> tuple[Verdict, str | None]:
     auto, suggest = mode.thresholds.get("auto"), mode.thresholds.get("suggest")
     if label == NONE:
-        return "abstain", "It reads like what people said belongs to no topic."
+        return "abstain", worded("It reads like what people said belongs to no topic.")
     if in_scope < mode.in_scope:
-        return "abstain", "It is unlike any labelled item."
+        return "abstain", worded("It is unlike any labelled item.")
     if auto is not None and best >= auto:
         return "auto", None
-    needed = (
-        f"below {auto:.2f}, from where on it is set" if auto is not None else "and no confidence is sure enough yet"
-    )
-    why_not = f"The likeliest has {best:.2f}, {needed}."
+    sure = Share(f"{best:.4f}")
+    if auto is None:
+        why_not = worded("The likeliest is %(sure)s sure, and no confidence is sure enough yet.", sure=sure)
+    else:
+        less = marked("The likeliest is %(sure)s sure, less than the %(enough)s from where on it is set.")
+        why_not = worded(less, sure=sure, enough=Share(f"{auto:.4f}"))
     if suggest is not None and best >= suggest:
         return "suggest", why_not
     return "abstain", why_not

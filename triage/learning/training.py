@@ -17,7 +17,9 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext
 
+from feedback_portal.marking import worded
 from feedback_portal.pending import Drained, drain_outside
 from triage.blend import Blend, Example, Unlearnable, fit
 from triage.blend.artefact import FORMAT
@@ -115,10 +117,12 @@ def settle(trained: Trained | None, *, at: datetime) -> None:
     with transaction.atomic():
         current = locked(trained.field)
         if current is None or current.pk != trained.against:
-            raise CannotUse("Another version was taken into use meanwhile. It is measured against that one next.")
+            raise CannotUse(
+                gettext("Another version was taken into use meanwhile. It is measured against that one next.")
+            )
         waiting = ModelVersion.objects.of(trained.field).filter(state=ModelVersion.State.CANDIDATE)
         waiting.update(
-            state=ModelVersion.State.REJECTED, why_rejected="A newer version was trained before it was used."
+            state=ModelVersion.State.REJECTED, why_rejected=worded("A newer version was trained before it was used.")
         )
         version = ModelVersion.objects.create(
             field=trained.field,
@@ -248,7 +252,8 @@ def _before(comparison: Comparison, current: ModelVersion) -> dict[str, Any]:
 def _stored(content: bytes, outcomes: bytes) -> Artefact:
     """The bytes under their hash, which names the corrections too: the same model measured anew is another artefact."""
     if len(content) > LARGEST_ARTEFACT:
-        raise CannotUse(f"The model has {len(content):,} bytes, and a worker may hold {LARGEST_ARTEFACT:,} of one.")
+        told = gettext("The model has %(bytes)s bytes, and a worker may hold %(most)s of one.")
+        raise CannotUse(told % {"bytes": f"{len(content):,}", "most": f"{LARGEST_ARTEFACT:,}"})
     key = sha256(content + outcomes).hexdigest()
     row = Artefact(sha256=key, size=len(content), content=content, outcomes=outcomes)
     Artefact.objects.bulk_create([row], ignore_conflicts=True)

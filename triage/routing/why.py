@@ -90,7 +90,7 @@ def why(
         neighbours=neighbours,
         others=others,
         runners_up=tuple(_runners_up(told.get("model", {}), router, ticket)),
-        unsure=str(told.get("model", {}).get("why_not") or ""),
+        unsure=said(str(told.get("model", {}).get("why_not") or "")),
         changes=tuple(_changes(router, facts, clues, held, today)),
         today=_elsewhere(ticket, today),
         rules=rules,
