@@ -393,7 +393,7 @@
       const address = location.pathname + location.search, opened = next?.dataset.reference;
       htmx.ajax("GET", address, { source: byId("main"), target: byId("queue"), swap: "none" }).then(() => {
         const link = linkIn(rowOf(opened) || $(".row"));
-        if (!document.activeElement.matches("textarea, input")) link?.focus({ preventScroll: true });
+        if (!document.activeElement.closest("textarea, input, #disputed")) link?.focus({ preventScroll: true });
         link?.click();
       });
     },
