@@ -1,4 +1,4 @@
-"""Files that customers send: taken for what they are, kept under names nobody can guess, given out as downloads only."""
+"""Files that customers and colleagues send: taken for what they are, kept under names nobody can guess, given out as downloads only."""
 
 import hashlib
 import os
@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.http import FileResponse
 from django.utils.translation import gettext
 
@@ -18,6 +20,9 @@ from intake.cleaning import clean_line
 from intake.connectors.base import File
 from intake.models import Attachment
 from intake.pictures import BadPicture, picture_of
+
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
 
 MOST_FILES = 5
 LONGEST_FILE = 10 * 1024 * 1024
@@ -66,6 +71,16 @@ def checked(name: str, content: bytes) -> File:
     return File(shown, content_type, picture.content if picture else content)
 
 
+def sent(files: Sequence["UploadedFile[Any]"]) -> list[File]:
+    """What a page sent, each checked; or `BadFile` for the first that is not taken, before anything too large is read."""
+    if len(files) > MOST_FILES:
+        raise BadFile(gettext("Send at most %(most)s files at once.") % {"most": MOST_FILES})
+    for file in files:
+        if (file.size or 0) > LONGEST_FILE:
+            raise too_large(file.name or "")
+    return [checked(file.name or "", file.read()) for file in files]
+
+
 def allowed(files: Iterable[File]) -> tuple[tuple[File, ...], tuple[str, ...]]:
     """Of files that came with a message, those we keep, and why we do not keep the others: nobody's words are refused for
     the sake of a file beside them."""
@@ -102,7 +117,7 @@ def shown_name(name: str) -> str:
 
 
 def stored(files: Iterable[File]) -> list[Attachment]:
-    """Write the files and give the rows that stand for them, which still lack their submission and are not saved.
+    """Write the files and give the rows that stand for them, which are not saved and still lack their submission, if they get one.
 
     The files come first: a row without its file would be a lie, a file without a row is swept up. On a full disk nothing
     is left behind, and `NoRoom` says so.
@@ -130,15 +145,23 @@ def stored(files: Iterable[File]) -> list[Attachment]:
     return rows
 
 
-def kept(rows: Sequence[Attachment], submissions: Sequence[int]) -> None:
-    """Save the rows, each for the submission of that key."""
+def kept(rows: Sequence[Attachment], submissions: Sequence[int | None]) -> None:
+    """Save the rows, each for the submission of that key, or for whatever the caller lets hold it."""
     for row, key in zip(rows, submissions, strict=True):
         row.submission_id = key
     Attachment.objects.bulk_create(rows)
 
 
+def forget(rows: Iterable[Attachment]) -> None:
+    """Delete these rows in the caller's transaction and their files once that is certain: a file may outlive its row and is swept
+    up, while a row would name no file."""
+    gone = list(rows)
+    Attachment.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    transaction.on_commit(lambda: discard(gone))
+
+
 def discard(rows: Iterable[Attachment]) -> None:
-    """Delete the files of rows that were not saved after all."""
+    """Delete the files of rows that are not there (any more)."""
     for row in rows:
         default_storage.delete(row.stored_as)
 

@@ -4,17 +4,15 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.core.files.storage import default_storage
-from django.db import transaction
 from django.db.models import Case, CharField, DateTimeField, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from feedback_portal.accounts.models import hashed
+from intake import attachments
 from intake.models import (
     Account,
     AccountIdentity,
     Arrival,
-    Attachment,
     Customer,
     Delivery,
     FeedbackItem,
@@ -30,10 +28,7 @@ ERASED = "Deleted by the customer."
 def erase(submission: Submission, *, at: datetime) -> None:
     """Words, files and identity go, inside the caller's transaction; the row that is counted stays, and so does the sender's
     own id for it with the hash of its bytes, so that the same thing arriving again is not taken in anew. The private link dies."""
-    files = list(submission.attachments.values_list("stored_as", flat=True))
-    Attachment.objects.filter(submission=submission).delete()
-    # A file outlives its row if the process dies between the two; the other way round a row would name no file.
-    transaction.on_commit(lambda: _delete(files))
+    attachments.forget(submission.attachments.all())
     item = FeedbackItem.objects.filter(pk=submission.pk).first()
     if item is not None:
         _erase_sender(item, at=at)
@@ -89,11 +84,6 @@ def erase_calls(submissions: Sequence[int]) -> None:
     Delivery.objects.filter(told_of__overlap=list(submissions)).update(
         body=b"", conflicting_body=None, headers={}, url="", last_error=""
     )
-
-
-def _delete(files: list[str]) -> None:
-    for name in files:
-        default_storage.delete(name)
 
 
 def _erase_sender(item: FeedbackItem, *, at: datetime) -> None:

@@ -94,9 +94,10 @@ class Arrival(PendingWork):
 
 
 class Attachment(models.Model):
-    """A file a customer sent, under a random name on our storage."""
+    """A file under a random name on our storage: one a customer sent, or, without a submission, one that a row of the floor above
+    holds. Whatever file has no row here is swept up."""
 
-    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="attachments")
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, null=True, related_name="attachments")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=160)
     content_type = models.CharField(max_length=80)

@@ -17,7 +17,7 @@ from feedback_portal.api import caller, page, remembering
 from feedback_portal.refusals import BadInput, InputError
 from triage import decisions, inputs
 from triage.api.shapes import PAGING, PROBLEMS, listed, time_told, version_in
-from triage.improving import checking, improvements, plans, telling
+from triage.improving import checking, evidence, improvements, plans, telling
 from triage.models import Action, Expectation
 
 _ACTION: dict[str, Any] = {
@@ -49,8 +49,19 @@ _ACTION: dict[str, Any] = {
     "withdrawn_at": serializers.DateTimeField(read_only=True, allow_null=True),
 }
 ACTION = inline_serializer("Action", _ACTION)
+_FILE: dict[str, Any] = {
+    "name": serializers.CharField(),
+    "size": serializers.IntegerField(help_text="In bytes."),
+    "sha256": serializers.CharField(),
+    "added_at": serializers.DateTimeField(),
+}
 FULL = inline_serializer(
-    "ActionInFull", {**_ACTION, "tickets": serializers.ListField(child=serializers.CharField(), read_only=True)}
+    "ActionInFull",
+    {
+        **_ACTION,
+        "tickets": serializers.ListField(child=serializers.CharField(), read_only=True),
+        "files": inline_serializer("ActionFile", _FILE, many=True, read_only=True),
+    },
 )
 VERB = inline_serializer(
     "ActionVerb",
@@ -151,7 +162,18 @@ class ActionDecisionsView(APIView):
 
 def _told(action: Action, by: Actor) -> dict[str, Any]:
     tickets = improvements.linked(action).visible_to(by)[:200]
-    return told(action) | {"tickets": [ticket.reference for ticket in tickets]}
+    return told(action) | {
+        "tickets": [ticket.reference for ticket in tickets],
+        "files": [
+            {
+                "name": file.attachment.name,
+                "size": file.attachment.size,
+                "sha256": file.fingerprint,
+                "added_at": time_told(file.added_at),
+            }
+            for file in evidence.of(action)
+        ],
+    }
 
 
 def told(action: Action) -> dict[str, Any]:

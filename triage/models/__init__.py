@@ -1,6 +1,6 @@
 """What was decided, and what each decision stood on."""
 
-from triage.models.actions import Action, ActionEvent, ActionLink, ActionStep
+from triage.models.actions import Action, ActionEvent, ActionFile, ActionLink, ActionStep
 from triage.models.analysis import Analysis, SearchText, Tagging
 from triage.models.audits import Audit, AuditAnswer, AuditedItem
 from triage.models.awaited import Awaited
@@ -33,6 +33,7 @@ from triage.models.wordings import Gathering, LikelyDuplicate, NotTheSame, Wordi
 __all__ = [
     "Action",
     "ActionEvent",
+    "ActionFile",
     "ActionLink",
     "ActionStep",
     "Analysis",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from feedback_portal.accounts.models import ApiKey, Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_code
+from intake.models import Attachment
 from triage.models.tickets import Ticket
 
 
@@ -156,6 +157,22 @@ class ActionStep(models.Model):
     done_at = models.DateTimeField(null=True, blank=True)
 
 
+class ActionFile(models.Model):
+    """A file that shows something about an action: a drawing, a measurement, a picture of what is better now. Removed, it is gone;
+    that it was there is told by events."""
+
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="files")
+    attachment = models.OneToOneField(Attachment, on_delete=models.CASCADE, related_name="action_file")
+    person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    added_at = models.DateTimeField()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its bytes, by which anybody can tell that a copy is the same."""
+        return bytes(self.attachment.sha256).hex()
+
+
 class ActionEvent(models.Model):
     """What was done with an action and said about it, by whom; appended and never changed, which the database itself holds."""
 
@@ -175,6 +192,7 @@ class ActionEvent(models.Model):
         TOLD = "told", gettext_lazy("told the customers")
         PUBLISHED = "published", gettext_lazy("published it")
         UNPUBLISHED = "unpublished", gettext_lazy("took it off the public page")
+        FILED = "filed", gettext_lazy("changed its files")
 
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="events", db_index=False)
     type = models.CharField(max_length=11, choices=Type.choices)

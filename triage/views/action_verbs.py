@@ -5,11 +5,14 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.refusals import BadInput, InputError
+from intake import attachments
+from intake.connectors.base import File
 from triage import decisions
-from triage.improving import changes, checking, improvements, plans
+from triage.improving import changes, checking, evidence, improvements, plans
 from triage.improving.improvements import Step
 from triage.models import Action
 
@@ -136,6 +139,25 @@ def _remove_step(found: Action, request: HttpRequest, actor: Actor) -> str:
     return gettext("The step is gone.")
 
 
+def _add_files(found: Action, request: HttpRequest, actor: Actor) -> str:
+    added = evidence.add(found, _files(request), by=actor, at=timezone.now())
+    if not added:
+        return gettext("These files are there already.")
+    return ngettext("The file is there.", "The files are there.", len(added))
+
+
+def _remove_file(found: Action, request: HttpRequest, actor: Actor) -> str:
+    evidence.remove(found, request.POST.get("file", ""), by=actor, at=timezone.now())
+    return gettext("The file is gone.")
+
+
+def _files(request: HttpRequest) -> list[File]:
+    try:
+        return attachments.sent(request.FILES.getlist("files"))
+    except attachments.BadFile as reason:
+        raise BadInput(str(reason), errors=(InputError("files", str(reason)),)) from None
+
+
 def _publish(found: Action, request: HttpRequest, actor: Actor) -> str:
     title = request.POST.get("public_title", "")
     changes.publish(found, by=actor, at=timezone.now(), title=title, version=_version(request))
@@ -172,6 +194,8 @@ VERBS: Mapping[str, Callable[[Action, HttpRequest, Actor], str]] = {
     "add_step": _add_step,
     "tick_step": _tick_step,
     "remove_step": _remove_step,
+    "add_files": _add_files,
+    "remove_file": _remove_file,
     "publish": _publish,
     "unpublish": _unpublish,
     "link": _link,

@@ -16,10 +16,11 @@ from feedback_portal.accounts.permissions import Actor, actor_of
 from feedback_portal.languages import in_a_line, said
 from feedback_portal.marking import marked
 from feedback_portal.refusals import BadInput, NotFound
+from intake import attachments
 from triage import themes
 from triage.connecting import issues
 from triage.finding.search import SearchError
-from triage.improving import action_search, improvements, plans
+from triage.improving import action_search, evidence, improvements, plans
 from triage.improving.improvements import BONES, STEPS, Step
 from triage.lifecycle import DONE
 from triage.models import Action, ActionEvent, Expectation, Theme, Topic
@@ -230,6 +231,9 @@ def _page(
             "history": [_event(each) for each in _events(found).order_by("-id")[:MOST_EVENTS]],
             "values": stored | (values or {}),
             "errors": errors or {},
+            "accept": attachments.ACCEPT,
+            "most_files": attachments.MOST_FILES,
+            "largest": attachments.LONGEST_FILE,
             "themes": Theme.objects.living().visible_to(actor).filter(size__gt=0).order_by("-size", "-id")[:200],
             "topics": Topic.objects.filter(is_active=True).order_by("name"),
             "measures": Expectation.Measure.choices,
@@ -265,6 +269,7 @@ def _inside(found: Action, actor: Actor) -> dict[str, Any]:
         "open_count": tickets.exclude(status__in=sorted(DONE))[:MOST_TICKETS].count(),
         "linked_count": improvements.linked(found).count(),
         "issues": issues.of(found),
+        "files": evidence.of(found),
         "linked_themes": [link.theme for link in links.select_related("theme").order_by("pk")],
         "today": _today(),
     }
@@ -330,7 +335,7 @@ def _event(event: ActionEvent) -> dict[str, Any]:
         case ActionEvent.Type.CHANGED:
             fields = in_a_line(*(gettext(_FIELD_WORDS.get(name, name.replace("_", " "))) for name in told["fields"]))
             deed, slots = gettext("%(who)s changed %(fields)s"), {"fields": fields}
-        case ActionEvent.Type.STEPPED:
+        case ActionEvent.Type.STEPPED | ActionEvent.Type.FILED:
             steps = "; ".join(f"{gettext(_STEP_WORDS.get(verb, verb))}: {text}" for verb, text in told.items())
             deed, slots = gettext("%(who)s %(deed)s"), {"deed": steps}
         case ActionEvent.Type.REOPENED:
