@@ -4,6 +4,7 @@ from django.urls import path
 
 from triage.api import actions as api_actions
 from triage.api import feedback, organisation, records, tickets
+from triage.api import issues as api_issues
 from triage.api import patterns as api_patterns
 from triage.api import reevaluations as api_reevaluations
 from triage.api import rules as api_rules
@@ -178,6 +179,12 @@ urlpatterns = [
     path("api/v1/tickets/", tickets.TicketsView.as_view(), name="api_tickets"),
     path("api/v1/tickets/<str:reference>/", tickets.TicketView.as_view(), name="api_ticket"),
     path("api/v1/tickets/<str:reference>/decisions/", tickets.DecisionsView.as_view(), name="api_decisions"),
+    path("api/v1/tickets/<str:reference>/issues/", api_issues.TicketIssuesView.as_view(), name="api_ticket_issues"),
+    path(
+        "api/v1/tickets/<str:reference>/issues/<int:number>/",
+        api_issues.TicketIssueView.as_view(),
+        name="api_ticket_issue",
+    ),
     path("api/v1/suggestions/records/", records.RecordsView.as_view(), name="api_suggestion_records"),
     path("api/v1/actions/", api_actions.ActionsView.as_view(), name="api_actions"),
     path("api/v1/actions/<str:reference>/", api_actions.ActionView.as_view(), name="api_action"),
@@ -185,6 +192,12 @@ urlpatterns = [
         "api/v1/actions/<str:reference>/decisions/",
         api_actions.ActionDecisionsView.as_view(),
         name="api_action_decisions",
+    ),
+    path("api/v1/actions/<str:reference>/issues/", api_issues.ActionIssuesView.as_view(), name="api_action_issues"),
+    path(
+        "api/v1/actions/<str:reference>/issues/<int:number>/",
+        api_issues.ActionIssueView.as_view(),
+        name="api_action_issue",
     ),
     path("api/v1/themes/", api_themes.ThemesView.as_view(), name="api_themes"),
     path("api/v1/themes/<str:reference>/", api_themes.ThemeView.as_view(), name="api_theme"),

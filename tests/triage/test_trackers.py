@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
-from feedback_portal.accounts.models import Role
+from feedback_portal.accounts.models import ApiKey, Role, Scope
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.refusals import BadInput, NotAllowed
 from tests.makers import actor, make_person, make_team, make_ticket
@@ -488,3 +488,37 @@ def test_an_administrator_connects_a_project_in_the_browser(github: GitHub, serv
         assert client.post(f"/settings/trackers/{project.pk}/{verb}/").status_code == 302
     client.post(f"/settings/trackers/{project.pk}/delete/")
     assert not TrackerProject.objects.exists()
+
+
+def test_programs_link_make_and_let_go_as_the_pages_do(github: GitHub, server: Outside, ada: Actor) -> None:
+    project, ticket, action = connect(github, server, ada), make_ticket(), make_action(ada)
+
+    def call(method: str, path: str, body: Any = None, *, team: str = "quality") -> tuple[int, Any]:
+        scopes = [Scope.TICKETS_READ] if method == "get" else [Scope.TICKETS_WRITE]
+        _, secret = ApiKey.issue("robot", scopes=scopes, team=make_team(team))
+        sent = {} if body is None else {"data": body, "content_type": "application/json"}
+        answer = getattr(Client(), method)(
+            f"/api/v1/{path}", **sent, headers={"Authorization": f"Bearer {secret}", "Idempotency-Key": str(body)}
+        )
+        return answer.status_code, answer.json() if answer.content else None
+
+    for place in (f"tickets/{ticket.reference}/issues/", f"actions/{action.reference}/issues/"):
+        status, made = call("post", place, {"project": project.pk, "issue": github.key})
+        assert (status, made["key"], made["project_name"], made["trouble"]) == (201, github.key, "Kettle", "")
+        assert call("post", place, {"project": project.pk, "issue": github.key})[1] == made, "asked twice, linked once"
+        sync()
+        (listed,) = call("get", place)[1]["results"]
+        assert (listed["id"], listed["title"], listed["status"]) == (made["id"], "Lid leaks", github.open)
+        status, problem = call("post", place, {"project": project.pk, "issue": "not a number"})
+        assert (status, [error["path"] for error in problem["errors"]]) == (400, ["issue"])
+        for method, body in (("get", None), ("post", {"project": project.pk, "issue": github.key})):
+            assert call(method, place, body, team="marketing")[0] == 404
+        assert call("delete", f"{place}{made['id']}/", team="marketing")[0] == 404
+        assert call("delete", f"{place}{made['id']}/") == (204, None)
+        assert call("delete", f"{place}{made['id']}/")[0] == 404
+        assert call("get", place)[1]["results"] == []
+
+    status, drafted = call("post", f"actions/{action.reference}/issues/", {"project": project.pk, "title": "Glue it"})
+    assert (status, drafted["key"], drafted["title"]) == (201, "", "Glue it")
+    sync()
+    assert LinkedIssue.objects.get(pk=drafted["id"]).key != ""
