@@ -194,16 +194,17 @@ class TestTheCustomer:
 
     def test_sees_that_it_is_done_only_when_every_team_is(self, ticket: Ticket, tariq: User) -> None:
         from triage import tracking
+        from triage.tracking import saying
 
         other = halved(ticket, tariq)
         do(ticket, "resolve", tariq, resolution="shipped", reason="The lid is thicker.")
-        page = tracking.page(tracking.journey_of(ticket.item.submission))
+        page = saying.page(tracking.journey_of(ticket.item.submission))
         assert page["steps"][-1]["state"] == "todo"
         assert page["steps"][2]["name"] == "With Quality and Logistics"
         assert page["headline"] == "Logistics still works on it."
 
         do(other, "resolve", tariq, resolution="declined", reason="We keep the box.")
-        page = tracking.page(tracking.journey_of(ticket.item.submission))
+        page = saying.page(tracking.journey_of(ticket.item.submission))
         assert {step["state"] for step in page["steps"]} == {"done"}
         assert page["did"]["paragraphs"] == ["Quality: The lid is thicker.", "Logistics: We keep the box."]
 

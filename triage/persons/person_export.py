@@ -16,6 +16,7 @@ from intake import normalizing
 from intake.models import Attachment, Customer, DataRequest, Participant, Revision, Submission
 from triage import persons, tracking
 from triage.models import Event, Notification
+from triage.tracking import handing_out
 
 _PIECE = 1 << 20
 _ENDINGS = {"application/json": "json", "message/rfc822": "eml", "text/csv": "csv"}
@@ -78,7 +79,7 @@ def _person(customer: Customer) -> Mapping[str, Any]:
 
 
 def _item(archive: zipfile.ZipFile, submission: Submission) -> None:
-    about = tracking.export(tracking.journey_of(submission))
+    about = handing_out.export(tracking.journey_of(submission))
     folder = f"items/{submission.reference}"
     # The bytes lie beside it, as they arrived.
     about.pop("original", None)

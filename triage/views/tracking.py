@@ -20,6 +20,7 @@ from triage import tracking
 from triage.lifecycle import DONE
 from triage.models import Event
 from triage.persons import erasing
+from triage.tracking import handing_out, saying
 from triage.views.answering import errors_of
 
 
@@ -109,7 +110,7 @@ def delete(request: HttpRequest, token: str) -> HttpResponse:
 @private
 def export(request: HttpRequest, token: str) -> HttpResponse:
     found = tracking.journey(token, at=timezone.now())
-    response = JsonResponse(tracking.export(found), json_dumps_params={"ensure_ascii": False, "indent": 2})
+    response = JsonResponse(handing_out.export(found), json_dumps_params={"ensure_ascii": False, "indent": 2})
     response["Content-Disposition"] = f'attachment; filename="{found.submission.reference}.json"'
     return response
 
@@ -122,7 +123,7 @@ def _page(
     def address(name: str) -> str:
         return reverse(f"triage:tracking_{name}", args=[token])
 
-    context: dict[str, Any] = tracking.page(found)
+    context: dict[str, Any] = saying.page(found)
     ticket, item = found.deciding, found.item
     if found.voice is not None:
         asked = found.last(Event.Type.REPLY)
