@@ -87,6 +87,7 @@ GET: dict[str, tuple[int, ...]] = {
     "actions/<str:reference>/record/": TEAM,
     "actions/<str:reference>/tell/": TEAM,
     "board/": GONE,  # closed unless somebody opens it
+    "board/feed/": GONE,
     "board/<int:number>/": GONE,
     "board/<int:number>/me-too/": (405,) * 6,
     "themes/<str:reference>/board/": TEAM,

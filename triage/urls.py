@@ -105,6 +105,7 @@ urlpatterns = [
     path("audits/settle/", audits.settle, name="settle_audit"),
     path("audits/<int:number>/", audits.answer, name="answer_audit"),
     path("board/", board.page, name="board"),
+    path("board/feed/", board.feed, name="board_feed"),
     path("board/<int:number>/", board.post, name="board_post"),
     path("board/<int:number>/me-too/", board.me_too, name="board_me_too"),
     path("changes/", changes.page, name="changes"),

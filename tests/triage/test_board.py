@@ -1,7 +1,9 @@
 """The public board: closed unless opened, in our own words, as the portal knows it stands, one word a browser, few voices not counted."""
 
+import re
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
@@ -124,7 +126,7 @@ def test_posts_of_joined_themes_lead_for_good_to_the_one_and_their_voices_count_
     themes.decide(old.reference, "join", by=actor(ada), at=AT, into=new.reference)
     answer = client.get(address(first))
     assert (answer.status_code, answer["Location"]) == (301, address(second))
-    assert [post.number for post in board.published()] == [second.pk]
+    assert [post.number for post in board.published()[0]] == [second.pk]
     assert board._me_toos([new.pk]) == {new.pk: 2}
     board.take_down(new.reference, by=actor(ada), at=AT)
     assert client.get(address(second)).status_code == 404
@@ -193,3 +195,43 @@ def test_the_board_asks_as_often_for_twenty_posts_as_for_two(
         put(ada, make_theme(f"More {number}"))
     with django_assert_num_queries(len(counted)):
         client.get("/board/")
+
+
+def test_pages_go_on_by_key_and_joined_themes_stand_once_across_them(
+    ada: User, opened: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "PAGE", 3)
+    posts = [put(ada, make_theme(f"Theme {number}"), f"Post {number}") for number in range(8)]
+    for place, post in enumerate(posts):
+        # Two of one moment: the number tells them apart.
+        BoardPost.objects.filter(pk=post.pk).update(published_at=AT + timedelta(hours=place // 2))
+    Theme.objects.filter(pk=posts[7].theme_id).update(joined_into=posts[2].theme_id)
+    Theme.objects.filter(pk__in=[posts[1].theme_id, posts[4].theme_id]).update(joined_into=make_theme("Off the board"))
+
+    seen, address, pages = [], "/board/", 0
+    while address:
+        page = client.get(address).text
+        seen += [int(number) for number in re.findall(r'id="post-(\d+)"', page)]
+        following = re.search(r'href="(\?cursor=[^"]+)"', page)
+        address, pages = f"/board/{following[1]}" if following else "", pages + 1
+
+    assert seen == [posts[place].pk for place in (6, 5, 3, 2, 1, 0)]
+    assert pages == 2
+    assert client.get("/board/?cursor=nonsense").status_code == 400
+
+
+def test_the_feed_tells_what_stands_there_in_our_words(ada: User, opened: None, client: Client) -> None:
+    post = put(ada, make_theme("customers' words"), "Water <under> the machine")
+    board.take_down(put(ada, make_theme("Gone"), "Gone again").theme.reference, by=actor(ada), at=AT)
+
+    answer = client.get("/board/feed/")
+
+    assert answer["Content-Type"].startswith("application/atom+xml")
+    (entry,) = ElementTree.fromstring(answer.content).findall("{*}entry")  # noqa: S314 (our own answer)
+    told = {child.tag.partition("}")[2]: child.text for child in entry}
+    assert told["title"] == "Water <under> the machine"
+    assert told["id"].endswith(address(post))
+    assert told["summary"] == "The seal lets water through.\n\nWe consider it"
+    assert "customers' words" not in answer.text
+    board.set_up(by=actor(ada), at=AT, is_open=False, intro="")
+    assert client.get("/board/feed/").status_code == 404

@@ -154,6 +154,8 @@ def test_a_question_waits_for_an_answer_and_the_answer_reaches_the_ticket(
     do(ticket, "reply", priya, text="Which batch?", wait=True)
     page = read(ticket)
     assert "We have a question for you." in page
+    assert "Your answer" in page
+    assert "Add something" not in page
     assert "Which batch?" in page
     assert "Send to Priya" in page
 

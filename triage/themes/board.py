@@ -13,18 +13,21 @@ from datetime import datetime
 from typing import Final
 
 from django.db import models, transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils.translation import gettext, gettext_lazy
 
 from feedback_portal.accounts.permissions import Actor
+from feedback_portal.api import after, cursor_of
 from feedback_portal.refusals import BadInput, InputError, NotAllowed, NotFound
 from intake.cleaning import clean_line, clean_text
 from triage import themes
 from triage.improving import changes
 from triage.models import Action, Board, BoardPost, MeToo, Theme, ThemeAction, ThemeDecision, ThemeEvent
 
-MOST: Final = 200
+PAGE: Final = 50
+"""So many posts are read at once."""
 LONGEST_TEXT: Final = 2_000
+_ORDER = ("-published_at", "-id")
 
 
 class Standing(models.TextChoices):
@@ -107,10 +110,15 @@ def post_of(theme: Theme) -> BoardPost | None:
     return BoardPost.objects.filter(theme=theme).first()
 
 
-def published(*, voter: str = "") -> list[Post]:
-    """Newest first; of themes that were joined, one post stands for all."""
-    rows = list(_public().order_by("-published_at", "-id")[:MOST])
-    return _posts([row for row in rows if _stands_for(row, rows) == row.pk], voter=voter)
+def published(*, voter: str = "", cursor: str = "") -> tuple[list[Post], str]:
+    """A page of them, newest first, and the cursor of the next one, empty after the last; of themes that were joined, one post
+    stands for all. Raises what `after` raises at a cursor that is not ours."""
+    last = OuterRef("theme__joined_into")
+    sooner = Q(theme=last) | Q(theme__joined_into=last, pk__lt=OuterRef("pk"))
+    standing = _public().filter(Q(theme__joined_into=None) | ~Exists(_public().filter(sooner)))
+    rows = list(after(standing, order=_ORDER, cursor=cursor).order_by(*_ORDER)[: PAGE + 1])
+    following = cursor_of(rows[PAGE - 1], order=_ORDER) if len(rows) > PAGE else ""
+    return _posts(rows[:PAGE], voter=voter), following
 
 
 def find(number: int, *, voter: str = "") -> tuple[Post | None, int]:

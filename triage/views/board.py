@@ -20,6 +20,7 @@ from intake import allowances
 from triage import themes
 from triage.themes import board
 from triage.views.answering import done, errors_of
+from triage.views.atom import Entry, atom
 from triage.views.settings.shell import show
 
 _COOKIE = "board"
@@ -34,10 +35,29 @@ def context(request: HttpRequest) -> dict[str, object]:
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Everything on it; no cookie is set for reading."""
+    """What stands on it, a page at a time; no cookie is set for reading."""
     _require_open()
-    shown = {"board": board.board(), "posts": board.published(voter=_voter(request))}
+    posts, following = board.published(voter=_voter(request), cursor=request.GET.get("cursor", ""))
+    shown = {"board": board.board(), "posts": posts, "following": following}
     return render(request, "triage/board.html", shown)
+
+
+@require_safe
+def feed(request: HttpRequest) -> HttpResponse:
+    """The newest of it as Atom; an entry keeps its id whatever becomes of it."""
+    _require_open()
+    base = settings.BASE_URL
+    entries = [
+        Entry(
+            title=found.title,
+            address=base + reverse("triage:board_post", args=[found.number]),
+            text="\n\n".join(words for words in (found.text, str(found.standing.label), found.detail) if words),
+            at=found.published_at,
+        )
+        for found in board.published()[0]
+    ]
+    title = gettext("What others told %(organisation)s") % {"organisation": settings.ORGANISATION}
+    return atom(title, base + reverse("triage:board"), base + reverse("triage:board_feed"), entries)
 
 
 @require_safe
@@ -118,7 +138,8 @@ def set_up(request: HttpRequest) -> HttpResponse:
         return gettext("The board is open to everybody.") if is_open else gettext("The board is closed.")
 
     stored = {"is_open": known.is_open, "intro": known.intro}
-    shown = {"posts": board.published()}
+    posts, following = board.published(cursor=request.GET.get("cursor", ""))
+    shown = {"posts": posts, "following": following}
     return show(request, "board", shown, stored=stored, save=save, to="triage:settings_board")
 
 

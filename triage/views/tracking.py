@@ -17,7 +17,7 @@ from feedback_portal.edge import client_address
 from feedback_portal.refusals import BadInput, NotFound
 from intake import allowances, receiving
 from triage import tracking
-from triage.lifecycle import DONE
+from triage.lifecycle import DONE, Status
 from triage.models import Event
 from triage.persons import erasing
 from triage.tracking import handing_out, saying
@@ -130,6 +130,7 @@ def _page(
         person = asked.person.name.split()[0] if asked and asked.person and asked.person.name.split() else ""
         context["reply"] = {
             "url": address("reply"),
+            "label": gettext("Your answer") if found.voice.status == Status.WAITING else gettext("Add something"),
             "placeholder": gettext("A detail, or a question"),
             "button": (gettext("Send to %(person)s") % {"person": person}) if person else gettext("Send"),
             "text": text,
