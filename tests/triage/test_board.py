@@ -209,10 +209,10 @@ def test_pages_go_on_by_key_and_joined_themes_stand_once_across_them(
     Theme.objects.filter(pk__in=[posts[1].theme_id, posts[4].theme_id]).update(joined_into=make_theme("Off the board"))
 
     seen, address, pages = [], "/board/", 0
-    while address:
+    while address and pages < 9:
         page = client.get(address).text
         seen += [int(number) for number in re.findall(r'id="post-(\d+)"', page)]
-        following = re.search(r'href="(\?cursor=[^"]+)"', page)
+        following = re.search(r'href="(\?cursor=[^"&]+)"', page)
         address, pages = f"/board/{following[1]}" if following else "", pages + 1
 
     assert seen == [posts[place].pk for place in (6, 5, 3, 2, 1, 0)]

@@ -115,7 +115,11 @@ def test_what_is_no_evidence_is_refused_whole_and_leaves_nothing(
     assert stored(storage) == names(seal) == []
 
 
-def test_the_same_bytes_are_kept_once_and_an_action_holds_thirty(tariq: User, seal: Action, storage: Path) -> None:
+def test_the_same_bytes_are_kept_once_and_an_action_holds_so_many(
+    tariq: User, seal: Action, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "MOST", 4)
+
     def add(*contents: bytes) -> int:
         return len(
             evidence.add(seal, [File("a.pdf", "application/pdf", each) for each in contents], by=actor(tariq), at=AT)
@@ -193,4 +197,4 @@ def test_many_files_cost_the_page_as_much_as_few(desk: Client, tariq: User, seal
             desk.get(f"/actions/{seal.reference}/")
         return len(queries)
 
-    assert cost(b"1", b"2") == cost(*(f"more {number}".encode() for number in range(18)))
+    assert cost(b"1", b"2") == cost(*(f"more {number}".encode() for number in range(6)))
