@@ -409,7 +409,7 @@ OVERLAPPING = """() => {
         }
     });
     for (const control of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")) {
-        if (!control.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || control.closest(".vh, svg, [inert]") || control.matches(".skip, .vh")) continue;
+        if (!control.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || control.closest(".vh, svg, [inert], [aria-hidden=true]") || control.matches(".skip, .vh")) continue;
         control.scrollIntoView({ block: "center", inline: "center" });
         const [box] = control.getClientRects();
         const hit = box && document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
