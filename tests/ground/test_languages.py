@@ -76,6 +76,7 @@ FOR_PROGRAMS = {
         "feedback_portal/catalogues.py",
         "feedback_portal/codes.py",
         "feedback_portal/registry.py",
+        "feedback_portal/repeats.py",
     ),
     *(
         "feedback_portal/sealing.py",
