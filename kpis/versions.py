@@ -32,13 +32,17 @@ Kind = Literal["same", "gone", "new"]
 
 @dataclass(frozen=True)
 class Told:
-    """One version in words. `pieces` are its sentences beside those of the version before; `differs` says that the portal
-    counts or words it otherwise than was written down when it began, under the same number."""
+    """One version in words. `pieces` are its sentences beside those of the version before.
+
+    `is_reworded` says that the portal words it otherwise than was written down when it began, under the same number;
+    `is_rewritten` that it counts by another statement, which may mean the same, as after an update.
+    """
 
     row: DefinitionVersion
     pieces: Sequence[tuple[Kind, str]]
     is_current: bool
-    differs: bool
+    is_reworded: bool
+    is_rewritten: bool
     reports: int
 
 
@@ -75,6 +79,10 @@ def side_by_side(kpi: Kpi, *, by: Actor) -> list[Told]:
     wholes = ReportRow.objects.filter(report__in=list(newest.values_list("pk", flat=True)), kpi=kpi.slug, split="")
     reports = dict(wholes.order_by().values_list("definition_version").annotate(n=Count("pk")))
     now = {each.version: _as_row(each) for each in (*kpi.earlier, kpi)}
+    changed = {
+        row.version: {name for name, value in now.get(row.version, {}).items() if getattr(row, name) != value}
+        for row in rows
+    }
     return [
         Told(
             row,
@@ -82,7 +90,8 @@ def side_by_side(kpi: Kpi, *, by: Actor) -> list[Told]:
             if before
             else [("same", gettext(row.definition))],
             row.version == kpi.version,
-            row.version in now and any(getattr(row, name) != value for name, value in now[row.version].items()),
+            bool(changed[row.version] - {"sql_sha256"}),
+            "sql_sha256" in changed[row.version],
             reports.get(row.version, 0),
         )
         for row, before in zip(rows, [*rows[1:], None], strict=True)

@@ -174,12 +174,14 @@ class FoundStaticFiles(StaticFilesStorage):
 
 SMALL = 1_000_000
 """Bytes of a table that is emptied row by row."""
+TRIES = 5
 
 
 def emptied_quickly(truncate: Callable[..., list[str]]) -> Callable[..., list[str]]:
     """Django empties all tables after each test that commits, by TRUNCATE, which makes some hundred files anew however few
     rows there were. Deleting is much quicker while they are small; triggers and references are out of force for it, which
-    only a superuser may ask for. As TRUNCATE does, it waits for whoever still writes."""
+    only a superuser may ask for. As TRUNCATE does, it waits for whoever still writes; where both wait for each other, as with the
+    last request of a page that was just closed, it lets go and asks again."""
 
     def sql_flush(operations: Any, style: Any, tables: Sequence[str], **how: bool) -> list[str]:
         truncating = truncate(operations, style, tables, **how)
@@ -198,7 +200,14 @@ def _deleting(otherwise: str, names: list[str]) -> str:
                 OR EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > {SMALL})
             THEN {otherwise}
             ELSE
-                LOCK TABLE {", ".join(names)} IN ACCESS EXCLUSIVE MODE;
+                FOR tried IN 1..{TRIES} LOOP
+                    BEGIN
+                        LOCK TABLE {", ".join(names)} IN ACCESS EXCLUSIVE MODE;
+                        EXIT;
+                    EXCEPTION WHEN deadlock_detected THEN
+                        IF tried = {TRIES} THEN RAISE; END IF;
+                    END;
+                END LOOP;
                 SET LOCAL session_replication_role = replica;
                 FOREACH place IN ARRAY ARRAY[{", ".join(f"'{name}'" for name in names)}] LOOP
                     EXECUTE 'DELETE FROM ' || place;

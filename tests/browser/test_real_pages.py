@@ -151,7 +151,7 @@ def test_a_customer_answers_and_rates_without_the_script(
 ) -> None:
     page = new_context(java_script_enabled=False).new_page()
     page.goto(f"/t/{receiving.tracking_token(ticket.item.submission)}/")
-    page.get_by_label("Add something").fill("H4-2231")
+    page.get_by_label("Your answer").fill("H4-2231")
     page.get_by_role("button", name="Send to Ines").click()
     page.get_by_text("You added something").wait_for()
     ticket.refresh_from_db()

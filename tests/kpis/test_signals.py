@@ -340,7 +340,7 @@ def test_customers_are_not_named_in_a_signal(past: Past) -> None:
         ({"key": "kpi:gone", "kind": "number", "name": "Gone"}, "Gone", ""),
         (
             {"key": "mix:language", "kind": "mix", "name": "Languages", "weeks": [{"shares": {"de": [20, 35], "fr": [9, 5]}}]},
-            "Sprachen: mehr de (20% auf 35%)",
+            "Sprachen: mehr de (20\xa0% auf 35\xa0%)",
             "",
         ),
     ],

@@ -48,7 +48,9 @@ def test_what_counts_is_written_down_once_and_never_changed() -> None:
     assert versions.note(at=timezone.now()) == 0
     lena = actor(make_person("Lena", role=Role.MANAGER))
     for kpi in definitions.all():
-        assert [told.differs for told in versions.side_by_side(kpi, by=lena)] == [False], kpi.slug
+        [told] = versions.side_by_side(kpi, by=lena)
+        assert not told.is_reworded, kpi.slug
+        assert not told.is_rewritten, kpi.slug
     with pytest.raises(IntegrityError), transaction.atomic():
         DefinitionVersion.objects.update(definition="Whatever looks better.")
 
@@ -97,7 +99,18 @@ def test_a_definition_changed_in_place_is_told(monkeypatch: pytest.MonkeyPatch) 
 
     [told] = versions.side_by_side(changed, by=actor(make_person("Lena", role=Role.MANAGER)))
 
-    assert told.differs
+    assert told.is_reworded
+    assert told.is_rewritten
+
+
+def test_a_statement_written_anew_is_no_other_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    csat = definitions.get("csat")
+    monkeypatch.setattr(csat, "select", lambda voices, side, *, as_of: voices.filter(pk__gt=0))
+
+    [told] = versions.side_by_side(csat, by=actor(make_person("Lena", role=Role.MANAGER)))
+
+    assert told.is_rewritten
+    assert not told.is_reworded
 
 
 def test_the_difference_of_two_texts_reads_as_both() -> None:
