@@ -1,11 +1,12 @@
 """Which tickets a search means: the query of `triage.finding.search` as conditions on rows."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import reduce
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.search import SearchQuery
@@ -14,10 +15,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from feedback_portal.accounts.models import User
+from feedback_portal.accounts.models import Stage, Team, User
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import action_number, customer_number, theme_number, ticket_number
-from intake.models import Attachment
+from intake.models import Attachment, Channel
 from triage.finding import search
 from triage.finding.search import And, Between, Compared, Is, Length, Not, Or, Query, SearchError, Term, Where
 from triage.finding.search_fields import CONTEXT, ENTITY
@@ -45,18 +46,17 @@ def condition(query: Query, asker: Asker) -> Q:
     """The query as one condition on `Ticket`. A field that cannot be asked here is a `SearchError`."""
     match query:
         case And(parts):
-            return reduce(operator.and_, (condition(part, asker) for part in parts), Q())
+            # Words are looked up together: the index then reads what holds all of them, not what holds each.
+            words = [part for part in parts if isinstance(part, Term)]
+            others = (condition(part, asker) for part in parts if not isinstance(part, Term))
+            return reduce(operator.and_, others, _worded(words) if words else Q())
         case Or(parts):
             return reduce(operator.or_, (condition(part, asker) for part in parts))
         case Not(part):
             # Not a plain negation: what is unknown about a row (no customer, no account) is "not that" too.
             return Q(~Exists(Ticket.objects.filter(condition(part, asker), pk=OuterRef("pk"))))
-        case Term(text, exact):
-            found = SearchText.objects.filter(
-                item=OuterRef("item"),
-                document=SearchQuery(text, config="simple", search_type="phrase" if exact or " " in text else "plain"),
-            )
-            return Q(Exists(found))
+        case Term():
+            return _worded([query])
         case Where(field, values):
             return reduce(operator.or_, (_where(field, value, asker) for value in values))
 
@@ -82,6 +82,15 @@ def matching(query: Query, actor: Actor, *, at: datetime) -> QuerySet[Ticket]:
     return found.filter(condition(query, asker_of(actor.user, at)))
 
 
+def counts_by_tab(found: QuerySet[Ticket], actor: Actor, *, most: int) -> dict[str, int]:
+    """How many of them lie in each tab, each at most `most`; in one statement while there are fewer."""
+    rows = list(found.order_by().values_list("assignee_id", "team_id")[:most])
+    if len(rows) < most:
+        unclaimed, mine = sum(who is None for who, _ in rows), sum(team in actor.team_ids for _, team in rows)
+        return {"all": len(rows), "unclaimed": unclaimed, "mine": mine}
+    return {"all": most} | {tab: in_tab(found, tab, actor)[:most].count() for tab in ("unclaimed", "mine")}
+
+
 def in_tab(found: QuerySet[Ticket], tab: str, actor: Actor) -> QuerySet[Ticket]:
     if tab == "mine":
         return found.filter(team__in=actor.team_ids)
@@ -92,6 +101,15 @@ def asker_of(user: User | None, at: datetime) -> Asker:
     return Asker(user, at, ZoneInfo(timezone.get_default_timezone_name()))
 
 
+def _worded(terms: Sequence[Term]) -> Q:
+    queries = (
+        SearchQuery(each.text, config="simple", search_type="phrase" if each.exact or " " in each.text else "plain")
+        for each in terms
+    )
+    together = reduce(operator.and_, queries)
+    return Q(Exists(SearchText.objects.filter(item=OuterRef("item"), document=together)))
+
+
 def _where(field: str, value: search.Value, asker: Asker) -> Q:
     if field.startswith(CONTEXT):
         return _context(field.removeprefix(CONTEXT), value)
@@ -99,6 +117,10 @@ def _where(field: str, value: search.Value, asker: Asker) -> Q:
         return _named(field.removeprefix(ENTITY), _word(value))
     if field in _STATES:
         return _STATES[field](_word(value), asker)
+    if field in _PLACES:
+        column, by, rows, empty = _PLACES[field]
+        word = _word(value)
+        return Q(**empty) if word == "none" else Q(**{f"{column}__in": _keys(rows.filter(**{f"{by}__iexact": word}))})
     if field in _NAMES:
         column, empty = _NAMES[field]
         word = _word(value)
@@ -165,7 +187,12 @@ def _tag(word: str, asker: Asker) -> Q:
     if word == "none":
         return ~Q(Exists(standing))
     topics = Topic.objects.filter(Q(slug__iexact=word) | Q(name__iexact=word) | Q(parent__slug__iexact=word))
-    return Q(Exists(standing.filter(topic__in=topics.values("pk"))))
+    return Q(Exists(standing.filter(topic__in=_keys(topics))))
+
+
+def _keys(rows: QuerySet[Any]) -> list[int]:
+    """Which rows of a small table are meant, read now: with numbers instead of names the database takes the index of their queue."""
+    return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def _theme(word: str, asker: Asker) -> Q:
@@ -259,13 +286,15 @@ _STATES: Mapping[str, Callable[[str, Asker], Q]] = {
 
 _ENTITIES = frozenset({"batch", "order", "serial", "site"})
 
+_PLACES: Mapping[str, tuple[str, str, QuerySet[Any], dict[str, object]]] = {
+    "team": ("team", "slug", Team.objects.all(), {"team__is_catch_all": True}),
+    "stage": ("stage", "slug", Stage.objects.all(), {"stage": None}),
+    "channel": ("item__channel", "slug", Channel.objects.all(), {"pk": None}),
+    "connector": ("item__channel", "kind", Channel.objects.all(), {"pk": None}),
+}
 _NAMES: Mapping[str, tuple[str, dict[str, object]]] = {
-    "team": ("team__slug", {"team__is_catch_all": True}),
-    "stage": ("stage__slug", {"stage": None}),
     "lang": ("item__analysis__language", {"item__analysis__language": "und"}),
     "scale": ("item__rating_scale", {"item__rating_scale": ""}),
-    "channel": ("item__channel__slug", {"pk": None}),
-    "connector": ("item__channel__kind", {"pk": None}),
     "version": ("item__product_version", {"item__product_version": ""}),
     "segment": ("item__customer__account__segment", {"item__customer__account": None}),
 }

@@ -12,10 +12,10 @@ from feedback_portal.accounts.permissions import Actor
 from feedback_portal.codes import ticket_code, ticket_number
 from feedback_portal.refusals import Refused
 from triage.deeds import sentence_of
-from triage.finding import in_tab, matching, search
+from triage.finding import counts_by_tab, matching, search
 from triage.live import presence
 from triage.models import Event, Presence, Ticket
-from triage.views.queue import TABS, Asked, age, new_since
+from triage.views.queue import Asked, age, new_since
 from triage.views.rail import MOST_COUNTED, capped
 
 EVENTS = "/triage/events/"
@@ -28,14 +28,14 @@ def news(asked: Asked, actor: Actor, *, at: datetime, item: str, seen: str) -> d
     try:
         found = matching(search.parse(asked.q), actor, at=at)
         shown: dict[str, Any] = new_since(asked, actor, at=at)
-        counts = [(name, capped(in_tab(found, name, actor)[:MOST_COUNTED].count())) for name, _ in TABS]
+        tabs = counts_by_tab(found, actor, most=MOST_COUNTED)
     except Refused:  # a search that nobody understands finds nothing, whatever happens
-        shown, counts = {}, []
+        shown, tabs = {}, {}
     last = int(seen) if seen.isdecimal() and len(seen) < 19 else 0
     sentence = last_deed(item, actor, at=at, since=last) if item else ""
     return {
         "queue": shown,
-        "tab_counts": counts,
+        "tab_counts": [(name, capped(count)) for name, count in tabs.items()],
         "changed": {"sentence": sentence, "url": asked.url(item=item)} if sentence else None,
     } | present(actor, at=at, item=item)
 

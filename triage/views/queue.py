@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from feedback_portal.accounts.permissions import Actor
 from feedback_portal.api import after, cursor_of
 from triage.desk.saved import orders
-from triage.finding import in_tab, matching, mentions_status, search
+from triage.finding import counts_by_tab, in_tab, matching, mentions_status, search
 from triage.finding.counting import counts as counts_of
 from triage.finding.search import SearchError
 from triage.lifecycle import Status
@@ -91,10 +91,9 @@ def queue(asked: Asked, actor: Actor, *, at: datetime, current: str = "") -> dic
         found = matching(query, actor, at=at)
     except SearchError as error:
         problems, found, meant = [error.message], Ticket.objects.none(), error.suggestion
-    tabs = {name: in_tab(found, name, actor) for name, _ in TABS}
     order = orders(view, QUEUE_ORDER if not mentions_status(query) else ARRIVAL_ORDER)
-    rows, next_cursor = _page(tabs[asked.tab], order, asked.cursor)
-    counts = {name: tabs[name][:MOST_COUNTED].count() for name in tabs}
+    rows, next_cursor = _page(in_tab(found, asked.tab, actor), order, asked.cursor)
+    counts = counts_by_tab(found, actor, most=MOST_COUNTED)
     # Of all tickets, for the page shows the most urgent and not the newest.
     newest = Ticket.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     return {
