@@ -38,7 +38,7 @@ def _in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def made(count: int, team: Team) -> QuerySet[Ticket]:
     for number in range(count):
         make_ticket(f"The lid of number {number} cracked", team=team)
-    return Ticket.objects.filter(team=team)
+    return Ticket.objects.filter(team=team).order_by("pk")
 
 
 def start(tickets: QuerySet[Ticket], verb: str, by: User, **arguments: object) -> BulkAct:
