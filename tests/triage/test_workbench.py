@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from feedback_portal.accounts.models import Role, Team, User
-from tests.makers import make_customer, make_person, make_team, make_ticket
+from tests.makers import actor, make_customer, make_person, make_team, make_ticket
+from triage.finding import counts_by_tab, in_tab
 from triage.models import Event, Tagging, Ticket, Topic
 from triage.views.item import segments
 
@@ -180,6 +181,12 @@ def test_bulk_decides_each_by_itself_and_counts_the_skipped(desk: Client, qualit
     [
         ("leaks", {"leak"}),
         ('"under the machine"', {"leak"}),
+        ("leaks machine", {"leak"}),
+        ("leaks elsewhere", set()),
+        ('leaks "the machine" team:quality', {"leak"}),
+        ('leaks "machine the" team:quality', set()),
+        ("team:elsewhere", set()),
+        ("stage:elsewhere", set()),
         ("team:quality", {"leak", "late"}),
         ("product:H4", {"leak"}),
         ("-product:H4", {"late"}),
@@ -223,6 +230,21 @@ def test_a_search_finds_what_it_says(desk: Client, quality: Team, query: str, fo
 
     words = {"leak": "It leaks under", "late": "Arrived late", "done": "Nothing to do, done"}
     assert {name for name, text in words.items() if text in page} == found
+
+
+@pytest.mark.parametrize("most", [100, 2])
+def test_tabs_are_counted_as_they_are_listed(quality: Team, most: int) -> None:
+    lena = make_person("Lena", quality, role=Role.MANAGER)
+    logistics = make_team("logistics")
+    for team, owner in [(quality, None), (quality, lena), (quality, lena), *[(logistics, None)] * 4]:
+        make_ticket("It leaks", team=team, assignee=owner)
+    found = Ticket.objects.all()
+
+    counted = counts_by_tab(found, actor(lena), most=most)
+
+    assert counted == {"all": min(7, most), "mine": min(3, most), "unclaimed": min(5, most)}
+    for tab, count in counted.items():
+        assert in_tab(found, tab, actor(lena))[:most].count() == count
 
 
 @pytest.mark.parametrize(
