@@ -27,12 +27,11 @@ _BATCH: Final = 200
 
 @dataclass(frozen=True)
 class Stance:
-    """What is thought of what people say of `words`: since so many weeks, by whom, the choice and what it is told, and what stands
-    on the board about it, with so many others to whom it is the same. `action` is the title of the change that answers it; `fit` and
-    `effort` go from 1 to 5."""
+    """What is thought of what people say of `words`, which are named as their topic: since so many weeks, by whom, the choice
+    and what it is told, and what stands on the board about it, with so many others to whom it is the same. `action` is the title
+    of the change that answers it; `fit` and `effort` go from 1 to 5."""
 
     words: str
-    topic: str
     name: str
     by: str
     choice: str
@@ -47,31 +46,31 @@ class Stance:
 
 STANCES: Final[Sequence[Stance]] = (
     Stance(
-        "app-pairing", "app-pairing", "The app loses the machine", "daniel@halden.example", "act",
+        "app-pairing", "The app loses the machine", "daniel@halden.example", "act",
         action="Pairing that tries again by itself (app 4.2)",
         post=("The app loses my machine", "You open the app and have to pair again, most of all in the morning."),
         fit=4, effort=2,
     ),
     Stance(
-        "delivery-damage", "delivery-damage", "Dented or soaked on arrival", "jonas@halden.example", "act",
+        "delivery-damage", "Dented or soaked on arrival", "jonas@halden.example", "act",
         action="Stronger carton with corner pads",
         post=("Machines arrive with a dent", "The carton was soft or crushed, and the machine had a dent in the same place."),
         fit=4, effort=3,
     ),
     Stance(
-        "grinder", "grinder", "The grinder wakes the house", "wei@halden.example", "act",
+        "grinder", "The grinder wakes the house", "wei@halden.example", "act",
         action="Quieter burr set from a second supplier",
         post=("The grinder is loud", "It wakes people behind a closed door."),
         fit=3, effort=4,
     ),
     Stance(
-        "descale-reminder", "descale-reminder", "Tell me when to descale", "daniel@halden.example", "act",
+        "descale-reminder", "Tell me when to descale", "daniel@halden.example", "act",
         action="Descaling reminder by litres in the app",
         post=("A reminder when it is time to descale", "The machine counts its litres. The app could tell a week before."),
         me_toos=34, fit=5, effort=2,
     ),
     Stance(
-        "spare-parts", "spare-parts", "Parts for the H2 are sold out", "wei@halden.example", "decline",
+        "spare-parts", "Parts for the H2 are sold out", "wei@halden.example", "decline",
         decided={
             "reason": "The tool for the drip tray of the H2 is scrapped, and a new one would cost more than all trays we would"
             " sell. The tray of the H4 fits with an adapter, which we send to everybody who asks.",
@@ -80,7 +79,7 @@ STANCES: Final[Sequence[Stance]] = (
         fit=1, effort=5,
     ),
     Stance(
-        "seal-leak", "seal-leak", "Water under the H4", PRIYA.email, "act", since=1.5,
+        "seal-leak", "Water under the H4", PRIYA.email, "act", since=1.5,
         action="Re-seat every tank seal of batch H4-2231",
         post=("Water under the H4", "Machines of batch H4-2231 lose water at the tank. The number stands on the plate below."),
         me_toos=19, fit=5, effort=3,
@@ -138,7 +137,7 @@ class Talking:
 
     def begin(self, plan: Plan) -> None:
         """Everything that will be said and done about themes, each at its time."""
-        self._topics = {topic.slug: topic for topic in Topic.objects.filter(slug__in=[one.topic for one in STANCES])}
+        self._topics = {topic.slug: topic for topic in Topic.objects.filter(slug__in=[one.words for one in STANCES])}
         began = self._ago(SINCE)
         plan(began, self._form)
         # The portal looks every quarter of an hour, which takes too long to play.
@@ -180,7 +179,7 @@ class Talking:
 
     def _about(self, stance: Stance) -> list[Theme]:
         """The themes of its topic in which most say what it is about, the largest first."""
-        living = Theme.objects.living().filter(topic=self._topics[stance.topic], size__gt=0)
+        living = Theme.objects.living().filter(topic=self._topics[stance.words], size__gt=0)
         return [theme for theme in living.order_by("-size", "pk") if self._is_about(theme, stance)]
 
     def _gather(self, at: datetime) -> None:

@@ -174,7 +174,7 @@ def test_what_the_story_names_exists() -> None:
     assert {theme.topic for theme in THEMES.values()} - {""} <= topics
     assert {theme.team for theme in THEMES.values()} | {node.team for node in nodes()} <= teams
     assert {change.owner for change in CHANGES} | {stance.by for stance in STANCES} <= people
-    assert {change.hope["topic"] for change in CHANGES if change.hope} | {stance.topic for stance in STANCES} <= topics
+    assert {change.hope["topic"] for change in CHANGES if change.hope} | {stance.words for stance in STANCES} <= topics
     assert {stance.action for stance in STANCES} - {""} <= {change.title for change in CHANGES}
     assert {theme for change in CHANGES for theme in change.answers} <= set(THEMES)
     for _, when, then in organisation.RULES:
